@@ -1,0 +1,1 @@
+//! The nouns of AerieDB: key, digest, partition, bin, value, record, schema, error kinds.

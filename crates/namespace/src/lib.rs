@@ -1,0 +1,1 @@
+//! One node's records: index and storage moved together.

@@ -1,0 +1,1 @@
+//! Scans, joins and aggregates as DataFusion tables over a Store.

@@ -1,0 +1,1 @@
+//! Devices, write blocks, flat records, group commit, recovery.

@@ -1,0 +1,1 @@
+//! The trait Store: what a statement may ask of a key-value core.

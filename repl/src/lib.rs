@@ -1,0 +1,1 @@
+//! The shell aql: a Postgres-wire client.

@@ -1,0 +1,1 @@
+//! SQL-visible behaviour as .slt files, and the runner for them.

@@ -1,0 +1,1 @@
+//! The AQL/SQL dialect: text in, plan out. No I/O.
