@@ -1,1 +1,22 @@
 //! The nouns of AerieDB: key, digest, partition, bin, value, record, schema, error kinds.
+//!
+//! Everything above imports these; nothing here does I/O, reads a clock or draws a random number.
+//! A write begins as a [`Key`] and bins of [`Value`]s; [`Key::digest`] names the record and its
+//! [`PartitionId`]; [`limits`] checks every name and size where it enters; what goes wrong is an
+//! [`Error`] with a [`ErrorKind`] named after Aerospike's result codes.
+
+mod composite;
+mod error;
+pub mod json;
+mod key;
+pub mod limits;
+mod record;
+mod schema;
+mod value;
+
+pub use composite::{decode_composite, encode_composite};
+pub use error::{Error, ErrorKind, Result};
+pub use key::{Digest, Key, PARTITIONS, PartitionId};
+pub use record::{Name, Record};
+pub use schema::{Catalog, Column, ColumnType, NamespaceCatalog, Table};
+pub use value::{TypeSet, Value, ValueType};
