@@ -1,1 +1,266 @@
-//! The trait Store: what a statement may ask of a key-value core.
+//! What a statement may ask of a key-value core.
+//!
+//! [`Store`] has two ends: the node itself implements it, and later a remote cluster does. It is
+//! async with static dispatch: a get that memory can answer completes at its first poll and boxes
+//! nothing. Everything a statement does to one record goes through [`Store::modify`], atomically:
+//! the closure sees the record and says what becomes of it.
+//!
+//! Always true: an answer is given only when it is as durable as the namespace promises, for writes
+//! and for reads of what was just written; a record that has expired or was truncated is absent.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use model::{Catalog, Digest, Key, Name, PartitionId, Record, Result, Table, TypeSet, Value};
+
+/// Where a record is: namespace, set and key.
+#[derive(Debug, Clone, Copy)]
+pub struct Address<'a> {
+    /// Namespace, exact name.
+    pub namespace: &'a str,
+    /// Set, exact name; empty for the null set.
+    pub set: &'a str,
+    /// The record's name.
+    pub digest: Digest,
+    /// The user key, which a write stores beside the bins; `None` when only the digest is known.
+    pub key: Option<&'a Key>,
+}
+
+/// Which bins of a record are wanted.
+#[derive(Debug, Clone, Copy)]
+pub enum Bins<'a> {
+    /// Every bin.
+    All,
+    /// Metadata only.
+    None,
+    /// These, where the record has them.
+    Named(&'a [Name]),
+}
+
+/// When a written record dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ttl {
+    /// After the default of set or namespace.
+    #[default]
+    Default,
+    /// Never.
+    Never,
+    /// When it would have died without this write.
+    Keep,
+    /// This many seconds from now.
+    Seconds(u32),
+}
+
+/// What becomes of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Nothing.
+    Keep,
+    /// Bins are written; `None` removes the bin.
+    Write {
+        /// Bins and their new values, in order.
+        bins: Vec<(Name, Option<Value>)>,
+        /// Whether bins that are not named go away, instead of staying as they are.
+        replace: bool,
+        /// Time to live.
+        ttl: Ttl,
+    },
+    /// The record is deleted, by a tombstone that outlives restarts.
+    Delete,
+}
+
+/// What a [`Store::modify`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether the record was there before.
+    pub existed: bool,
+    /// Generation after the change; 0 when the record is absent after it.
+    pub generation: u16,
+    /// Whether anything was written.
+    pub changed: bool,
+}
+
+/// One record of [`Store::modify_many`].
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The record's name.
+    pub digest: Digest,
+    /// The user key.
+    pub key: Option<Key>,
+}
+
+/// A resumable scan over some partitions of a set, in digest order inside a partition.
+#[derive(Debug, Clone)]
+pub struct ScanCursor {
+    /// Partition that the next batch begins in.
+    pub partition: u16,
+    /// One past the last partition of the scan.
+    pub end: u16,
+    /// Opaque position inside the partition; `None` at its start.
+    pub position: Option<ScanPosition>,
+}
+
+/// A place between two records of a partition, of the store's own making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanPosition(pub [u64; 3]);
+
+impl ScanCursor {
+    /// A scan of the partitions `start..end`.
+    pub fn new(start: u16, end: u16) -> ScanCursor {
+        ScanCursor { partition: start, end, position: None }
+    }
+
+    /// A scan of all partitions.
+    pub fn all() -> ScanCursor {
+        ScanCursor::new(0, model::PARTITIONS)
+    }
+
+    /// Whether the scan has seen everything.
+    pub fn done(&self) -> bool {
+        self.partition >= self.end
+    }
+
+    /// The partition that the next batch begins in.
+    pub fn partition_id(&self) -> Option<PartitionId> {
+        (!self.done()).then(|| PartitionId::new(self.partition)).flatten()
+    }
+}
+
+/// What a namespace says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamespaceInfo {
+    /// Name.
+    pub name: String,
+    /// Where records live: `memory` or `device`.
+    pub storage_engine: &'static str,
+    /// When a write is answered: `commit` or `memory`.
+    pub durability: &'static str,
+    /// Records, expired ones that were not yet removed included.
+    pub objects: u64,
+    /// Tombstones held in the index.
+    pub tombstones: u64,
+    /// Bytes of memory that the index takes, everything counted.
+    pub index_bytes: u64,
+    /// Bytes of storage used.
+    pub used_bytes: u64,
+    /// Bytes of storage at most.
+    pub capacity_bytes: u64,
+    /// Time to live of new records, seconds; 0 = never.
+    pub default_ttl_s: u32,
+    /// Copies of each record that were asked for.
+    pub replication_factor: u32,
+}
+
+/// What a set says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetInfo {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Records.
+    pub objects: u64,
+    /// Tombstones held in the index.
+    pub tombstones: u64,
+    /// Bytes of storage that its live records take.
+    pub bytes: u64,
+    /// Whether `CREATE TABLE` declared it.
+    pub declared: bool,
+}
+
+/// What is known of a bin of a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BinInfo {
+    /// Namespace.
+    pub namespace: String,
+    /// Set.
+    pub set: String,
+    /// Name.
+    pub name: Name,
+    /// Every type that it has ever held.
+    pub types: TypeSet,
+}
+
+/// A key-value core. See the crate's page for what is always true.
+pub trait Store: Send + Sync + 'static {
+    /// The namespaces and tables as they are now.
+    fn catalog(&self) -> Arc<Catalog>;
+
+    /// The record, or `None` where there is none.
+    fn get(
+        &self,
+        at: Address<'_>,
+        bins: Bins<'_>,
+    ) -> impl Future<Output = Result<Option<Record>>> + Send;
+
+    /// The records of these digests, in their order.
+    fn get_many(
+        &self,
+        namespace: &str,
+        set: &str,
+        digests: &[Digest],
+        bins: Bins<'_>,
+    ) -> impl Future<Output = Result<Vec<Option<Record>>>> + Send;
+
+    /// Changes one record atomically: `change` sees it (all bins, `None` if absent) under its lock
+    /// and says what becomes of it. An error from `change` leaves the record as it was.
+    fn modify<F>(&self, at: Address<'_>, change: F) -> impl Future<Output = Result<Outcome>> + Send
+    where
+        F: FnMut(Option<&Record>) -> Result<Change> + Send;
+
+    /// Changes many records, each atomically, none together, and waits once for all to be durable.
+    /// `change` is told the target's number. Stops at the first error: the records before it stay
+    /// changed.
+    fn modify_many<F>(
+        &self,
+        namespace: &str,
+        set: &str,
+        targets: &[Target],
+        change: F,
+    ) -> impl Future<Output = Result<Vec<Outcome>>> + Send
+    where
+        F: FnMut(usize, Option<&Record>) -> Result<Change> + Send;
+
+    /// The next records of a scan of one set, at most about `max`, and moves the cursor on. A
+    /// record that is there during the whole scan is seen exactly once; one that comes or goes
+    /// meanwhile, at most once.
+    fn scan(
+        &self,
+        namespace: &str,
+        set: &str,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<Record>>> + Send;
+
+    /// The number of records of a set, expired ones not counted.
+    fn count(&self, namespace: &str, set: &str) -> impl Future<Output = Result<u64>> + Send;
+
+    /// Deletes every record of a set whose last update is not after `before_lut_ms` (milliseconds
+    /// since 1970-01-01 UTC), or every record if `None`.
+    fn truncate(
+        &self,
+        namespace: &str,
+        set: &str,
+        before_lut_ms: Option<u64>,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Declares a table, or replaces its declaration. Durable on return. `oid` is given by the
+    /// store for a new table.
+    fn declare(&self, table: Table) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets a declaration, deletes the set's records and its bin catalogue.
+    fn drop_table(&self, namespace: &str, name: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Namespaces, by name.
+    fn namespaces(&self) -> Vec<NamespaceInfo>;
+
+    /// Sets of a namespace, by name.
+    fn sets(&self, namespace: &str) -> Result<Vec<SetInfo>>;
+
+    /// Bins of a set, in the order in which they were first written.
+    fn bins(&self, namespace: &str, set: &str) -> Result<Vec<BinInfo>>;
+
+    /// Milliseconds since 1970-01-01 UTC, the store's clock.
+    fn now_ms(&self) -> u64;
+}
