@@ -1,0 +1,94 @@
+//! What a statement's author is told: SQLSTATE, message, place and hint.
+
+use std::fmt;
+
+use model::ErrorKind;
+
+/// An error as the Postgres wire carries it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlError {
+    /// Five characters, PostgreSQL's list.
+    pub sqlstate: &'static str,
+    /// One sentence, lower case, no full stop, as PostgreSQL writes them.
+    pub message: String,
+    /// More about what is wrong.
+    pub detail: Option<String>,
+    /// What to try.
+    pub hint: Option<String>,
+    /// Place in the statement's text: characters, 1-based.
+    pub position: Option<usize>,
+}
+
+/// The result of everything that a statement's author may have caused to fail.
+pub type SqlResult<T> = Result<T, SqlError>;
+
+impl SqlError {
+    /// An error with this SQLSTATE and message.
+    pub fn new(sqlstate: &'static str, message: impl Into<String>) -> SqlError {
+        SqlError { sqlstate, message: message.into(), detail: None, hint: None, position: None }
+    }
+
+    /// 42601.
+    pub fn syntax(message: impl Into<String>) -> SqlError {
+        SqlError::new("42601", message)
+    }
+
+    /// 0A000.
+    pub fn unsupported(message: impl Into<String>) -> SqlError {
+        SqlError::new("0A000", message)
+    }
+
+    /// The same with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> SqlError {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a detail.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> SqlError {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same at a place in the statement's text: characters, 1-based.
+    #[must_use]
+    pub fn at(mut self, position: usize) -> SqlError {
+        self.position = Some(position);
+        self
+    }
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (SQLSTATE {})", self.message, self.sqlstate)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+/// The one mapping from the store's errors to SQLSTATE.
+impl From<model::Error> for SqlError {
+    fn from(error: model::Error) -> SqlError {
+        let sqlstate = match error.kind {
+            ErrorKind::NotFound => "02000",
+            ErrorKind::GenerationMismatch => "40001",
+            ErrorKind::Parameter => "22023",
+            ErrorKind::KeyExists => "23505",
+            ErrorKind::NoSpace => "53100",
+            ErrorKind::Timeout => "57014",
+            ErrorKind::Forbidden => "55000",
+            ErrorKind::Unavailable => "57P03",
+            ErrorKind::BinType => "42804",
+            ErrorKind::RecordTooBig => "54000",
+            ErrorKind::Unsupported => "0A000",
+            ErrorKind::NamespaceNotFound => "3F000",
+            ErrorKind::BinName => "42602",
+            ErrorKind::Corrupt => "XX001",
+            ErrorKind::Io => "58030",
+            ErrorKind::Internal => "XX000",
+        };
+        SqlError::new(sqlstate, error.detail)
+    }
+}

@@ -1,0 +1,309 @@
+//! What a statement becomes.
+//!
+//! A [`Plan`] is made once from the text and one catalogue snapshot, and run many times with
+//! different parameters. Point and batch plans hold all they need; [`Plan::Query`] keeps the
+//! syntax tree for DataFusion.
+
+use std::sync::Arc;
+
+use model::{Column, ColumnType, Name, Table};
+use sqlparser::ast;
+
+use crate::expr::Expr;
+
+/// A statement ready to run.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What to do.
+    pub plan: Plan,
+    /// Types of the parameters `$1..`, declared or inferred. For [`Plan::Query`] and what holds
+    /// one, those that the client declared; the query engine knows the rest.
+    pub params: Vec<Option<ColumnType>>,
+    /// Version of the catalogue that the plan was made from.
+    pub catalog_version: u64,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// Nothing: an empty statement.
+    Empty,
+    /// `SELECT` without `FROM` that our own evaluator can answer: one row.
+    Values(Vec<Output>),
+    /// One record by key or digest.
+    PointGet(Get),
+    /// Records by a list of keys.
+    BatchGet(Get),
+    /// Everything else that gives rows: DataFusion.
+    Query(Box<ast::Query>),
+    /// INSERT, UPSERT, REPLACE.
+    Insert(Insert),
+    /// UPDATE.
+    Update(Update),
+    /// DELETE.
+    Delete(Delete),
+    /// TRUNCATE.
+    Truncate {
+        /// The sets.
+        tables: Vec<Arc<Table>>,
+        /// Only records whose last update is not after this, milliseconds since 1970-01-01 UTC.
+        before_lut_ms: Option<u64>,
+    },
+    /// CREATE TABLE.
+    CreateTable {
+        /// The declaration; its `oid` is 0.
+        table: Table,
+        /// Whether an existing declaration is no error.
+        if_not_exists: bool,
+    },
+    /// DROP TABLE.
+    DropTable {
+        /// Namespace and set of those that exist.
+        tables: Vec<Arc<Table>>,
+    },
+    /// SHOW NAMESPACES.
+    ShowNamespaces,
+    /// SHOW SETS, SHOW TABLES: of one namespace, or of all.
+    ShowSets(Option<String>),
+    /// SHOW BINS of a namespace, optionally one set.
+    ShowBins {
+        /// Namespace, or all.
+        namespace: Option<String>,
+        /// Set, or all.
+        set: Option<String>,
+    },
+    /// EXPLAIN.
+    Explain {
+        /// Whether to run it and count.
+        analyze: bool,
+        /// The statement explained.
+        plan: Box<Plan>,
+    },
+    /// What concerns the session alone.
+    Session(Session),
+}
+
+/// One column of the answer.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Column name.
+    pub name: String,
+    /// Its value.
+    pub expr: Expr,
+}
+
+/// A read of one or many records by key.
+#[derive(Debug, Clone)]
+pub struct Get {
+    /// The set.
+    pub table: Arc<Table>,
+    /// The key or keys. [`Plan::PointGet`] has exactly one [`KeyLookup`].
+    pub keys: Keys,
+    /// Bins that output and filter need.
+    pub bins: Vec<Name>,
+    /// Whether all bins are needed, whatever `bins` says (`to_json(rec)`).
+    pub all_bins: bool,
+    /// What else must be true of the record.
+    pub filter: Option<Expr>,
+    /// Columns of the answer.
+    pub output: Vec<Output>,
+    /// LIMIT.
+    pub limit: Option<Expr>,
+    /// OFFSET.
+    pub offset: Option<Expr>,
+}
+
+/// Keys as the statement gives them.
+#[derive(Debug, Clone)]
+pub enum Keys {
+    /// Each on its own: `PK = x`, `PK IN (..)`, `PK = a OR PK = b`.
+    Each(Vec<KeyLookup>),
+    /// An array, of the type of the key: `PK = ANY($1)`.
+    Any(Expr),
+}
+
+/// One record's identity.
+#[derive(Debug, Clone)]
+pub enum KeyLookup {
+    /// One expression per key column, already of that column's type. NULL matches nothing.
+    Key(Vec<Expr>),
+    /// A digest: blob of 20 bytes.
+    Digest(Expr),
+}
+
+/// INSERT, UPSERT, REPLACE.
+#[derive(Debug, Clone)]
+pub struct Insert {
+    /// The set. May be unknown to the catalogue: then it is undeclared and begins with this write.
+    pub table: Arc<Table>,
+    /// The target columns, in the order of the rows' values: key columns and bins. Every declared
+    /// column that the statement does not name stands at the end where it has a default.
+    pub columns: Vec<Column>,
+    /// Where the rows come from.
+    pub source: InsertSource,
+    /// What to do when the record is there.
+    pub on_conflict: OnConflict,
+    /// Time to live of this statement, seconds; `None` = session and table decide.
+    pub ttl: Option<Expr>,
+    /// RETURNING.
+    pub returning: Vec<Output>,
+}
+
+/// Rows of an INSERT.
+#[derive(Debug, Clone)]
+pub enum InsertSource {
+    /// VALUES: each row as long as [`Insert::columns`], each value already of its column's type.
+    Values(Vec<Vec<Expr>>),
+    /// INSERT .. SELECT: the query gives the first columns, `defaults` the rest.
+    Query {
+        /// The query.
+        query: Box<ast::Query>,
+        /// Values of the columns after those that the query gives.
+        defaults: Vec<Expr>,
+    },
+}
+
+/// What an INSERT does to a record that exists.
+#[derive(Debug, Clone)]
+pub enum OnConflict {
+    /// Error 23505 (`record_exists_action = create_only`).
+    Error,
+    /// Leave it (`ON CONFLICT DO NOTHING`).
+    Nothing,
+    /// Merge bins (`UPSERT`, `record_exists_action = update`).
+    Merge,
+    /// Replace the record (`REPLACE`, `record_exists_action = replace`).
+    Replace,
+    /// `ON CONFLICT DO UPDATE SET ..`: `excluded` columns are [`crate::expr::Row::excluded`].
+    Update {
+        /// Bins and their new values.
+        assignments: Vec<Assignment>,
+        /// WHERE of the DO UPDATE.
+        filter: Option<Expr>,
+    },
+    /// Error unless it exists (`record_exists_action = update_only`).
+    UpdateOnly,
+    /// Replace it; error unless it exists (`record_exists_action = replace_only`).
+    ReplaceOnly,
+}
+
+/// `SET column = expr`.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The bin's column.
+    pub column: Column,
+    /// The new value, already of the column's type; NULL removes the bin.
+    pub expr: Expr,
+}
+
+/// Which records an UPDATE or DELETE is about.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// Those of these keys that pass the filter, which is checked under the record's lock.
+    Keys(Keys, Option<Expr>),
+    /// Those of a scan that pass the filter, checked again under the record's lock.
+    Scan(Option<Expr>),
+    /// What our evaluator cannot say: a query whose columns are `DIGEST` (bytea), `GEN` (int), and
+    /// then, for an UPDATE, the new value of each assignment. Applied to each record whose
+    /// generation is still the same; records that changed meanwhile are asked for again.
+    Query(Box<ast::Query>),
+}
+
+/// UPDATE.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// The set.
+    pub table: Arc<Table>,
+    /// Which records.
+    pub target: Target,
+    /// New values. With [`Target::Query`] only the columns count: the query gives the values.
+    pub assignments: Vec<Assignment>,
+    /// Time to live of this statement, seconds.
+    pub ttl: Option<Expr>,
+    /// RETURNING, of the records as they are after the update.
+    pub returning: Vec<Output>,
+}
+
+/// DELETE.
+#[derive(Debug, Clone)]
+pub struct Delete {
+    /// The set.
+    pub table: Arc<Table>,
+    /// Which records.
+    pub target: Target,
+    /// RETURNING, of the records as they were.
+    pub returning: Vec<Output>,
+}
+
+/// Statements that concern the session alone; the server runs them.
+#[derive(Debug, Clone)]
+pub enum Session {
+    /// SET, SET LOCAL, SET name value. The value as text; `None` = DEFAULT.
+    Set {
+        /// Setting, lower case.
+        name: String,
+        /// Value.
+        value: Option<String>,
+        /// Whether it ends with the transaction.
+        local: bool,
+    },
+    /// SHOW name, GET name; `all` for all.
+    Show(String),
+    /// RESET name; `all` for all.
+    Reset(String),
+    /// BEGIN, START TRANSACTION.
+    Begin,
+    /// COMMIT, END.
+    Commit,
+    /// ROLLBACK, ABORT.
+    Rollback,
+    /// SAVEPOINT name.
+    Savepoint(String),
+    /// RELEASE name.
+    Release(String),
+    /// ROLLBACK TO name.
+    RollbackTo(String),
+    /// PREPARE name AS statement.
+    Prepare {
+        /// Name.
+        name: String,
+        /// Declared parameter types, by SQL name.
+        types: Vec<String>,
+        /// The statement's text.
+        statement: String,
+    },
+    /// EXECUTE name (args): arguments are constants.
+    Execute {
+        /// Name.
+        name: String,
+        /// Arguments.
+        args: Vec<Expr>,
+    },
+    /// DEALLOCATE name; `None` for all.
+    Deallocate(Option<String>),
+    /// DECLARE name CURSOR FOR query.
+    Declare {
+        /// Name.
+        name: String,
+        /// Whether it outlives the transaction.
+        hold: bool,
+        /// The query.
+        query: Box<ast::Query>,
+    },
+    /// FETCH and MOVE: forward only.
+    Fetch {
+        /// Cursor.
+        name: String,
+        /// Rows at most; `None` = all that are left.
+        count: Option<u64>,
+        /// Whether rows are skipped instead of given.
+        skip: bool,
+    },
+    /// CLOSE name; `None` for all.
+    Close(Option<String>),
+    /// DISCARD ALL | PLANS | SEQUENCES | TEMP.
+    Discard(String),
+    /// Accepted and does nothing: LISTEN, UNLISTEN, LOCK TABLE, SET TRANSACTION, ... The command
+    /// tag to answer.
+    Accepted(String),
+}
