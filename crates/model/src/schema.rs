@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::ValueType;
+use crate::{Error, ErrorKind, Result, ValueType};
 
 /// The type of a column, and how its values are stored in a bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +130,51 @@ impl fmt::Display for ColumnType {
     }
 }
 
+impl FromStr for ColumnType {
+    type Err = Error;
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> Result<ColumnType> {
+        use ColumnType::*;
+        let plain = [
+            Int2,
+            Int4,
+            Int8,
+            Float4,
+            Float8,
+            Text,
+            Varchar(None),
+            Bytea,
+            Bool,
+            Jsonb,
+            Timestamptz,
+            Timestamp,
+            Date,
+            Numeric { precision: 0, scale: 0 },
+            Uuid,
+            GeoJson,
+            Hll,
+            Int8Array,
+            Float8Array,
+            TextArray,
+            BoolArray,
+        ];
+        if let Some(found) = plain.into_iter().find(|t| t.to_string() == text) {
+            return Ok(found);
+        }
+        let sized = |prefix: &str| text.strip_prefix(prefix)?.strip_suffix(')');
+        if let Some(n) = sized("character varying(").and_then(|n| n.parse().ok()) {
+            return Ok(Varchar(Some(n)));
+        }
+        if let Some((p, s)) = sized("numeric(").and_then(|args| args.split_once(','))
+            && let (Ok(precision), Ok(scale)) = (p.parse(), s.parse())
+        {
+            return Ok(Numeric { precision, scale });
+        }
+        Err(Error::new(ErrorKind::Parameter, format!("{text:?} is no column type")))
+    }
+}
+
 /// A column: a declared one, or what the bin catalogue knows of a bin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -228,6 +274,16 @@ fn unique<T: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn column_types_read_what_they_print() {
+        let sized = [ColumnType::Varchar(Some(9)), ColumnType::Numeric { precision: 10, scale: 2 }];
+        for column_type in sized.into_iter().chain([ColumnType::Timestamptz, ColumnType::TextArray])
+        {
+            assert_eq!(column_type.to_string().parse(), Ok(column_type));
+        }
+        assert!("numeric(300,2)".parse::<ColumnType>().is_err());
+    }
 
     #[test]
     fn identifiers_resolve_exactly_then_by_unique_case() {
