@@ -1,1 +1,173 @@
 //! SQL-visible behaviour as .slt files, and the runner for them.
+//!
+//! How a file runs:
+//!
+//! 1. [`files`] lists the .slt files below a folder; a file whose head says `# onlyif LABEL` is left
+//!    out unless the [`Target`] has that label ([`applies`]).
+//! 2. [`run_file`] gives each record of the file to crate `sqllogictest`, whose engine here is one
+//!    connection of tokio-postgres ([`engine`]).
+//! 3. The engine sends the statement through the simple or the extended protocol. Simple answers
+//!    are the server's text; extended answers come in binary and [`text`] writes them as the server
+//!    would have, so one expected result holds for both.
+//! 4. Column letters are checked against the types that the server describes: `I` integers, `R`
+//!    floats and numeric, `B` bool, `T` the rest; `?` in a file takes any.
+//!
+//! Always true: NULL shows as `NULL`, the empty string as `(empty)`; a failing record does not end
+//! its file; no statement is waited for longer than [`engine::ANSWER_WITHIN`]. Which server, and
+//! how it is started, is left to the test (`tests/all.rs`); the language of the files is in
+//! README.md.
+
+pub mod engine;
+pub mod text;
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use sqllogictest::{Record, Runner, default_normalizer, default_validator};
+
+use engine::{Connect, Letter, letters_match};
+
+/// Which of the two ways a statement travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// One Query message, answers in text.
+    Simple,
+    /// Parse, Describe, Bind, Execute, answers in binary.
+    Extended,
+}
+
+impl Protocol {
+    /// The label that `onlyif` and `skipif` know.
+    pub fn label(self) -> &'static str {
+        match self {
+            Protocol::Simple => "simple",
+            Protocol::Extended => "extended",
+        }
+    }
+}
+
+/// Where files run.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Port on 127.0.0.1.
+    pub port: u16,
+    /// Database name, which is the default namespace: `mem` or `test`. A label too.
+    pub database: String,
+    /// How statements travel. A label too.
+    pub protocol: Protocol,
+    /// What answers: `aerie` or `postgres`. A label too.
+    pub server: String,
+}
+
+impl Target {
+    /// What `onlyif` and `skipif` may ask for.
+    pub fn labels(&self) -> [&str; 3] {
+        [&self.server, &self.database, self.protocol.label()]
+    }
+}
+
+/// The .slt files below a folder, sorted.
+pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|e| e == "slt") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a file is for this target: each `# onlyif LABEL` among its first comment lines must be
+/// one of the target's labels.
+pub fn applies(file: &Path, target: &Target) -> io::Result<bool> {
+    let script = fs::read_to_string(file)?;
+    let head = script.lines().take_while(|line| line.starts_with('#'));
+    let mut wanted = head.filter_map(|line| line.strip_prefix("# onlyif ")).map(str::trim);
+    Ok(wanted.all(|label| target.labels().contains(&label)))
+}
+
+/// Runs a file; what failed, in order, as text for a person.
+pub async fn run_file(file: &Path, target: &Target) -> Vec<String> {
+    let records = match sqllogictest::parse_file::<Letter>(file) {
+        Ok(records) => records,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut runner = runner(target);
+    let mut failures = Vec::new();
+    for record in records {
+        if matches!(record, Record::Halt { .. }) {
+            break;
+        }
+        if let Err(error) = runner.run_async(record).await {
+            failures.push(error.display(false).to_string());
+        }
+    }
+    runner.shutdown_async().await;
+    failures
+}
+
+/// Writes what the server answers into a file, in place of what the file expects. For new files,
+/// with PostgreSQL as the server; read the difference before it is committed.
+pub async fn update_file(file: &Path, target: &Target) -> Result<(), String> {
+    runner(target)
+        .update_test_file(file, " ", default_validator, default_normalizer, letters_match)
+        .await
+        .map_err(|error| error.to_string())?;
+    let script = fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let lines = script.lines().map(|line| expected_state(line) + "\n");
+    fs::write(file, lines.collect::<String>()).map_err(|error| error.to_string())
+}
+
+/// `statement error MESSAGE \(SQLSTATE 42P01\)`, which the crate writes, as `statement error (42P01)`.
+fn expected_state(line: &str) -> String {
+    let state = line.strip_suffix("\\)").and_then(|rest| rest.rsplit_once("\\(SQLSTATE "));
+    let record =
+        ["statement", "query"].into_iter().find(|r| line.starts_with(&format!("{r} error")));
+    match (record, state) {
+        (Some(record), Some((_, state))) => format!("{record} error ({state})"),
+        _ => line.to_owned(),
+    }
+}
+
+fn runner(target: &Target) -> Runner<engine::Engine, Connect> {
+    let mut runner = Runner::new(Connect::new(target));
+    for label in target.labels() {
+        runner.add_label(label);
+    }
+    runner.with_column_validator(letters_match);
+    runner
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_for_those_that_its_head_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.slt");
+        fs::write(&file, "# onlyif aerie\n# onlyif mem\n\n# onlyif nobody\n").unwrap();
+        let target = |database: &str, server: &str| Target {
+            port: 0,
+            database: database.into(),
+            protocol: Protocol::Simple,
+            server: server.into(),
+        };
+        assert!(applies(&file, &target("mem", "aerie")).unwrap());
+        assert!(!applies(&file, &target("test", "aerie")).unwrap());
+        assert!(!applies(&file, &target("mem", "postgres")).unwrap());
+        assert_eq!(files(folder.path()).unwrap(), [file]);
+    }
+
+    #[test]
+    fn an_updated_file_expects_states_and_no_words() {
+        let line = r"statement error no \(such\) table \(SQLSTATE 42P01\)";
+        assert_eq!(expected_state(line), "statement error (42P01)");
+        assert_eq!(expected_state("statement error (42P01)"), "statement error (42P01)");
+        assert_eq!(expected_state("SELECT 1"), "SELECT 1");
+    }
+}

@@ -1,0 +1,141 @@
+//! Runs every .slt file in four ways: namespace in memory and on file, simple and extended protocol;
+//! and holds EXPLAIN to what must not be in a plan.
+//!
+//! Environment, for a person at work:
+//! - `SLT_FILES=text`: only files whose path contains it.
+//! - `SLT_TEST_PORT=n`: a server that runs already, in place of a node of our own.
+//! - `SLT_SERVER=postgres`: that server is PostgreSQL; what is only ours is left out.
+//! - `SLT_UPDATE=1`: write what the server answers into the files, in place of checking.
+
+mod node;
+
+use std::path::Path;
+
+use node::{Node, start_node};
+use slt::{Protocol, Target, applies, files, run_file, update_file};
+use tokio::sync::Mutex;
+use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::{Client, NoTls};
+
+/// With `SLT_TEST_PORT` all ways share one server; one namespace is used by one way at a time.
+static MEM: Mutex<()> = Mutex::const_new(());
+static TEST: Mutex<()> = Mutex::const_new(());
+
+fn target(node: &Node, database: &str, protocol: Protocol) -> Target {
+    let server = std::env::var("SLT_SERVER").unwrap_or_else(|_| "aerie".into());
+    Target { port: node.port, database: database.into(), protocol, server }
+}
+
+async fn run_all(namespace: &Mutex<()>, database: &str, protocol: Protocol) {
+    let _alone = namespace.lock().await;
+    let node = start_node();
+    let target = target(&node, database, protocol);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let only = std::env::var("SLT_FILES").unwrap_or_default();
+    let (mut ran, mut failed) = (0, Vec::new());
+    for file in files(folder).expect("the folder of the crate") {
+        let name = file.strip_prefix(folder).unwrap_or(&file).display().to_string();
+        if !name.contains(&only) || !applies(&file, &target).expect("a readable file") {
+            continue;
+        }
+        if std::env::var_os("SLT_UPDATE").is_some() {
+            update_file(&file, &target).await.expect("a file that can be updated");
+        }
+        let failures = run_file(&file, &target).await;
+        ran += 1;
+        if !failures.is_empty() {
+            eprintln!("---- {name}\n{}", failures.join("\n"));
+            failed.push(format!("{name} ({})", failures.len()));
+        }
+    }
+    let way = format!("{database}, {}", protocol.label());
+    println!("{way}: {ran} files, {} failed", failed.len());
+    assert!(ran > 0, "no .slt file ran; is SLT_FILES={only:?} right?");
+    assert!(failed.is_empty(), "{way}: failing records in {}", failed.join(", "));
+}
+
+#[tokio::test]
+async fn memory_simple() {
+    run_all(&MEM, "mem", Protocol::Simple).await;
+}
+
+#[tokio::test]
+async fn memory_extended() {
+    run_all(&MEM, "mem", Protocol::Extended).await;
+}
+
+#[tokio::test]
+async fn file_simple() {
+    run_all(&TEST, "test", Protocol::Simple).await;
+}
+
+#[tokio::test]
+async fn file_extended() {
+    run_all(&TEST, "test", Protocol::Extended).await;
+}
+
+async fn connect(node: &Node) -> Client {
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(node.port).dbname("mem").user("postgres");
+    let (client, connection) = config.connect(NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+/// The plan of a statement, one line a row.
+async fn explain(client: &Client, statement: &str) -> String {
+    let rows = client.query(&format!("EXPLAIN {statement}"), &[]).await.expect(statement);
+    rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
+/// The .slt files can say what a plan contains; this says what it must not.
+#[tokio::test]
+async fn keys_never_reach_datafusion() {
+    if std::env::var("SLT_SERVER").is_ok_and(|server| server == "postgres") {
+        return;
+    }
+    let _alone = MEM.lock().await;
+    let node = start_node();
+    let client = connect(&node).await;
+    let create = "DROP TABLE IF EXISTS plans; CREATE TABLE plans (id int8 PRIMARY KEY, v text)";
+    client.batch_execute(create).await.expect(create);
+    for (statement, plan) in [
+        ("SELECT * FROM plans WHERE id = 1", "PointGet"),
+        ("SELECT v FROM plans WHERE PK = 1", "PointGet"),
+        ("SELECT * FROM plans WHERE id IN (1, 2, 3)", "BatchGet"),
+        ("SELECT * FROM plans WHERE id = 1 OR id = 2", "BatchGet"),
+        ("SELECT * FROM plans WHERE id = ANY(ARRAY[1, 2, 3])", "BatchGet"),
+    ] {
+        let lines = explain(&client, statement).await;
+        assert!(lines.contains(plan), "{statement}: no {plan} in\n{lines}");
+        for other in ["DataFusion", "SetScan"] {
+            assert!(!lines.contains(other), "{statement}: {other} in\n{lines}");
+        }
+    }
+    let scan = explain(&client, "SELECT v, count(*) FROM plans GROUP BY v").await;
+    assert!(scan.contains("SetScan") && !scan.contains("PointGet"), "not a scan:\n{scan}");
+    client.batch_execute("DROP TABLE plans").await.expect("DROP TABLE");
+}
+
+/// psql puts its caret there.
+#[tokio::test]
+async fn errors_carry_their_place() {
+    let _alone = MEM.lock().await;
+    let node = start_node();
+    let client = connect(&node).await;
+    let create = "DROP TABLE IF EXISTS places; CREATE TABLE places (id int8 PRIMARY KEY, v text)";
+    client.batch_execute(create).await.expect(create);
+    for (statement, place) in [
+        ("SELECT 'é', nosuch FROM places", 13),
+        ("SELECT v FROM places WHERE id = 1 AND nosuch = 2", 39),
+        ("SELECT v FROM nosuch WHERE id = 1", 15),
+        ("SELECT v FROM places WHERE WHERE", 28),
+        ("SELEC 1", 1),
+    ] {
+        let error = client.simple_query(statement).await.expect_err(statement);
+        let error = error.as_db_error().expect(statement);
+        let at = ErrorPosition::Original(place);
+        assert_eq!(error.position(), Some(&at), "{statement}: {}", error.message());
+    }
+    client.batch_execute("DROP TABLE places").await.expect("DROP TABLE");
+}
