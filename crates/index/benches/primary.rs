@@ -1,0 +1,203 @@
+//! What the primary index costs: bytes of memory and processor time a record.
+//!
+//! `cargo bench -p index -- [RECORDS] [SHARDS_PER_PARTITION]`, by default 10 million records and 8
+//! shards. Rates are per second of the thread's processor time (Linux; wall time elsewhere), so
+//! that a busy machine does not spoil them. Prints one Markdown table. Without cargo's `--bench`,
+//! as `cargo test --all-targets` does it, a small smoke run.
+
+use std::fs;
+use std::hint::black_box;
+use std::time::Instant;
+
+use index::{Entry, Index, Options};
+use model::{Digest, PARTITIONS, PartitionId};
+
+/// Digests made ahead of each timed stretch: long against the clock's cost, short against caches.
+const STRETCH: u64 = 16_384;
+const BATCH: usize = 32;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Vec<u64> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
+    let smoke = !arguments.iter().any(|a| a == "--bench");
+    let records = *numbers.first().unwrap_or(if smoke { &20_000 } else { &10_000_000 });
+    let shards_per_partition = *numbers.get(1).unwrap_or(&8) as u16;
+
+    let resident = resident_bytes();
+    let index = Index::new(Options { shards_per_partition }).expect("options");
+    println!("{records} records, {shards_per_partition} shards per partition\n");
+    println!("| measured | value |\n|---|---|");
+    let rate = in_order(records, |n, digest| index.insert(digest, entry(n)).expect("memory"));
+    row("insert", rate);
+    per_record("memory_bytes()", index.memory_bytes(), records);
+    per_record("resident memory gained", resident_bytes() - resident, records);
+
+    row("get, hit", hits(&index, records, 1));
+    row(
+        "get, miss",
+        at_random(records, records, 2, |_, digest| {
+            assert_eq!(index.get(digest).len(), 0);
+        }),
+    );
+    row("get_batch of 32, hit", batches(&index, records));
+    row(
+        "replace",
+        at_random(0, records, 3, |n, digest| {
+            assert!(index.replace(digest, n, Entry { generation: 2, ..entry(n) }));
+        }),
+    );
+    row("scan, 1000 a call", scan(&index, records));
+    row("get, hit, two threads, sum", two_threads(&index, records));
+    row(
+        "remove, every second",
+        in_order(records / 2, |n, _| {
+            assert!(index.remove(&digest(2 * n), 2 * n).is_some());
+        }),
+    );
+    println!("| entries left | {} |", index.len());
+    if smoke {
+        index.check().expect("kept promises");
+    }
+}
+
+fn row(what: &str, rate: f64) {
+    println!("| {what} | {:.2} M/s |", rate / 1e6);
+}
+
+fn per_record(what: &str, bytes: u64, records: u64) {
+    println!("| {what} | {:.2} B a record |", bytes as f64 / records as f64);
+}
+
+/// Calls `work` for records 0 to `count`; gives calls a second.
+fn in_order(count: u64, work: impl FnMut(u64, &Digest)) -> f64 {
+    timed(count, |n| n, work)
+}
+
+/// Calls `work` for `count` random records of `base..base + count`.
+fn at_random(base: u64, count: u64, seed: u64, work: impl FnMut(u64, &Digest)) -> f64 {
+    timed(count, |n| base + mix(n ^ seed << 56) % count, work)
+}
+
+fn timed(count: u64, pick: impl Fn(u64) -> u64, mut work: impl FnMut(u64, &Digest)) -> f64 {
+    let mut clock = Clock::default();
+    for start in (0..count).step_by(STRETCH as usize) {
+        let numbers = (start..count.min(start + STRETCH)).map(&pick);
+        let keys: Vec<(u64, Digest)> = numbers.map(|n| (n, digest(n))).collect();
+        clock.run(|| keys.iter().for_each(|(n, digest)| work(*n, digest)));
+    }
+    clock.rate(count)
+}
+
+fn hits(index: &Index, records: u64, seed: u64) -> f64 {
+    at_random(0, records, seed, |n, digest| {
+        let entry = index.get(digest).next().expect("a stored record");
+        assert_eq!(entry.location, n);
+    })
+}
+
+fn batches(index: &Index, records: u64) -> f64 {
+    let mut clock = Clock::default();
+    let mut out = Vec::new();
+    for start in (0..records).step_by(STRETCH as usize) {
+        let numbers = (start..records.min(start + STRETCH)).map(|n| mix(n) % records);
+        let digests: Vec<Digest> = numbers.map(digest).collect();
+        clock.run(|| {
+            for batch in digests.chunks(BATCH) {
+                out.clear();
+                index.get_batch(batch, &mut out);
+                assert_eq!(out.len(), batch.len());
+            }
+        });
+    }
+    clock.rate(records)
+}
+
+fn scan(index: &Index, records: u64) -> f64 {
+    let (mut clock, mut out, mut seen) = (Clock::default(), Vec::new(), 0);
+    clock.run(|| {
+        for partition in (0..PARTITIONS).filter_map(PartitionId::new) {
+            let mut after = None;
+            loop {
+                out.clear();
+                let more = index.scan(partition, after, 1000, &mut out);
+                seen += black_box(&out).len() as u64;
+                after = out.last().map(|(position, _)| *position);
+                if !more {
+                    break;
+                }
+            }
+        }
+    });
+    assert_eq!(seen, records);
+    clock.rate(records)
+}
+
+fn two_threads(index: &Index, records: u64) -> f64 {
+    std::thread::scope(|scope| {
+        let threads = [4, 5].map(|seed| scope.spawn(move || hits(index, records, seed)));
+        threads.map(|t| t.join().expect("no panic")).iter().sum()
+    })
+}
+
+fn entry(n: u64) -> Entry {
+    Entry {
+        location: n,
+        size_class: 6,
+        generation: 1,
+        set_id: 1,
+        expiry_hours: 0,
+        tombstone: false,
+        in_sindex: false,
+        replication: 0,
+    }
+}
+
+/// A digest as random as RIPEMD-160's, at a fraction of its cost.
+fn digest(n: u64) -> Digest {
+    let mut bytes = [0; 20];
+    for (part, to) in (0..).zip(bytes.chunks_mut(8)) {
+        to.copy_from_slice(&mix(n << 2 | part).to_le_bytes()[..to.len()]);
+    }
+    Digest(bytes)
+}
+
+/// SplitMix64's finish.
+fn mix(n: u64) -> u64 {
+    let z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ z >> 31
+}
+
+/// Adds up the processor time of this thread over timed stretches.
+#[derive(Default)]
+struct Clock {
+    nanoseconds: u64,
+}
+
+impl Clock {
+    fn run(&mut self, work: impl FnOnce()) {
+        let (processor, wall) = (processor_nanoseconds(), Instant::now());
+        work();
+        self.nanoseconds += match (processor, processor_nanoseconds()) {
+            (Some(before), Some(after)) => after - before,
+            _ => wall.elapsed().as_nanos() as u64,
+        };
+    }
+
+    fn rate(&self, count: u64) -> f64 {
+        count as f64 / (self.nanoseconds.max(1) as f64 / 1e9)
+    }
+}
+
+fn processor_nanoseconds() -> Option<u64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+fn resident_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kib: Option<u64> = line.and_then(|l| l.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(0) * 1024
+}

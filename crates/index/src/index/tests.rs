@@ -1,0 +1,102 @@
+//! How digests become shards and tags, and the calls that the model test does not reach.
+
+use super::*;
+
+fn index(shards_per_partition: u16) -> Index {
+    Index::new(Options { shards_per_partition }).expect("options")
+}
+
+fn digest(n: u64) -> Digest {
+    model::Key::Integer(n as i64).digest("set")
+}
+
+fn entry(location: u64) -> Entry {
+    Entry {
+        location,
+        size_class: 0,
+        generation: 1,
+        set_id: 0,
+        expiry_hours: 0,
+        tombstone: false,
+        in_sindex: false,
+        replication: 0,
+    }
+}
+
+#[test]
+fn options_are_checked() {
+    for shards in [1, 2, 4, 8, 16, 32, 64] {
+        assert!(index(shards).is_empty());
+    }
+    for shards_per_partition in [0, 3, 65, 128, 65_535] {
+        let error = Index::new(Options { shards_per_partition }).err().expect("refused");
+        assert_eq!(error.kind, ErrorKind::Parameter);
+        assert!(error.detail.contains("power of two"), "{error}");
+    }
+}
+
+/// The digest 00 10 then 80 00 .. 01 : shard bits first, the tag behind them.
+#[test]
+fn shard_and_tag_are_the_digests_bits_from_the_third_byte_on() {
+    let digest = Digest::from_hex("0f30a1000000000000018000000000000000ffff").expect("hex");
+    for (shards, shard, tag) in [
+        (1, 0x00f, 0xa100_0000_0000_0001),
+        (2, 0x00f << 1 | 1, 0x4200_0000_0000_0003),
+        (8, 0x00f << 3 | 5, 0x0800_0000_0000_000c),
+        (64, 0x00f << 6 | 40, 0x4000_0000_0000_0060),
+    ] {
+        let home = index(shards).locate(&digest);
+        assert_eq!((home.shard, home.tag), (shard, tag), "{shards} shards");
+    }
+}
+
+#[test]
+fn drop_partition_takes_one_partition() {
+    let index = index(4);
+    for n in 0..20_000 {
+        index.insert(&digest(n), entry(n)).expect("memory");
+    }
+    let partition = digest(1).partition();
+    let there = (0..20_000).filter(|&n| digest(n).partition() == partition).count() as u64;
+    assert_eq!(index.partition_len(partition), there);
+    assert_eq!(index.drop_partition(partition), there);
+    assert_eq!(index.drop_partition(partition), 0);
+    assert_eq!(index.len(), 20_000 - there);
+    assert!(!index.scan(partition, None, 10, &mut Vec::new()));
+    for n in 0..20_000 {
+        assert_eq!(index.get(&digest(n)).len() == 1, digest(n).partition() != partition);
+    }
+    index.check().expect("kept promises");
+}
+
+#[test]
+fn memory_is_used_again() {
+    let index = index(1);
+    let fill = || {
+        for n in 0..20_000 {
+            index.insert(&digest(n), entry(n)).expect("memory");
+        }
+    };
+    fill();
+    let bytes = index.memory_bytes();
+    for _ in 0..3 {
+        for n in 0..20_000 {
+            assert_eq!(index.remove(&digest(n), n), Some(entry(n)));
+        }
+        assert_eq!((index.len(), index.arena.used_pages()), (0, 0));
+        fill();
+    }
+    assert_eq!(index.memory_bytes(), bytes);
+}
+
+#[test]
+fn matches_are_given_oldest_first() {
+    let index = index(1);
+    let digest = digest(1);
+    for location in [5, 3, 4] {
+        index.insert(&digest, entry(location)).expect("memory");
+    }
+    let matches = index.get(&digest);
+    assert_eq!(matches.len(), 3);
+    assert_eq!(matches.map(|e| e.location).collect::<Vec<_>>(), [5, 3, 4]);
+}
