@@ -1,0 +1,913 @@
+//! The settings: one row each for what the node knows, one group for each reason to ignore.
+//!
+//! To add a setting, add a row; to honour one that was ignored, move its name from its group to a
+//! row. Names are Aerospike's, of every release from 4.0 on, so that a production file has no
+//! unknown parameter; `network.postgres` and `durability` are our own.
+
+use std::path::PathBuf;
+
+use model::limits;
+
+use super::draft::{Draft, EngineKind, NAMESPACE_SIZE_MAX};
+use super::table::{Apply, Given, Group, Kind, Setting, Status, Verdict};
+use super::units::{HostPort, show_size};
+use super::{Durability, Listen};
+
+use Kind::{Block, Choice, Count, Flag, Named, Seconds, Size, Words};
+use Status::{Honoured, Ignored, Refused, Translated};
+
+type Taken = Result<Option<Verdict>, String>;
+
+/// For rows that are only listed.
+pub(super) fn nothing(_: &mut Draft, _: &Given<'_>) -> Taken {
+    Ok(None)
+}
+
+const fn row(
+    context: &'static str,
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    status: Status,
+    help: &'static str,
+    apply: Apply,
+) -> Setting {
+    let (many, dynamic) = (false, false);
+    Setting { context, name, kind, default, many, dynamic, status, help, apply }
+}
+
+const fn context(
+    context: &'static str,
+    name: &'static str,
+    kind: Kind,
+    status: Status,
+    help: &'static str,
+) -> Setting {
+    row(context, name, kind, "", status, help, nothing).many()
+}
+
+impl Setting {
+    const fn many(mut self) -> Setting {
+        self.many = true;
+        self
+    }
+
+    const fn dynamic(mut self) -> Setting {
+        self.dynamic = true;
+        self
+    }
+}
+
+const SINGLE: &str = "single node in this release";
+const NO_HEARTBEAT: &str = "this node has no heartbeat yet: single node in this release";
+const NO_FABRIC: &str = "this node has no fabric yet: single node in this release";
+const NO_PROTOCOL: &str = "the Aerospike protocol is not served in this release; clients connect \
+                           over network.postgres";
+const NO_ADMIN: &str = "there is no admin port in this release";
+const NO_TLS: &str = "connections are not encrypted in this release";
+const NO_USERS: &str = "no users and roles in this release; other machines connect only with \
+                        --insecure";
+const NO_XDR: &str = "records are not shipped to other clusters in this release";
+const NO_UDF: &str = "no user-defined functions in this release";
+const NO_SINDEX: &str = "no secondary indexes in this release";
+const NO_EVICTION: &str =
+    "records are not evicted in this release; a full namespace refuses writes";
+const NO_SWEEP: &str = "expired records are never returned; the sweep that gives back their room \
+                        comes in a later release";
+const NO_DEFRAG: &str = "defragmentation comes in a later release";
+const NO_MARK: &str = "writes stop when the namespace is full; there is no earlier mark yet";
+const NO_METRICS: &str = "histograms and metrics come in a later release";
+const NO_CONVERGENCE: &str = "no conflicts to resolve: single node in this release";
+const NO_COMPRESSION: &str = "records are stored and sent uncompressed";
+const NO_BACKGROUND: &str = "no background or client-driven queries in this release";
+const THREADS: &str = "the node takes as many threads as it finds cores";
+const QUERY_LIMITS: &str = "the SQL engine has limits of its own";
+const OS: &str = "start, user and files of the process are left to the service manager";
+const LOG: &str = "the log goes to standard error in one format";
+const FREE: &str = "no feature needs a key";
+const SECRETS: &str = "no secret is fetched from elsewhere in this release";
+const INDEX: &str = "the index is in memory, takes about 24 bytes a record and grows by need";
+const CACHE: &str = "a record being written is read from its write buffer; there is no other cache \
+                     to size";
+const DIRECT: &str = "the node chooses how it opens files and devices";
+const GROUP_COMMIT: &str = "writes are grouped and synced by load; nothing to tune";
+const OLD: &str = "gone from current Aerospike releases too";
+const TOMBSTONES: &str = "tombstones are always written; their clean-up comes in a later release";
+const GEO: &str = "no geospatial index in this release";
+const ONE_KEY: &str = "writers of one record wait for each other; there is no limit to set";
+const ALLOC: &str = "for debugging Aerospike's own memory";
+const KEPT: &str = "Kept for the release that serves it.";
+
+const ENGINES: &[&str] = &["memory", "device", "pmem"];
+const TTL_MAX: u64 = limits::TTL_MAX_S as u64;
+const RECORD_MAX: u64 = limits::RECORD_SIZE_MAX as u64;
+const LEVELS: &[(&str, &str)] = &[
+    ("critical", "error"),
+    ("warning", "warn"),
+    ("info", "info"),
+    ("debug", "debug"),
+    ("detail", "trace"),
+];
+
+/// What the node honours, translates, keeps for later or refuses.
+pub(super) static ROWS: &[Setting] = &[
+    context("", "service", Block, Honoured, "The node as a whole."),
+    row(
+        "service",
+        "proto-fd-max",
+        Count(1, 1 << 20),
+        "15000",
+        Translated("the most client connections over the Postgres wire"),
+        "Most client connections at a time.",
+        |d, v| {
+            d.config.connections_max = v.u32();
+            Ok(None)
+        },
+    ),
+    context("", "logging", Block, Honoured, "What is logged."),
+    context("logging", "console", Block, Honoured, "The log on standard error."),
+    row("logging.console", "context", LOG_WORDS, "", LOG_LEVEL, "How much is logged.", log_level)
+        .many()
+        .dynamic(),
+    context("logging", "file", Named("PATH"), Ignored(LOG), "A log file."),
+    row("logging.file", "context", LOG_WORDS, "", LOG_LEVEL, "How much is logged.", log_level)
+        .many()
+        .dynamic(),
+    context("logging", "syslog", Block, Ignored(LOG), "The system's log."),
+    row("logging.syslog", "context", LOG_WORDS, "", LOG_LEVEL, "How much is logged.", log_level)
+        .many()
+        .dynamic(),
+    context("", "network", Block, Honoured, "Where the node listens."),
+    context("network", "postgres", Block, Honoured, "The Postgres wire: psql, aql, drivers."),
+    row(
+        "network.postgres",
+        "address",
+        Words(1, 1, "an address, a host name or any"),
+        "",
+        Honoured,
+        "Address to listen on, 127.0.0.1 unless given; several lines for several.",
+        |d, v| {
+            let host = HostPort::new(v.text(), 0);
+            let open = host.is_open();
+            d.postgres_hosts.push(host.host);
+            let with = "listens there with --insecure only: no authentication is configured";
+            Ok(open.then(|| Verdict::Translated(with.to_owned())))
+        },
+    )
+    .many(),
+    row(
+        "network.postgres",
+        "port",
+        Count(0, 65_535),
+        "5432",
+        Honoured,
+        "Port to listen on; 0 takes a free one, which the ready line prints.",
+        |d, v| {
+            d.postgres_port = port(v);
+            Ok(None)
+        },
+    ),
+    context("network", "service", Block, Ignored(NO_PROTOCOL), "The Aerospike client protocol."),
+    row("network.service", "address", ADDRESS, "", Ignored(NO_PROTOCOL), KEPT, |d, v| {
+        keep_address(&mut d.config.aerospike, v)
+    })
+    .many(),
+    row("network.service", "port", PORT, "", Ignored(NO_PROTOCOL), KEPT, |d, v| {
+        keep_port(&mut d.config.aerospike, v)
+    }),
+    context("network", "admin", Block, Ignored(NO_ADMIN), "Administration and metrics."),
+    row("network.admin", "address", ADDRESS, "", Ignored(NO_ADMIN), KEPT, |d, v| {
+        keep_address(&mut d.config.admin, v)
+    })
+    .many(),
+    row("network.admin", "port", PORT, "", Ignored(NO_ADMIN), KEPT, |d, v| {
+        keep_port(&mut d.config.admin, v)
+    }),
+    context("network", "heartbeat", Block, Ignored(NO_HEARTBEAT), "Who is in the cluster."),
+    context("network", "fabric", Block, Ignored(NO_FABRIC), "Between nodes."),
+    context("network", "info", Block, Ignored(NO_PROTOCOL), "Aerospike's text protocol."),
+    context("network", "tls", Named("NAME"), Ignored(NO_TLS), "Certificates."),
+    context("", "namespace", Named("NAME"), Honoured, "Records under one storage policy."),
+    row(
+        "namespace",
+        "replication-factor",
+        Count(1, 256),
+        "2",
+        Honoured,
+        "Copies of each record, as far as there are nodes.",
+        |d, v| {
+            d.namespace.replication_factor = u16::try_from(v.number).unwrap_or(u16::MAX);
+            let one = format!("wished {}, effective 1: {SINGLE}", v.number);
+            Ok((v.number > 1).then_some(Verdict::Translated(one)))
+        },
+    ),
+    row(
+        "namespace",
+        "default-ttl",
+        Seconds(0, TTL_MAX),
+        "0",
+        Honoured,
+        "Life of a record that is written without a TTL; 0 is for ever.",
+        |d, v| {
+            d.namespace.default_ttl_s = v.u32();
+            Ok(None)
+        },
+    )
+    .dynamic(),
+    row(
+        "namespace",
+        "nsup-period",
+        Seconds(0, u32::MAX as u64),
+        "0",
+        Ignored(NO_SWEEP),
+        "Pause between two sweeps for expired records; 0 is never.",
+        |d, v| {
+            d.namespace.nsup_period_s = v.u32();
+            Ok(None)
+        },
+    )
+    .dynamic(),
+    row(
+        "namespace",
+        "max-record-size",
+        Size(0, RECORD_MAX),
+        "1M",
+        Honoured,
+        "Largest record with all its bins, never more than write-block-size; 0 is the default.",
+        |d, v| {
+            let whole = if v.number == 0 { limits::RECORD_SIZE_DEFAULT as u32 } else { v.u32() };
+            d.namespace.record_size_max = whole;
+            Ok(None)
+        },
+    )
+    .dynamic(),
+    row(
+        "namespace",
+        "durability",
+        Choice(&["memory", "commit"]),
+        "commit",
+        Honoured,
+        "commit: writes are synced before their answer; memory: a crash may lose the last ones.",
+        |d, v| {
+            let commit = v.text() == "commit";
+            d.namespace.durability =
+                Some(if commit { Durability::Commit } else { Durability::Memory });
+            Ok(None)
+        },
+    ),
+    row(
+        "namespace",
+        "partition-tree-sprigs",
+        Count(16, 1 << 28),
+        "256",
+        Translated("shards of the index"),
+        "Parts of each partition's index. 32 sprigs are one shard of ours; at most 64 shards.",
+        sprigs,
+    ),
+    row(
+        "namespace",
+        "memory-size",
+        Size(0, u64::MAX),
+        "",
+        Translated("data-size of storage-engine memory"),
+        "Memory of a namespace in releases before 7.0; use data-size.",
+        memory_size,
+    )
+    .dynamic(),
+    row(
+        "namespace",
+        "strong-consistency",
+        Flag,
+        "",
+        Ignored("one node is always consistent: an answered write is seen by every later read"),
+        "Never lose or reorder an answered write.",
+        nothing,
+    ),
+    row(
+        "namespace",
+        "storage-engine",
+        Choice(ENGINES),
+        "",
+        Honoured,
+        "Where records are kept: memory, or device for files and block devices.",
+        storage_engine,
+    ),
+    row(
+        "namespace.storage-engine",
+        "file",
+        STORE,
+        "",
+        Honoured,
+        "Data file, made if need be; relative to --data. Several lines for several.",
+        |d, v| store(v).map(|path| d.namespace.files.push(path)).map(|()| None),
+    )
+    .many(),
+    row(
+        "namespace.storage-engine",
+        "filesize",
+        Size(1, NAMESPACE_SIZE_MAX),
+        "16G",
+        Honoured,
+        "Most bytes of each data file; it grows as it fills.",
+        |d, v| {
+            d.namespace.file_size = v.number;
+            Ok(None)
+        },
+    ),
+    row(
+        "namespace.storage-engine",
+        "device",
+        STORE,
+        "",
+        Honoured,
+        "Block device, used whole: what is on it is lost. Several lines for several.",
+        |d, v| store(v).map(|path| d.namespace.devices.push(path)).map(|()| None),
+    )
+    .many(),
+    row(
+        "namespace.storage-engine",
+        "data-size",
+        Size(1 << 20, NAMESPACE_SIZE_MAX),
+        "4G",
+        Honoured,
+        "Most bytes of records in storage-engine memory; taken as it fills.",
+        |d, v| {
+            d.namespace.data_size = v.number;
+            let files = "storage-engine device is bounded by its files";
+            let used = d.namespace.engine == Some(EngineKind::Memory);
+            Ok((!used).then(|| Verdict::Ignored(files.to_owned())))
+        },
+    ),
+    row(
+        "namespace.storage-engine",
+        "write-block-size",
+        Size(128 << 10, 8 << 20),
+        "8M",
+        Honoured,
+        "Unit of writing and of reuse, a power of two; a record must fit one.",
+        |d, v| {
+            if !v.number.is_power_of_two() {
+                return Err(format!("`{}` is not a power of two; try 128K or 1M", v.text()));
+            }
+            d.namespace.write_block_size = v.u32();
+            Ok(None)
+        },
+    ),
+    row(
+        "namespace.storage-engine",
+        "commit-to-device",
+        Flag,
+        "",
+        Translated("durability commit"),
+        "Sync each write before its answer.",
+        |d, v| {
+            if v.flag() {
+                d.namespace.durability = Some(Durability::Commit);
+                return Ok(None);
+            }
+            let kept = "durability commit is the default here; `durability memory` gives it up";
+            Ok(Some(Verdict::Translated(kept.to_owned())))
+        },
+    ),
+    row(
+        "namespace.storage-engine",
+        "data-in-memory",
+        Flag,
+        "",
+        Honoured,
+        "Whether a copy of all records is kept in memory.",
+        |_, v| {
+            let one = "records are read from the device: one copy, and the index in memory";
+            Ok(v.flag().then(|| Verdict::Ignored(one.to_owned())))
+        },
+    ),
+    row(
+        "namespace.storage-engine",
+        "encryption",
+        Words(1, 1, "a cipher"),
+        "",
+        Refused(NO_CIPHER),
+        "Cipher of the data on the device.",
+        |_, v| Ok((v.text() == "none").then_some(Verdict::Honoured)),
+    ),
+    row(
+        "namespace.storage-engine",
+        "encryption-key-file",
+        Words(1, 1, "a path"),
+        "",
+        Refused(NO_CIPHER),
+        "Key of the data on the device.",
+        nothing,
+    ),
+    row(
+        "namespace.storage-engine",
+        "cold-start-empty",
+        Flag,
+        "",
+        Refused("the node never drops data by a setting; remove the line, and the file if meant"),
+        "Forget what is on the device.",
+        |_, v| Ok((!v.flag()).then_some(Verdict::Honoured)),
+    ),
+    context("namespace", "set", Named("NAME"), Honoured, "One set of the namespace."),
+    row(
+        "namespace.set",
+        "default-ttl",
+        Seconds(0, TTL_MAX),
+        "",
+        Refused("say it in the table: CREATE TABLE .. WITH (ttl = '30d'), then remove the line"),
+        "Life of this set's records.",
+        nothing,
+    ),
+    context("", "security", Block, Ignored(NO_USERS), "Users, roles, audit."),
+    context("security", "ldap", Block, Ignored(NO_USERS), "Users from a directory."),
+    context("security", "log", Block, Ignored(NO_USERS), "Audit trail."),
+    context("security", "syslog", Block, Ignored(NO_USERS), "Audit trail in the system's log."),
+    context("", "mod-lua", Block, Ignored(NO_UDF), "Lua functions."),
+    context("", "xdr", Block, Ignored(NO_XDR), "Shipping to other clusters."),
+    context("xdr", "dc", Named("NAME"), Ignored(NO_XDR), "One other cluster."),
+    context("xdr", "datacenter", Named("NAME"), Ignored(NO_XDR), "One other cluster, before 5.0."),
+    context("xdr.dc", "namespace", Named("NAME"), Ignored(NO_XDR), "What is shipped of it."),
+    context("", "cluster", Block, Ignored(SINGLE), "Racks, in old releases."),
+    context("namespace", "geo2dsphere-within", Block, Ignored(GEO), "Cells of regions."),
+];
+
+const ADDRESS: Kind = Words(1, 1, "an address, an interface or any");
+const PORT: Kind = Count(1, 65_535);
+const STORE: Kind = Words(1, 2, "a path");
+const LOG_WORDS: Kind = Words(2, 2, "a context and a level");
+const LOG_LEVEL: Status = Translated("the level of --log");
+const NO_CIPHER: &str = "data is not encrypted on the device in this release; use an encrypted \
+                         volume and remove the line";
+
+fn port(v: &Given<'_>) -> u16 {
+    u16::try_from(v.number).unwrap_or(0)
+}
+
+fn keep_address(listen: &mut Listen, v: &Given<'_>) -> Taken {
+    listen.addresses.push(v.text().to_owned());
+    Ok(None)
+}
+
+fn keep_port(listen: &mut Listen, v: &Given<'_>) -> Taken {
+    listen.port = Some(port(v));
+    Ok(None)
+}
+
+fn log_level(d: &mut Draft, v: &Given<'_>) -> Taken {
+    let [context, level] = v.words else { return Ok(None) };
+    let level = level.to_ascii_lowercase();
+    let Some((_, ours)) = LEVELS.iter().find(|(theirs, _)| *theirs == level) else {
+        let levels: Vec<&str> = LEVELS.iter().map(|(theirs, _)| *theirs).collect();
+        return Err(format!("`{level}` is none of {}", levels.join(", ")));
+    };
+    if context != "any" {
+        let own = "the parts of the server differ; name ours in --log";
+        return Ok(Some(Verdict::Ignored(own.to_owned())));
+    }
+    d.config.log = Some((*ours).to_owned());
+    Ok(Some(Verdict::Translated(format!("--log {ours}, on standard error"))))
+}
+
+/// 256 sprigs, Aerospike's default, is 8 shards: some 300 entries a shard at 10 M records.
+fn sprigs(d: &mut Draft, v: &Given<'_>) -> Taken {
+    if !v.number.is_power_of_two() {
+        return Err(format!("`{}` is not a power of two; try 256 or 1024", v.text()));
+    }
+    let shards = (v.u32() / 32).clamp(1, 64);
+    d.namespace.shards_per_partition = shards;
+    let each = if shards == 1 { "1 index shard" } else { &format!("{shards} index shards") };
+    Ok(Some(Verdict::Translated(format!("{each} in each partition"))))
+}
+
+fn memory_size(d: &mut Draft, v: &Given<'_>) -> Taken {
+    let namespace = &mut d.namespace;
+    if namespace.engine != Some(EngineKind::Memory) {
+        return Ok(Some(Verdict::Ignored(format!("not needed: {INDEX}"))));
+    }
+    if namespace.is_given("data-size") {
+        return Ok(Some(Verdict::Ignored("data-size says it".to_owned())));
+    }
+    namespace.data_size = v.number.clamp(1 << 20, NAMESPACE_SIZE_MAX);
+    let size = show_size(namespace.data_size);
+    Ok(Some(Verdict::Translated(format!("data-size {size} of storage-engine memory"))))
+}
+
+fn storage_engine(d: &mut Draft, v: &Given<'_>) -> Taken {
+    let device = |why: &str| Ok(Some(Verdict::Translated(format!("device: {why}"))));
+    match (v.text(), d.namespace.engine) {
+        ("memory", Some(EngineKind::MemoryBacked)) => {
+            device("records are kept in the file and read from it")
+        }
+        ("pmem", _) => device("files on persistent memory are files"),
+        _ => Ok(None),
+    }
+}
+
+fn store(v: &Given<'_>) -> Result<PathBuf, String> {
+    match v.words {
+        [path] => Ok(PathBuf::from(path)),
+        _ => Err("has a shadow behind it, which this release cannot write; give the durable one \
+                  alone"
+            .to_owned()),
+    }
+}
+
+/// What the node does not have or need, by reason.
+pub(super) static IGNORED: &[Group] = &[
+    Group {
+        context: "service",
+        why: THREADS,
+        names: "service-threads work-threads auto-pin batch-index-threads batch-threads \
+                transaction-queues transaction-threads-per-queue info-threads query-threads \
+                query-threads-limit query-worker-threads scan-threads scan-threads-limit \
+                fabric-workers use-queue-per-device",
+    },
+    Group {
+        context: "service",
+        why: QUERY_LIMITS,
+        names: "batch-max-requests batch-max-buffers-per-queue batch-max-unused-buffers \
+                batch-priority batch-without-digests query-batch-size query-bufpool-size \
+                query-buf-size query-in-transaction-thread query-long-q-max-size query-max-done \
+                query-pre-reserve-partitions query-priority query-priority-sleep-us \
+                query-rec-count-bound query-req-in-query-thread query-req-max-inflight \
+                query-short-q-max-size query-sleep-us query-threshold query-untracked-time-ms \
+                scan-max-active scan-max-done scan-max-udf-transactions scan-priority scan-sleep \
+                transaction-max-ms transaction-retry-ms transaction-repeatable-read \
+                transaction-duplicate-threads allow-inline-transactions proto-fd-idle-ms \
+                proto-slow-netio-sleep-ms info-max-ms error-details-max-verbosity",
+    },
+    Group {
+        context: "service",
+        why: OS,
+        names: "user group pidfile run-as-daemon os-group-perms keep-caps-ssd-health \
+                work-directory cgroup-mem-tracking enforce-best-practices client-fd-max",
+    },
+    Group {
+        context: "service",
+        why: SINGLE,
+        names: "cluster-name node-id node-id-interface min-cluster-size stay-quiesced \
+                advertise-ipv6 paxos-single-replica-limit paxos-protocol paxos-recovery-policy \
+                paxos-retransmit-period paxos-max-cluster-size migrate-threads \
+                migrate-max-num-incoming migrate-fill-delay migrate-rx-lifetime-ms \
+                migrate-xmit-hwm migrate-xmit-lwm migrate-xmit-priority migrate-xmit-sleep \
+                migrate-read-priority migrate-read-sleep replication-fire-and-forget \
+                respond-client-on-master-completion write-duplicate-resolution-disable snub-nodes \
+                smd-compression-mode smd-compression-level",
+    },
+    Group { context: "service", why: FREE, names: "feature-key-file feature-key-files" },
+    Group {
+        context: "service",
+        why: SECRETS,
+        names: "secrets-address-port secrets-tls-context secrets-uds-path vault-ca \
+                vault-namespace vault-path vault-token-file vault-url",
+    },
+    Group {
+        context: "service",
+        why: NO_METRICS,
+        names: "enable-benchmarks-fabric enable-benchmarks-svc enable-health-check \
+                enable-hist-info enable-hist-proxy enable-benchmarks-wire-compression \
+                hist-track-back hist-track-slice hist-track-thresholds microbenchmarks \
+                microsecond-histograms query-microbenchmark storage-benchmarks ldt-benchmarks \
+                ticker-interval",
+    },
+    Group {
+        context: "service",
+        why: LOG,
+        names: "log-local-time log-millis log-milliseconds dump-message-above-size",
+    },
+    Group {
+        context: "service",
+        why: ALLOC,
+        names: "debug-allocations indent-allocations salt-allocations poison-allocations \
+                quarantine-allocations max-msgs-per-type",
+    },
+    Group {
+        context: "service",
+        why: NO_SINDEX,
+        names: "sindex-builder-threads sindex-data-max-memory sindex-gc-enable-histogram \
+                sindex-gc-max-rate sindex-gc-period sindex-populator-scan-priority",
+    },
+    Group {
+        context: "service",
+        why: NO_UDF,
+        names: "disable-udf-execution udf-runtime-max-memory udf-runtime-max-gmemory \
+                udf-runtime-gmax-memory",
+    },
+    Group {
+        context: "service",
+        why: "each namespace says it for itself",
+        names: "nsup-period nsup-delete-sleep nsup-queue-escape nsup-queue-hwm nsup-queue-lwm \
+                nsup-reduce-priority nsup-reduce-sleep nsup-startup-evict nsup-threads \
+                nsup-auto-hwm nsup-auto-hwm-pct nsup-max-deletes prole-extra-ttl \
+                transaction-pending-limit defrag-queue-hwm defrag-queue-lwm \
+                defrag-queue-priority defrag-queue-escape",
+    },
+    Group { context: "service", why: NO_TLS, names: "tls-refresh-period" },
+    Group { context: "service", why: INDEX, names: "index-checkpoint-path" },
+    Group {
+        context: "network.service",
+        why: NO_PROTOCOL,
+        names: "access-address access-port alternate-access-address alternate-access-port \
+                alternate-address external-address network-interface-name reuse-address \
+                disable-localhost tls-address tls-port tls-name tls-access-address \
+                tls-access-port tls-alternate-access-address tls-alternate-access-port \
+                tls-authenticate-client tls-mode tls-cafile tls-capath tls-certfile tls-keyfile \
+                tls-cipher-suite tls-protocols tls-cert-blacklist",
+    },
+    Group {
+        context: "network.heartbeat",
+        why: NO_HEARTBEAT,
+        names: "mode address port interval timeout mesh-seed-address-port mesh-address mesh-port \
+                mesh-rw-retry-timeout multicast-group multicast-ttl mcast-ttl mtu protocol \
+                interface-address connect-timeout-ms tls-address tls-port tls-name \
+                tls-mesh-seed-address-port",
+    },
+    Group {
+        context: "network.fabric",
+        why: NO_FABRIC,
+        names: "address port channel-bulk-fds channel-bulk-recv-threads channel-ctrl-fds \
+                channel-ctrl-recv-threads channel-meta-fds channel-meta-recv-threads \
+                channel-rw-fds channel-rw-recv-pools channel-rw-recv-threads keepalive-enabled \
+                keepalive-intvl keepalive-probes keepalive-time latency-max-ms \
+                recv-rearm-threshold send-threads tls-address tls-port tls-name",
+    },
+    Group {
+        context: "network.info",
+        why: NO_PROTOCOL,
+        names: "address port enable-fastpath tls-address tls-port tls-name",
+    },
+    Group {
+        context: "network.admin",
+        why: NO_ADMIN,
+        names: "disable-localhost tls-address tls-port tls-name tls-authenticate-client",
+    },
+    Group {
+        context: "network.tls",
+        why: NO_TLS,
+        names: "ca-file ca-path cert-blacklist cert-file cipher-suite key-file key-file-password \
+                protocols",
+    },
+    Group {
+        context: "namespace",
+        why: NO_EVICTION,
+        names: "high-water-pct high-water-memory-pct high-water-disk-pct evict-pct \
+                evict-tenths-pct evict-hist-buckets evict-sys-memory-pct evict-used-pct \
+                evict-indexes-memory-pct cold-start-evict-ttl disable-cold-start-eviction \
+                low-water-pct",
+    },
+    Group {
+        context: "namespace",
+        why: NO_SWEEP,
+        names: "nsup-threads nsup-hist-period allow-ttl-without-nsup apply-ttl-reductions \
+                default-read-touch-ttl-pct",
+    },
+    Group { context: "namespace", why: "a TTL may be as long as ten years", names: "max-ttl" },
+    Group {
+        context: "namespace",
+        why: NO_MARK,
+        names: "stop-writes-pct stop-writes-sys-memory-pct indexes-memory-budget",
+    },
+    Group {
+        context: "namespace",
+        why: INDEX,
+        names: "index-type index-stage-size partition-tree-locks index-checkpoint-compression \
+                index-checkpoint-threads skip-checkpoint",
+    },
+    Group {
+        context: "namespace.index-type",
+        why: INDEX,
+        names: "mount mounts-high-water-pct mounts-size-limit mounts-budget evict-mounts-pct",
+    },
+    Group {
+        context: "namespace",
+        why: NO_SINDEX,
+        names: "sindex sindex-type sindex-stage-size num-sindex-partitions si inline-short-queries",
+    },
+    Group {
+        context: "namespace.sindex-type",
+        why: NO_SINDEX,
+        names: "mount mounts-high-water-pct mounts-size-limit mounts-budget evict-mounts-pct",
+    },
+    Group { context: "namespace.sindex", why: NO_SINDEX, names: "data-max-memory num-partitions" },
+    Group {
+        context: "namespace",
+        why: SINGLE,
+        names: "rack-id active-rack prefer-uniform-balance effective-rack-id migrate-order \
+                migrate-retransmit-ms migrate-sleep migrate-skip-unreadable auto-revive \
+                ignore-migrate-fill-delay read-consistency-level-override \
+                write-commit-level-override disable-write-dup-res read-replica-fallback \
+                strong-consistency-allow-expunge",
+    },
+    Group {
+        context: "namespace",
+        why: NO_COMPRESSION,
+        names: "replication-compression-mode replication-compression-level \
+                migrate-compression-mode migrate-compression-level",
+    },
+    Group {
+        context: "namespace",
+        why: NO_CONVERGENCE,
+        names: "conflict-resolution-policy conflict-resolve-writes allow-versions \
+                allow-nonxdr-writes allow-xdr-writes reject-non-xdr-writes reject-xdr-writes",
+    },
+    Group {
+        context: "namespace",
+        why: NO_XDR,
+        names: "enable-xdr xdr-remote-datacenter sets-enable-xdr ns-forward-xdr-writes \
+                xdr-bin-tombstone-ttl xdr-tomb-raider-period xdr-tomb-raider-threads \
+                ship-changes-only",
+    },
+    Group {
+        context: "namespace",
+        why: "one statement is one transaction in this release",
+        names: "disable-mrt-writes mrt-duration disable-proxies",
+    },
+    Group {
+        context: "namespace",
+        why: TOMBSTONES,
+        names: "disallow-expunge tomb-raider-eligible-age tomb-raider-period \
+                tomb-raider-unmark-threads truncate-threads",
+    },
+    Group {
+        context: "namespace",
+        why: "records of the null set are allowed",
+        names: "disallow-null-setname",
+    },
+    Group {
+        context: "namespace",
+        why: "one thread reads a scan, and more where SQL runs in parallel",
+        names: "single-query-threads single-scan-threads",
+    },
+    Group {
+        context: "namespace",
+        why: NO_BACKGROUND,
+        names: "background-query-max-rps background-scan-max-rps",
+    },
+    Group { context: "namespace", why: ONE_KEY, names: "transaction-pending-limit" },
+    Group {
+        context: "namespace",
+        why: NO_METRICS,
+        names: "enable-benchmarks-batch-sub enable-benchmarks-migrate enable-benchmarks-ops-sub \
+                enable-benchmarks-read enable-benchmarks-repl enable-benchmarks-storage \
+                enable-benchmarks-udf enable-benchmarks-udf-sub enable-benchmarks-write \
+                enable-hist-proxy hist-track-back hist-track-slice hist-track-thresholds \
+                obj-size-hist-max",
+    },
+    Group {
+        context: "namespace",
+        why: OLD,
+        names: "single-bin data-in-index force-long-queries ldt-enabled ldt-gc-rate ldt-page-size \
+                geo2dsphere-within-strict geo2dsphere-within-max-cells",
+    },
+    Group {
+        context: "namespace.geo2dsphere-within",
+        why: GEO,
+        names: "strict min-level max-level max-cells level-mod earth-radius-meters",
+    },
+    Group {
+        context: "namespace.set",
+        why: NO_EVICTION,
+        names: "disable-eviction set-disable-eviction",
+    },
+    Group {
+        context: "namespace.set",
+        why: "no limits for single sets in this release",
+        names: "stop-writes-count stop-writes-size set-stop-writes-count",
+    },
+    Group {
+        context: "namespace.set",
+        why: "a scan of a set reads the index of its namespace, at memory speed",
+        names: "enable-index",
+    },
+    Group { context: "namespace.set", why: NO_SWEEP, names: "default-read-touch-ttl-pct" },
+    Group { context: "namespace.set", why: NO_XDR, names: "set-enable-xdr" },
+    Group {
+        context: "namespace.storage-engine",
+        why: NO_DEFRAG,
+        names: "defrag-lwm-pct defrag-queue-min defrag-sleep defrag-startup-minimum \
+                defrag-period defrag-max-blocks defrag-queue-hwm defrag-queue-lwm \
+                defrag-queue-escape defrag-queue-priority",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: NO_MARK,
+        names: "max-used-pct min-avail-pct stop-writes-used-pct stop-writes-avail-pct",
+    },
+    Group { context: "namespace.storage-engine", why: NO_EVICTION, names: "evict-used-pct" },
+    Group {
+        context: "namespace.storage-engine",
+        why: GROUP_COMMIT,
+        names: "flush-size flush-max-ms fsync-max-sec commit-min-size max-write-cache \
+                write-smoothing-period write-threads disable-odsync enable-osync",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: CACHE,
+        names: "post-write-queue post-write-cache cache-replica-writes",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: DIRECT,
+        names: "direct-io direct-files disable-odirect read-page-cache scheduler-mode",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: NO_COMPRESSION,
+        names: "compression compression-level compression-acceleration",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: "data is not encrypted on the device in this release",
+        names: "encryption-old-key-file",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: TOMBSTONES,
+        names: "serialize-tomb-raider tomb-raider-sleep",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: NO_SINDEX,
+        names: "sindex-startup-device-scan",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: NO_METRICS,
+        names: "enable-benchmarks-storage",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: "every record has a CRC, checked at each read",
+        names: "signature",
+    },
+    Group {
+        context: "namespace.storage-engine",
+        why: OLD,
+        names: "load-at-startup persist memory-all max-data-size",
+    },
+    Group {
+        context: "security",
+        why: NO_USERS,
+        names: "enable-security enable-quotas enable-ldap ldap-login-threads \
+                privilege-refresh-period session-ttl tps-weight default-password-file",
+    },
+    Group {
+        context: "security.ldap",
+        why: NO_USERS,
+        names: "disable-tls login-threads polling-period query-base-dn query-user-dn \
+                query-user-password-file role-query-base-dn role-query-pattern \
+                role-query-search-ou server session-ttl tls-ca-file token-hash-method \
+                user-dn-pattern user-query-pattern",
+    },
+    Group {
+        context: "security.log",
+        why: NO_USERS,
+        names: "report-authentication report-data-op report-data-op-role report-data-op-user \
+                report-sys-admin report-user-admin report-violation",
+    },
+    Group {
+        context: "security.syslog",
+        why: NO_USERS,
+        names: "local report-authentication report-data-op report-sys-admin report-user-admin \
+                report-violation",
+    },
+    Group {
+        context: "mod-lua",
+        why: NO_UDF,
+        names: "cache-enabled user-path system-path allow-unsafe-lua",
+    },
+    Group {
+        context: "xdr",
+        why: NO_XDR,
+        names: "src-id trace-sample enable-xdr xdr-digestlog-path xdr-errorlog-path xdr-pidfile \
+                xdr-compression-threshold xdr-client-threads xdr-max-ship-throughput \
+                xdr-max-ship-bandwidth xdr-hotkey-time-ms xdr-info-port xdr-ship-bins \
+                xdr-shipping-enabled xdr-delete-shipping-enabled xdr-digestlog-iowait-ms \
+                xdr-info-timeout xdr-min-digestlog-free-pct xdr-read-threads xdr-write-timeout \
+                xdr-ship-delay xdr-nw-timeout",
+    },
+    Group {
+        context: "xdr.dc",
+        why: NO_XDR,
+        names: "auth-mode auth-password-file auth-user connector max-recoveries-interleaved \
+                max-used-service-threads node-address-port period-ms recovery-threads tls-name \
+                use-alternate-access-address",
+    },
+    Group {
+        context: "xdr.dc.namespace",
+        why: NO_XDR,
+        names: "bin-policy compression-level compression-threshold delay-ms enable-compression \
+                forward hot-key-ms ignore-bin ignore-expunges ignore-set max-throughput \
+                remote-namespace sc-replication-wait-ms ship-bin ship-bin-luts \
+                ship-nsup-deletes ship-only-specified-sets ship-set ship-versions-interval \
+                ship-versions-policy transaction-queue-limit write-policy",
+    },
+    Group {
+        context: "xdr.datacenter",
+        why: NO_XDR,
+        names: "dc-node-address-port dc-int-ext-ipmap dc-connections dc-connections-idle-ms \
+                dc-name dc-security-config-file dc-ship-bins dc-use-alternate-services tls-name \
+                tls-node",
+    },
+    Group { context: "cluster", why: SINGLE, names: "mode self-group-id self-node-id group" },
+];
