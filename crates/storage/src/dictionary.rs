@@ -1,0 +1,115 @@
+//! Names of sets and bins, stored once per namespace and named by number in each record.
+//!
+//! Ids are given in order and never taken back. A name is in the dictionary only once its record
+//! has been appended to the log, so whoever can see an id may use it: the name comes first.
+
+use std::collections::HashMap;
+
+use model::limits::{BIN_NAMES_MAX, SETS_MAX};
+use model::{Error, ErrorKind, Name, Result};
+
+/// One numbering of names.
+#[derive(Debug)]
+struct Names {
+    /// By id; `None` where recovery found no readable copy.
+    by_id: Vec<Option<Name>>,
+    ids: HashMap<Name, u16>,
+    /// Ids are below this.
+    end: usize,
+}
+
+impl Names {
+    fn new(end: usize) -> Names {
+        Names { by_id: Vec::new(), ids: HashMap::new(), end }
+    }
+
+    fn put(&mut self, id: u16, name: Name) {
+        let at = usize::from(id);
+        if self.by_id.len() <= at {
+            self.by_id.resize(at + 1, None);
+        }
+        // An id is written again where the first attempt met a full device; nobody used that one.
+        if let Some(unused) = self.by_id[at].replace(name.clone()) {
+            self.ids.remove(&unused);
+        }
+        self.ids.insert(name, id);
+    }
+
+    fn next_id(&self) -> Option<u16> {
+        (self.by_id.len() < self.end).then_some(self.by_id.len() as u16)
+    }
+
+    fn name(&self, id: u16) -> Option<&Name> {
+        self.by_id.get(usize::from(id))?.as_ref()
+    }
+}
+
+/// The names of a namespace.
+#[derive(Debug)]
+pub(crate) struct Dictionary {
+    sets: Names,
+    bins: Names,
+}
+
+/// Which of the two numberings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Set,
+    Bin,
+}
+
+impl Dictionary {
+    /// The dictionary of an empty namespace: only the null set, id 0.
+    pub(crate) fn new() -> Dictionary {
+        let mut sets = Names::new(SETS_MAX + 1);
+        sets.put(0, Name::from(""));
+        Dictionary { sets, bins: Names::new(BIN_NAMES_MAX) }
+    }
+
+    fn names(&self, family: Family) -> &Names {
+        match family {
+            Family::Set => &self.sets,
+            Family::Bin => &self.bins,
+        }
+    }
+
+    pub(crate) fn id(&self, family: Family, name: &str) -> Option<u16> {
+        self.names(family).ids.get(name).copied()
+    }
+
+    pub(crate) fn set_name(&self, id: u16) -> Option<&Name> {
+        self.sets.name(id)
+    }
+
+    pub(crate) fn bin_name(&self, id: u16) -> Option<&Name> {
+        self.bins.name(id)
+    }
+
+    /// Every name of the family, in order of ids.
+    pub(crate) fn all(&self, family: Family) -> Vec<Name> {
+        self.names(family).by_id.iter().flatten().cloned().collect()
+    }
+
+    /// The id that a new name gets.
+    pub(crate) fn next_id(&self, family: Family) -> Result<u16> {
+        self.names(family).next_id().ok_or_else(|| {
+            let (what, max) = match family {
+                Family::Set => ("sets", SETS_MAX),
+                Family::Bin => ("distinct bin names", BIN_NAMES_MAX),
+            };
+            let detail = format!("the namespace has {max} {what}, the most it can; reuse names");
+            Error::new(ErrorKind::Parameter, detail)
+        })
+    }
+
+    /// Adds a name whose record is in the log. An id beyond the limits is left out.
+    pub(crate) fn put(&mut self, family: Family, id: u16, name: &str) {
+        let names = match family {
+            Family::Set => &mut self.sets,
+            Family::Bin => &mut self.bins,
+        };
+        if usize::from(id) < names.end {
+            names.put(id, Name::from(name));
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Values as bytes: one tag byte, then as little as the value needs.
+//!
+//! | tag | value | after the tag |
+//! |---|---|---|
+//! | 0x00 | nil (inside lists and maps only) | – |
+//! | 0x01, 0x02 | false, true | – |
+//! | 0x03, 0x04, 0x05, 0x06 | integer | 1, 2, 4, 8 bytes, signed little-endian |
+//! | 0x07 | double | 8 bytes, IEEE 754 bits little-endian |
+//! | 0x08, 0x09, 0x0a, 0x0b | string, blob, GeoJSON, HLL | length as LEB128, bytes |
+//! | 0x0c, 0x0d | list, map | 3 bytes: size of what follows; count as LEB128, elements or pairs |
+//! | 0x40..=0x7f | string of 0..=63 bytes | bytes |
+//! | 0x80..=0xff | integer -16..=111 | – |
+//!
+//! The size in front of a list or map lets a reader step over a bin that nobody asked for. Other
+//! tags are unused. Decoding any bytes whatever gives a value or [`ErrorKind::Corrupt`].
+
+use model::limits::NESTING_MAX;
+use model::{Error, ErrorKind, Key, Result, Value, ValueType};
+
+const NIL: u8 = 0x00;
+const FALSE: u8 = 0x01;
+const TRUE: u8 = 0x02;
+const INT8: u8 = 0x03;
+const INT16: u8 = 0x04;
+const INT32: u8 = 0x05;
+const INT64: u8 = 0x06;
+const DOUBLE: u8 = 0x07;
+const STRING: u8 = 0x08;
+const BLOB: u8 = 0x09;
+const GEOJSON: u8 = 0x0a;
+const HLL: u8 = 0x0b;
+const LIST: u8 = 0x0c;
+const MAP: u8 = 0x0d;
+const SHORT_STRING: u8 = 0x40;
+const SHORT_STRING_MAX: usize = 63;
+const SMALL_INT: u8 = 0x80;
+const SMALL_INT_MIN: i64 = -16;
+const SMALL_INT_MAX: i64 = 111;
+/// Bytes of the size in front of a list or map: enough for the largest record, 16 MiB.
+const SIZE_BYTES: usize = 3;
+
+/// Appends `value` to `out`.
+pub(crate) fn encode(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Nil => out.push(NIL),
+        Value::Bool(b) => out.push(if *b { TRUE } else { FALSE }),
+        Value::Integer(n) => encode_integer(*n, out),
+        Value::Double(d) => {
+            out.push(DOUBLE);
+            out.extend_from_slice(&d.to_bits().to_le_bytes());
+        }
+        Value::String(s) => encode_string(s, out),
+        Value::Blob(b) => encode_bytes(BLOB, b, out),
+        Value::GeoJson(s) => encode_bytes(GEOJSON, s.as_bytes(), out),
+        Value::Hll(b) => encode_bytes(HLL, b, out),
+        Value::List(items) => encode_sized(LIST, out, |out| {
+            put_varint(items.len(), out);
+            items.iter().for_each(|item| encode(item, out));
+        }),
+        Value::Map(pairs) => encode_sized(MAP, out, |out| {
+            put_varint(pairs.len(), out);
+            pairs.iter().for_each(|(k, v)| {
+                encode(k, out);
+                encode(v, out);
+            });
+        }),
+    }
+}
+
+/// Appends a user key, as the value that it is.
+pub(crate) fn encode_key(key: &Key, out: &mut Vec<u8>) {
+    match key {
+        Key::Integer(n) => encode_integer(*n, out),
+        Key::String(s) => encode_string(s, out),
+        Key::Blob(b) => encode_bytes(BLOB, b, out),
+    }
+}
+
+fn encode_integer(n: i64, out: &mut Vec<u8>) {
+    if (SMALL_INT_MIN..=SMALL_INT_MAX).contains(&n) {
+        out.push(SMALL_INT + (n - SMALL_INT_MIN) as u8);
+    } else if let Ok(n) = i8::try_from(n) {
+        out.extend_from_slice(&[INT8, n as u8]);
+    } else if let Ok(n) = i16::try_from(n) {
+        out.push(INT16);
+        out.extend_from_slice(&n.to_le_bytes());
+    } else if let Ok(n) = i32::try_from(n) {
+        out.push(INT32);
+        out.extend_from_slice(&n.to_le_bytes());
+    } else {
+        out.push(INT64);
+        out.extend_from_slice(&n.to_le_bytes());
+    }
+}
+
+fn encode_string(s: &str, out: &mut Vec<u8>) {
+    if s.len() > SHORT_STRING_MAX {
+        return encode_bytes(STRING, s.as_bytes(), out);
+    }
+    out.push(SHORT_STRING + s.len() as u8);
+    out.extend_from_slice(s.as_bytes());
+}
+
+fn encode_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(tag);
+    put_varint(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+/// A size that does not fit its three bytes belongs to a record that is refused for its own size.
+fn encode_sized(tag: u8, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+    out.push(tag);
+    let at = out.len();
+    out.extend_from_slice(&[0; SIZE_BYTES]);
+    body(out);
+    let size = (out.len() - at - SIZE_BYTES) as u32;
+    out[at..at + SIZE_BYTES].copy_from_slice(&size.to_le_bytes()[..SIZE_BYTES]);
+}
+
+/// Appends `n` as LEB128.
+pub(crate) fn put_varint(mut n: usize, out: &mut Vec<u8>) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+}
+
+fn corrupt(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("stored bytes are not a value: {what}"))
+}
+
+/// Takes `n` bytes off the front of `input`.
+pub(crate) fn take<'a>(input: &mut &'a [u8], n: usize) -> Result<&'a [u8]> {
+    let (head, tail) = input.split_at_checked(n).ok_or_else(|| corrupt("they end too early"))?;
+    *input = tail;
+    Ok(head)
+}
+
+fn take_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N]> {
+    let (head, tail) = input.split_first_chunk().ok_or_else(|| corrupt("they end too early"))?;
+    *input = tail;
+    Ok(*head)
+}
+
+/// Takes a LEB128 number of at most 32 bits.
+pub(crate) fn take_varint(input: &mut &[u8]) -> Result<usize> {
+    let mut n = 0u64;
+    for shift in (0..35).step_by(7) {
+        let [byte] = take_array(input)?;
+        n |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(n as usize);
+        }
+    }
+    Err(corrupt("a length has more than 32 bits"))
+}
+
+fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<&'a [u8]> {
+    let n = take_varint(input)?;
+    take(input, n)
+}
+
+fn take_size(input: &mut &[u8]) -> Result<usize> {
+    let [a, b, c] = take_array(input)?;
+    Ok(u32::from_le_bytes([a, b, c, 0]) as usize)
+}
+
+fn take_sized<'a>(input: &mut &'a [u8]) -> Result<&'a [u8]> {
+    let size = take_size(input)?;
+    take(input, size)
+}
+
+fn text(bytes: &[u8]) -> Result<String> {
+    String::from_utf8(bytes.to_vec()).map_err(|_| corrupt("text is not UTF-8"))
+}
+
+/// Takes one value off the front of `input`.
+pub(crate) fn decode(input: &mut &[u8]) -> Result<Value> {
+    decode_within(input, NESTING_MAX)
+}
+
+fn decode_within(input: &mut &[u8], depth_left: usize) -> Result<Value> {
+    let [tag] = take_array(input)?;
+    Ok(match tag {
+        NIL => Value::Nil,
+        FALSE => Value::Bool(false),
+        TRUE => Value::Bool(true),
+        INT8 => Value::Integer(i8::from_le_bytes(take_array(input)?).into()),
+        INT16 => Value::Integer(i16::from_le_bytes(take_array(input)?).into()),
+        INT32 => Value::Integer(i32::from_le_bytes(take_array(input)?).into()),
+        INT64 => Value::Integer(i64::from_le_bytes(take_array(input)?)),
+        DOUBLE => Value::Double(f64::from_bits(u64::from_le_bytes(take_array(input)?))),
+        STRING => Value::String(text(take_bytes(input)?)?),
+        BLOB => Value::Blob(take_bytes(input)?.to_vec()),
+        GEOJSON => Value::GeoJson(text(take_bytes(input)?)?),
+        HLL => Value::Hll(take_bytes(input)?.to_vec()),
+        LIST => Value::List(decode_list(take_sized(input)?, depth_left)?),
+        MAP => decode_map(take_sized(input)?, depth_left)?,
+        SHORT_STRING..SMALL_INT => {
+            Value::String(text(take(input, usize::from(tag - SHORT_STRING))?)?)
+        }
+        SMALL_INT.. => Value::Integer(i64::from(tag - SMALL_INT) + SMALL_INT_MIN),
+        unknown => return Err(corrupt(&format!("tag {unknown:#04x} is unknown"))),
+    })
+}
+
+/// The depth below a list or map, and how many elements its bytes can hold at most.
+fn enter(body: &mut &[u8], depth_left: usize) -> Result<(usize, usize)> {
+    let depth = depth_left.checked_sub(1).ok_or_else(|| corrupt("it nests too deep"))?;
+    let count = take_varint(body)?;
+    if count > body.len() {
+        return Err(corrupt("a count is larger than its bytes"));
+    }
+    Ok((depth, count))
+}
+
+fn decode_list(mut body: &[u8], depth_left: usize) -> Result<Vec<Value>> {
+    let (depth, count) = enter(&mut body, depth_left)?;
+    (0..count).map(|_| decode_within(&mut body, depth)).collect()
+}
+
+fn decode_map(mut body: &[u8], depth_left: usize) -> Result<Value> {
+    let (depth, count) = enter(&mut body, depth_left)?;
+    let pairs: Vec<(Value, Value)> = (0..count)
+        .map(|_| Ok((decode_within(&mut body, depth)?, decode_within(&mut body, depth)?)))
+        .collect::<Result<_>>()?;
+    let ordered = pairs.is_sorted_by(|a, b| a.0 < b.0);
+    Ok(if ordered { Value::Map(pairs) } else { Value::map(pairs) })
+}
+
+/// Steps over one value and says its type.
+pub(crate) fn skip(input: &mut &[u8]) -> Result<ValueType> {
+    let [tag] = take_array(input)?;
+    let (value_type, size) = match tag {
+        NIL => (ValueType::Nil, 0),
+        FALSE | TRUE => (ValueType::Bool, 0),
+        INT8 => (ValueType::Integer, 1),
+        INT16 => (ValueType::Integer, 2),
+        INT32 => (ValueType::Integer, 4),
+        INT64 => (ValueType::Integer, 8),
+        DOUBLE => (ValueType::Double, 8),
+        STRING => (ValueType::String, take_varint(input)?),
+        BLOB => (ValueType::Blob, take_varint(input)?),
+        GEOJSON => (ValueType::GeoJson, take_varint(input)?),
+        HLL => (ValueType::Hll, take_varint(input)?),
+        LIST => (ValueType::List, take_size(input)?),
+        MAP => (ValueType::Map, take_size(input)?),
+        SHORT_STRING..SMALL_INT => (ValueType::String, usize::from(tag - SHORT_STRING)),
+        SMALL_INT.. => (ValueType::Integer, 0),
+        unknown => return Err(corrupt(&format!("tag {unknown:#04x} is unknown"))),
+    };
+    take(input, size)?;
+    Ok(value_type)
+}
+
+/// Takes a user key off the front of `input`.
+pub(crate) fn decode_key(input: &mut &[u8]) -> Result<Key> {
+    match decode(input)? {
+        Value::Integer(n) => Ok(Key::Integer(n)),
+        Value::String(s) => Ok(Key::String(s)),
+        Value::Blob(b) => Ok(Key::Blob(b)),
+        other => Err(corrupt(&format!("a key of type {}", other.value_type()))),
+    }
+}
