@@ -52,7 +52,7 @@ pub(super) struct NamespaceDraft {
     pub(super) replication_factor: u16,
     pub(super) record_size_max: u32,
     pub(super) durability: Option<Durability>,
-    pub(super) shards_per_partition: u32,
+    pub(super) shards_per_partition: u16,
 }
 
 /// Where a namespace keeps its records.

@@ -89,12 +89,12 @@ pub struct NamespaceConfig {
     pub nsup_period_s: u32,
     /// Copies wished for; one node keeps one.
     pub replication_factor: u16,
-    /// Most bytes of a record; never more than a write block.
+    /// Most bytes of a record; never more than a write block, of which storage needs a part itself.
     pub record_size_max: u32,
     /// What an answered write survives.
     pub durability: Durability,
     /// Parts of each partition's index: a power of two from 1 to 64.
-    pub shards_per_partition: u32,
+    pub shards_per_partition: u16,
 }
 
 /// Where records are kept.

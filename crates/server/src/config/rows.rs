@@ -341,17 +341,11 @@ pub(super) static ROWS: &[Setting] = &[
     row(
         "namespace.storage-engine",
         "write-block-size",
-        Size(128 << 10, 8 << 20),
+        Size(1 << 10, 8 << 20),
         "8M",
         Honoured,
-        "Unit of writing and of reuse, a power of two; a record must fit one.",
-        |d, v| {
-            if !v.number.is_power_of_two() {
-                return Err(format!("`{}` is not a power of two; try 128K or 1M", v.text()));
-            }
-            d.namespace.write_block_size = v.u32();
-            Ok(None)
-        },
+        "Unit of writing and of reuse: a power of two from 128K; a record must fit one.",
+        write_block_size,
     ),
     row(
         "namespace.storage-engine",
@@ -456,7 +450,7 @@ fn keep_port(listen: &mut Listen, v: &Given<'_>) -> Taken {
 fn log_level(d: &mut Draft, v: &Given<'_>) -> Taken {
     let [context, level] = v.words else { return Ok(None) };
     let level = level.to_ascii_lowercase();
-    let Some((_, ours)) = LEVELS.iter().find(|(theirs, _)| *theirs == level) else {
+    let Some(at) = LEVELS.iter().position(|(theirs, _)| *theirs == level) else {
         let levels: Vec<&str> = LEVELS.iter().map(|(theirs, _)| *theirs).collect();
         return Err(format!("`{level}` is none of {}", levels.join(", ")));
     };
@@ -464,8 +458,24 @@ fn log_level(d: &mut Draft, v: &Given<'_>) -> Taken {
         let own = "the parts of the server differ; name ours in --log";
         return Ok(Some(Verdict::Ignored(own.to_owned())));
     }
-    d.config.log = Some((*ours).to_owned());
+    let ours = LEVELS[at].1;
+    // Of several logs the one that tells most: there is one log here.
+    let before = LEVELS.iter().position(|(_, ours)| d.config.log.as_deref() == Some(ours));
+    if before.is_none_or(|before| before < at) {
+        d.config.log = Some(ours.to_owned());
+    }
     Ok(Some(Verdict::Translated(format!("--log {ours}, on standard error"))))
+}
+
+/// Old files have blocks down to 1 KiB; whatever fits those fits the smallest of ours.
+fn write_block_size(d: &mut Draft, v: &Given<'_>) -> Taken {
+    const LEAST: u32 = 128 << 10;
+    if !v.number.is_power_of_two() {
+        return Err(format!("`{}` is not a power of two; try 128K or 1M", v.text()));
+    }
+    d.namespace.write_block_size = v.u32().max(LEAST);
+    let raised = v.u32() < LEAST;
+    Ok(raised.then(|| Verdict::Translated("128K, the smallest block here".to_owned())))
 }
 
 /// 256 sprigs, Aerospike's default, is 8 shards: some 300 entries a shard at 10 M records.
@@ -473,7 +483,7 @@ fn sprigs(d: &mut Draft, v: &Given<'_>) -> Taken {
     if !v.number.is_power_of_two() {
         return Err(format!("`{}` is not a power of two; try 256 or 1024", v.text()));
     }
-    let shards = (v.u32() / 32).clamp(1, 64);
+    let shards = u16::try_from(v.number / 32).unwrap_or(u16::MAX).clamp(1, 64);
     d.namespace.shards_per_partition = shards;
     let each = if shards == 1 { "1 index shard" } else { &format!("{shards} index shards") };
     Ok(Some(Verdict::Translated(format!("{each} in each partition"))))

@@ -175,7 +175,8 @@ impl Kind {
                 "has `{extra}` too many; write one parameter a line, or two spaces between them"
             ));
         }
-        let Some(word) = words.first() else { return Ok(0) };
+        // A flag without a value is set, as Aerospike has it; other kinds have a word here.
+        let Some(word) = words.first() else { return Ok(1) };
         let (number, range) = match self {
             Kind::Count(from, to) => (units::number(word), Some((from, to))),
             Kind::Size(from, to) => (units::size(word), Some((from, to))),
@@ -196,6 +197,7 @@ impl Kind {
     fn word_count(self) -> (usize, usize) {
         match self {
             Kind::Block => (0, 0),
+            Kind::Flag => (0, 1),
             Kind::Words(least, most, _) => (least, most),
             Kind::Any => (0, usize::MAX),
             _ => (1, 1),
@@ -256,5 +258,6 @@ pub(super) fn suggest(context: &str, name: &str) -> Option<String> {
 /// Whether a word is the name of a parameter here, or nearly one.
 pub(super) fn is_name(path: &[&str], word: &str) -> bool {
     let context = path.join(".");
-    near::nearest(word, rows_of(&context).map(|s| s.name)).is_some()
+    find(&context, word).is_some()
+        || near::nearest(word, rows_of(&context).map(|s| s.name)).is_some()
 }

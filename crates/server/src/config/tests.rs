@@ -145,6 +145,11 @@ fn a_namespace_by_its_parameters() {
     assert_eq!(plain.durability, Durability::Commit);
     assert_eq!(device("write-block-size 2m").write_block_size, 2 << 20);
 
+    // Blocks of old files are raised to the smallest of ours.
+    assert_eq!(device("write-block-size 8192").write_block_size, 128 << 10);
+    // A flag needs no value.
+    assert_eq!(device("commit-to-device").durability, Durability::Commit);
+
     let memory = |more: &str| one(&format!("namespace n {{ {more}  storage-engine memory }}"));
     assert_eq!(memory("").engine, Engine::Memory { size: 4 << 30 });
     assert_eq!(memory("memory-size 1G").engine, Engine::Memory { size: 1 << 30 });
@@ -156,6 +161,18 @@ fn a_namespace_by_its_parameters() {
     assert_eq!(one(both).engine, Engine::Memory { size: 2 << 30 });
     let off = "namespace n { durability memory  storage-engine device { file f } }";
     assert_eq!(one(off).durability, Durability::Memory);
+}
+
+#[test]
+fn of_several_logs_the_most_talkative() {
+    let log = |levels: [&str; 2]| {
+        let stanza = |level| format!("file /l {{ context any {level} }}");
+        let [a, b] = levels.map(stanza);
+        let text = format!("logging {{\n{a}\n{b}\n}} namespace n {{ storage-engine memory }}");
+        parse(&text, "t").unwrap().0.log
+    };
+    assert_eq!(log(["info", "critical"]).as_deref(), Some("info"));
+    assert_eq!(log(["WARNING", "detail"]).as_deref(), Some("trace"));
 }
 
 #[test]
@@ -252,7 +269,7 @@ fn addresses_beyond_loopback_need_a_word() {
 
 #[test]
 fn every_truncation_of_a_good_file_is_an_answer() {
-    for (name, step) in [("appendix-oneline.conf", 1), ("enterprise.conf", 5)] {
+    for (name, step) in [("appendix-oneline.conf", 2), ("enterprise.conf", 11)] {
         let whole = text(name);
         for end in (0..whole.len()).step_by(step) {
             let _ = check_text(&whole[..end], name);
@@ -261,6 +278,8 @@ fn every_truncation_of_a_good_file_is_an_answer() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_text_makes_it_panic(text in "(?s).{0,200}") {
         let _ = check_text(&text, "t");
