@@ -75,9 +75,11 @@ impl Page {
         }
     }
 
-    /// Asks the processor to bring the entry in `slot` close.
+    /// Asks the processor to bring the entry in `slot` close, and the two or three behind it:
+    /// they may lie in the next cache line.
     pub(crate) fn prefetch(&self, slot: usize) {
         prefetch(self.slot(slot));
+        prefetch(self.slot((slot + 3).min(PAGE_SLOTS - 1)));
     }
 
     /// The page id at place `n`, in a page of ids.

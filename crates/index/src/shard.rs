@@ -184,13 +184,14 @@ impl Shard {
     /// more pages than before.
     fn resize(&mut self, arena: &Arena, pages: usize) -> Result<()> {
         let before = self.pages.len();
-        let entries: Vec<Words> = self.slots(arena).entries(0).collect();
         while self.pages.len() < pages {
             if let Err(error) = self.pages.push(arena) {
                 (before..self.pages.len()).for_each(|_| self.pages.pop(arena));
                 return Err(error);
             }
         }
+        // New pages are empty: what is read here does not depend on where homes are.
+        let entries: Vec<Words> = self.slots(arena).entries(0).collect();
         while self.pages.len() > pages {
             self.pages.pop(arena);
         }

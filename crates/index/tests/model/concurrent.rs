@@ -1,6 +1,7 @@
 //! Readers, writers, scanners and movers on threads.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use super::*;
@@ -50,11 +51,10 @@ fn readers_see_whole_entries_while_writers_write() {
     let versions: Vec<Option<usize>> = thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|w| {
-                let (index, working) = (&index, &working);
+                let (index, working) = (&index, Working(&working));
                 scope.spawn(move || {
-                    let left = write(index, w, WRITERS, keys);
-                    working.fetch_sub(1, Relaxed);
-                    left
+                    let _working = working;
+                    write(index, w, WRITERS, keys)
                 })
             })
             .collect();
@@ -74,6 +74,16 @@ fn readers_see_whole_entries_while_writers_write() {
     }
 }
 
+/// Counts a thread out when it ends, by a panic too: the others must not wait for it for ever.
+struct Working<'a>(&'a AtomicUsize);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Repeats `work` while there are writers.
 fn while_any(working: &AtomicUsize, mut work: impl FnMut(&mut Rng)) {
     let mut rng = Rng(9);
     loop {
@@ -147,40 +157,39 @@ fn scan_all(index: &Index, lasting: usize) {
 #[test]
 fn compare_and_swap_has_one_winner() {
     const KEYS: usize = 5;
+    const MOVERS: usize = 3;
     let index = new_index();
     (0..KEYS).for_each(|n| index.insert(&digest(n), entry(n, 0)).expect("memory"));
-    let stop = AtomicBool::new(false);
+    let racing = AtomicUsize::new(MOVERS);
     let wins: usize = thread::scope(|scope| {
-        let churn = scope.spawn(|| {
-            // Neighbours come and go, so that the entries move while they are replaced.
-            let churned: Vec<usize> = (KEYS..400).collect();
-            while !stop.load(Relaxed) {
-                churned
-                    .iter()
-                    .for_each(|&n| index.insert(&digest(n), entry(n, 0)).expect("memory"));
-                for &n in &churned {
-                    assert!(index.remove(&digest(n), entry(n, 0).location).is_some());
-                }
-            }
-        });
-        let movers: Vec<_> = (0..3)
+        // Neighbours come and go, so that the entries move while they are replaced.
+        scope.spawn(|| while_any(&racing, |_| churn(&index, KEYS..400)));
+        let movers: Vec<_> = (0..MOVERS as u64)
             .map(|m| {
-                scope.spawn({
-                    let index = &index;
-                    move || race(index, m, KEYS)
+                let (index, working) = (&index, Working(&racing));
+                scope.spawn(move || {
+                    let _working = working;
+                    race(index, m, KEYS)
                 })
             })
             .collect();
-        let wins = movers.into_iter().map(|m| m.join().expect("no panic")).sum();
-        stop.store(true, Relaxed);
-        churn.join().expect("no panic");
-        wins
+        movers.into_iter().map(|m| m.join().expect("no panic")).sum()
     });
     let moved: u64 = (0..KEYS)
         .map(|n| index.get(&digest(n)).next().expect("still there").location & ((1 << 18) - 1))
         .sum();
     assert_eq!(moved, wins as u64);
     index.check().expect("kept promises");
+}
+
+/// Inserts all these, then removes them.
+fn churn(index: &Index, keys: Range<usize>) {
+    for n in keys.clone() {
+        index.insert(&digest(n), entry(n, 0)).expect("memory");
+    }
+    for n in keys {
+        assert!(index.remove(&digest(n), entry(n, 0).location).is_some());
+    }
 }
 
 /// Moves each entry to its next version; gives how often this thread was first.
