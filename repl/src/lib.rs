@@ -1,1 +1,157 @@
-//! The shell aql: a Postgres-wire client.
+//! The shell aql: a Postgres-wire client like any other, with the habits of psql and of Aerospike's aql.
+//!
+//! 1. `args` and `target` settle what to do and where; `session` connects, `wire` listens to what
+//!    tokio-postgres does not pass on.
+//! 2. `shell` reads lines, `lexer` cuts them into statements and commands, `aql` and `command` know which of
+//!    them are the shell's own.
+//! 3. `run` sends a statement and streams its rows into a layout of `format`; `report` shows errors.
+//! 4. `edit`, `complete` and `describe` serve the person at the keyboard.
+//!
+//! Always true: results go to standard output, everything else to standard error; a result is never held whole;
+//! the exit status of a batch tells whether every statement went well.
+//! Left to the server: every statement's meaning, with SHOW and EXPLAIN among them. Left for later: TLS, COPY
+//! through the terminal, variables, a pager.
+
+mod aql;
+mod args;
+mod catalog;
+mod command;
+mod complete;
+mod describe;
+mod edit;
+mod format;
+mod help;
+mod lexer;
+mod report;
+mod run;
+mod session;
+mod shell;
+mod target;
+mod terminal;
+mod wire;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use tokio::runtime::Handle;
+
+use args::Args;
+use edit::{Keyboard, NameCache};
+use format::Look;
+use run::Interrupts;
+use shell::{Asking, Shell, Step, Stop};
+use target::Target;
+use terminal::{Out, say_error};
+
+/// The exit status for a wrong command line, or a file that cannot be read.
+const FATAL: u8 = 1;
+/// The exit status for a connection that could not be made or was lost.
+const LOST: u8 = 2;
+/// The exit status for a statement that failed in a batch.
+const FAILED: u8 = 3;
+
+/// Runs the shell as the command line asks.
+pub fn run() -> ExitCode {
+    let args = match Args::read(std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { FATAL } else { 0 });
+        }
+    };
+    let target = match Target::resolve(&args.wanted(), &|name| std::env::var(name).ok()) {
+        Ok(target) => target,
+        Err(why) => return fatal(&why),
+    };
+    // One thread drives the connection while the main thread reads and prints.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fatal(&format!("no runtime: {error}")),
+    };
+    let interrupts = runtime.block_on(async { Interrupts::listen() });
+    let mut shell = new_shell(&args, target.clone(), runtime.handle().clone(), interrupts);
+    let step = shell.connect(target).and_then(|()| work(&mut shell, &args));
+    let step = step.and(shell.flush());
+    shell.disconnect();
+    drop(shell);
+    runtime.shutdown_background();
+    status(step)
+}
+
+fn fatal(why: &str) -> ExitCode {
+    say_error(&format!("aql: {why}\n"));
+    ExitCode::from(FATAL)
+}
+
+fn status(step: Step) -> ExitCode {
+    match step {
+        Ok(()) | Err(Stop::Quit | Stop::Closed) => ExitCode::SUCCESS,
+        Err(Stop::Fatal) => ExitCode::from(FATAL),
+        Err(Stop::Lost) => ExitCode::from(LOST),
+        Err(Stop::Failed) => ExitCode::from(FAILED),
+    }
+}
+
+fn new_shell(args: &Args, target: Target, runtime: Handle, interrupts: Interrupts) -> Shell {
+    let interactive = args.tasks.is_empty() && io::stdin().is_terminal();
+    let asking = match (args.password, args.no_password) {
+        (true, _) => Asking::First,
+        (_, true) => Asking::Never,
+        _ => Asking::IfNeeded,
+    };
+    let look = Look {
+        format: args.format(),
+        expanded: args.expanded(interactive),
+        tuples_only: args.tuples_only,
+        separator: args.field_separator.clone(),
+        color: terminal::wants_color(),
+        ..Look::default()
+    };
+    Shell {
+        runtime,
+        interrupts,
+        target,
+        session: None,
+        asking,
+        postgres_insert: args.postgres_insert,
+        out: Out::standard(),
+        look,
+        timing: interactive && !args.quiet,
+        echo: args.echo,
+        quiet: args.quiet,
+        interactive,
+        names: NameCache::default(),
+        last: String::new(),
+        places: Vec::new(),
+    }
+}
+
+fn work(shell: &mut Shell, args: &Args) -> Step {
+    if !args.tasks.is_empty() {
+        return shell.run_tasks(&args.tasks);
+    }
+    if !shell.interactive {
+        return shell.run_stdin();
+    }
+    let color = terminal::wants_color();
+    let history = edit::history_path();
+    let (runtime, names) = (shell.runtime.clone(), shell.names.clone());
+    let keyboard = Keyboard::new(runtime, names, history, color).map_err(|error| {
+        say_error(&format!("the terminal cannot be used: {error}\n"));
+        Stop::Fatal
+    })?;
+    if !args.quiet {
+        shell.print(&banner(shell))?;
+    }
+    // At the prompt the editor sees Ctrl-C itself; between statements it must not end the shell.
+    shell.interrupts.hold(true);
+    shell.run_keyboard(keyboard)
+}
+
+fn banner(shell: &Shell) -> String {
+    let server = shell.session.as_ref().map_or("", |session| session.server_version.as_str());
+    let version = env!("CARGO_PKG_VERSION");
+    format!("aql {version}, server {server}, at {}. \\? for help, \\q to quit.\n", shell.target)
+}

@@ -1,0 +1,205 @@
+//! Each layout, rows in and text out; the expected tables are psql's.
+
+use super::*;
+
+const INT8: u32 = 20;
+const TEXT: u32 = 25;
+const JSONB: u32 = 3802;
+const BOOL: u32 = 16;
+const NUMERIC: u32 = 1700;
+
+fn column(name: &str, type_oid: u32) -> Column {
+    Column { name: name.into(), type_oid }
+}
+
+fn render(look: &Look, columns: &[Column], rows: &[&[Option<&str>]]) -> String {
+    let mut out = Vec::new();
+    let mut layout = layout(look);
+    layout.begin(&mut out, columns).unwrap();
+    rows.iter().for_each(|row| layout.row(&mut out, row).unwrap());
+    layout.end(&mut out, true).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn look(format: Format) -> Look {
+    Look { format, ..Look::default() }
+}
+
+fn people() -> ([Column; 2], [&'static [Option<&'static str>]; 3]) {
+    let columns = [column("id", INT8), column("name", TEXT)];
+    (columns, [&[Some("1"), Some("Zoë")], &[Some("20"), None], &[Some("3"), Some("a\nb")]])
+}
+
+#[test]
+fn table() {
+    let (columns, rows) = people();
+    let expected = " id | name 
+----+------
+  1 | Zoë
+ 20 | NULL
+  3 | a   +
+    | b
+(3 rows)
+";
+    assert_eq!(render(&look(Format::Table), &columns, &rows), expected);
+}
+
+#[test]
+fn table_of_tuples_only() {
+    let (columns, rows) = people();
+    let look = Look { tuples_only: true, ..look(Format::Table) };
+    assert_eq!(render(&look, &columns, &rows[..1]), "  1 | Zoë\n");
+}
+
+#[test]
+fn wide_letters_take_two_columns() {
+    let rows: [&[Option<&str>]; 2] = [&[Some("日本"), Some("x")], &[Some("abcd"), Some("y")]];
+    let columns = [column("a", TEXT), column("b", TEXT)];
+    let expected = "  a   | b \n------+---\n 日本 | x\n abcd | y\n(2 rows)\n";
+    assert_eq!(render(&look(Format::Table), &columns, &rows), expected);
+}
+
+#[test]
+fn empty_results() {
+    let columns = [column("a", TEXT)];
+    assert_eq!(render(&look(Format::Table), &columns, &[]), " a \n---\n(0 rows)\n");
+    assert_eq!(render(&look(Format::Json), &columns, &[]), "[]\n");
+    assert_eq!(render(&look(Format::Csv), &columns, &[]), "a\n");
+    assert_eq!(render(&look(Format::Table), &[], &[&[]]), "\n\n\n(1 row)\n");
+}
+
+#[test]
+fn control_characters_are_shown_not_sent() {
+    let rows: [&[Option<&str>]; 1] = [&[Some("a\x1b[31m\tb\r\u{9b}")]];
+    let text = render(&look(Format::Table), &[column("v", TEXT)], &rows);
+    assert!(text.contains("a\\x1B[31m       b\\r\\x9B"), "{text}");
+}
+
+#[test]
+fn null_is_dim_where_there_is_colour() {
+    let look = Look { color: true, ..look(Format::Table) };
+    let text = render(&look, &[column("v", INT8)], &[&[None]]);
+    assert!(text.contains(" \x1b[2mNULL\x1b[0m\n"), "{text:?}");
+}
+
+#[test]
+fn expanded() {
+    let (columns, rows) = people();
+    let look = Look { expanded: Expanded::On, ..look(Format::Table) };
+    let expected = "\
+-[ RECORD 1 ]
+id   | 1
+name | Zoë
+-[ RECORD 2 ]
+id   | 20
+name | NULL
+-[ RECORD 3 ]
+id   | 3
+name | a   +
+     | b
+";
+    assert_eq!(render(&look, &columns, &rows), expected);
+}
+
+#[test]
+fn expanded_heading_has_its_cross() {
+    assert_eq!(record_heading_of(14, 6), "-[ RECORD 1 ]--+-------");
+    assert_eq!(record_heading_of(2, 14), "-[ RECORD 1 ]------");
+}
+
+fn record_heading_of(name: usize, value: usize) -> String {
+    let look = Look { expanded: Expanded::On, ..look(Format::Table) };
+    let (name, value) = ("n".repeat(name), "v".repeat(value));
+    let text = render(&look, &[column(&name, TEXT)], &[&[Some(&value)]]);
+    text.lines().next().unwrap().to_string()
+}
+
+#[test]
+fn expanded_auto_asks_the_terminal() {
+    let (columns, rows) = people();
+    let narrow = Look { expanded: Expanded::Auto, width: Some(10), ..look(Format::Table) };
+    let wide = Look { width: Some(11), ..narrow.clone() };
+    assert!(render(&narrow, &columns, &rows).starts_with("-[ RECORD 1 ]"));
+    assert!(render(&wide, &columns, &rows).starts_with(" id | name"));
+}
+
+#[test]
+fn rows_after_the_sample_stream() {
+    let mut out = Vec::new();
+    let mut layout = layout(&look(Format::Table));
+    layout.begin(&mut out, &[column("n", INT8)]).unwrap();
+    for _ in 0..1000 {
+        layout.row(&mut out, &[Some("1")]).unwrap();
+    }
+    let header = out.len();
+    layout.row(&mut out, &[Some("12345")]).unwrap();
+    assert_eq!(&out[header..], b" 12345\n");
+}
+
+#[test]
+fn unaligned() {
+    let (columns, rows) = people();
+    let plain = look(Format::Unaligned);
+    assert_eq!(render(&plain, &columns, &rows[..2]), "id|name\n1|Zoë\n20|\n(2 rows)\n");
+    let bare = Look { tuples_only: true, separator: Some(",".into()), ..plain.clone() };
+    assert_eq!(render(&bare, &columns, &rows[..2]), "1,Zoë\n20,\n");
+    let expanded = Look { expanded: Expanded::On, ..plain };
+    assert_eq!(render(&expanded, &columns, &rows[..2]), "id|1\nname|Zoë\n\nid|20\nname|\n");
+}
+
+#[test]
+fn csv() {
+    let columns = [column("a,b", TEXT), column("c", INT8)];
+    let rows: [&[Option<&str>]; 3] =
+        [&[Some("x"), Some("1")], &[None, None], &[Some("say \"hi\"\n"), Some("2")]];
+    let expected = "\"a,b\",c\nx,1\n,\n\"say \"\"hi\"\"\n\",2\n";
+    assert_eq!(render(&look(Format::Csv), &columns, &rows), expected);
+}
+
+#[test]
+fn json() {
+    let columns = [
+        column("i", INT8),
+        column("n", NUMERIC),
+        column("t", TEXT),
+        column("j", JSONB),
+        column("b", BOOL),
+    ];
+    let big = "123456789012345678901234567890.5";
+    let rows: [&[Option<&str>]; 2] = [
+        &[Some("1"), Some(big), Some("a\"\n"), Some("{\"k\": [1, null]}"), Some("t")],
+        &[None, Some("NaN"), None, Some("not json"), Some("f")],
+    ];
+    let expected = "[
+  {\"i\": 1, \"n\": 123456789012345678901234567890.5, \"t\": \"a\\\"\\n\", \
+\"j\": {\"k\": [1, null]}, \"b\": true},
+  {\"i\": null, \"n\": \"NaN\", \"t\": null, \"j\": \"not json\", \"b\": false}
+]
+";
+    let text = render(&look(Format::Json), &columns, &rows);
+    assert_eq!(text, expected);
+    assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+}
+
+#[test]
+fn raw_and_mute() {
+    let (columns, rows) = people();
+    let stars = "*".repeat(27);
+    let expected = format!("{stars} 1. row {stars}\nid: 20\nname: NULL\n(1 row)\n");
+    assert_eq!(render(&look(Format::Raw), &columns, &rows[1..2]), expected);
+    assert_eq!(render(&look(Format::Mute), &columns, &rows), "(3 rows)\n");
+}
+
+#[test]
+fn a_broken_result_has_no_footer_but_valid_json() {
+    for (format, expected) in
+        [(Format::Table, " a \n---\n x\n"), (Format::Json, "[\n  {\"a\": \"x\"}\n]\n")]
+    {
+        let mut out = Vec::new();
+        let mut layout = layout(&look(format));
+        layout.begin(&mut out, &[column("a", TEXT)]).unwrap();
+        layout.row(&mut out, &[Some("x")]).unwrap();
+        layout.end(&mut out, false).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

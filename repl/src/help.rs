@@ -1,0 +1,86 @@
+//! What `\?`, `\h` and `HELP` print.
+
+use crate::command::{COMMANDS, nearest};
+
+/// Statements and their form. `namespace.set` is what PostgreSQL calls schema and table, a bin is a column.
+const STATEMENTS: &[(&str, &str)] = &[
+    ("ALTER TABLE", "ALTER TABLE [namespace.]set ADD COLUMN name type"),
+    (
+        "CREATE TABLE",
+        "CREATE TABLE [IF NOT EXISTS] [namespace.]set (\n    name type [PRIMARY KEY] [NOT NULL] [DEFAULT value], ...\n)",
+    ),
+    ("DELETE", "DELETE FROM [namespace.]set [WHERE condition] [RETURNING ...]"),
+    ("DROP TABLE", "DROP TABLE [IF EXISTS] [namespace.]set"),
+    ("EXPLAIN", "EXPLAIN statement"),
+    ("GET", "GET {OUTPUT | ECHO | ALL | setting}        (aql)"),
+    (
+        "INSERT",
+        "INSERT INTO [namespace.]set [(bin, ...)] VALUES (value, ...), ...\n    [ON CONFLICT (key) DO {NOTHING | UPDATE SET bin = value, ...}] [RETURNING ...]\n\nIn this shell INSERT on AerieDB updates a record that exists, as aql does; see --postgres-insert.",
+    ),
+    ("RESET", "RESET {OUTPUT | ECHO | setting | ALL}"),
+    ("RUN", "RUN 'file'        (aql: every line is a statement)"),
+    (
+        "SELECT",
+        "SELECT {* | expression [AS name], ...} FROM [namespace.]set\n    [JOIN ... ON ...] [WHERE condition] [GROUP BY ...] [HAVING ...]\n    [ORDER BY ... [ASC | DESC]] [LIMIT count] [OFFSET count]",
+    ),
+    (
+        "SET",
+        "SET setting {= | TO} value\nSET setting value        (aql)\nSET OUTPUT {TABLE | JSON | RAW | CSV | MUTE}\nSET ECHO {true | false}",
+    ),
+    ("SHOW", "SHOW {NAMESPACES | SETS | BINS | setting | ALL}"),
+    ("TRUNCATE", "TRUNCATE [TABLE] [namespace.]set"),
+    ("UPDATE", "UPDATE [namespace.]set SET bin = value, ... [WHERE condition] [RETURNING ...]"),
+    ("UPSERT", "UPSERT INTO [namespace.]set [(bin, ...)] VALUES (value, ...), ..."),
+];
+
+/// The backslash commands.
+pub(crate) fn commands() -> String {
+    let mut text = String::from("Statements end with ; and \\h tells about them. Commands:\n");
+    for (name, arguments, about) in COMMANDS {
+        let head = format!("\\{name} {arguments}");
+        text.push_str(&format!("  {head:<32} {about}\n"));
+    }
+    text.push_str(
+        "\nFrom aql, also without ;: SHOW NAMESPACES, SHOW SETS, SHOW BINS, SET OUTPUT JSON,\n\
+         GET ALL, RUN 'file', HELP, QUIT\n\
+         Tab completes. Ctrl-C drops the line, or cancels the running statement. Ctrl-D quits.\n",
+    );
+    text
+}
+
+/// Help on statements: all names, or the form of those that begin with `topic`.
+pub(crate) fn statements(topic: &str) -> String {
+    let topic = topic.trim().to_ascii_uppercase();
+    if topic.is_empty() {
+        let names: Vec<&str> = STATEMENTS.iter().map(|(name, _)| *name).collect();
+        return format!(
+            "Help on a statement: \\h NAME. There is help on\n  {}\n",
+            names.join(", ")
+        );
+    }
+    let forms: Vec<String> = STATEMENTS
+        .iter()
+        .filter(|(name, _)| name.starts_with(&topic) || topic.starts_with(&format!("{name} ")))
+        .map(|(_, form)| format!("{form}\n"))
+        .collect();
+    if !forms.is_empty() {
+        return forms.join("\n");
+    }
+    let near = nearest(&topic, STATEMENTS.iter().map(|(name, _)| *name));
+    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    format!("There is no help on {topic}{hint}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics() {
+        assert!(statements("").contains("CREATE TABLE, DELETE"));
+        assert!(statements("create").starts_with("CREATE TABLE [IF NOT EXISTS]"));
+        assert!(statements("insert into").starts_with("INSERT INTO"));
+        assert!(statements("selct").contains("did you mean SELECT?"));
+        assert!(commands().lines().all(|line| line.len() <= 120));
+    }
+}

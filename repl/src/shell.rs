@@ -1,0 +1,548 @@
+//! The shell itself: its state, where its input comes from, and what each piece of input does.
+//!
+//! 1. Lines come from the keyboard, a file, standard input or `-c`, and `Splitter` makes pieces of them.
+//! 2. A piece is a backslash command, a habit of aql, or a statement for the server (`run.rs`).
+//! 3. What ends a source early is a `Stop`: a batch turns it into its exit status, the keyboard goes on.
+//!
+//! Always true: whoever returns a `Stop` has told the reason on standard error.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::aql::{Habit, habit};
+use crate::args::Task;
+use crate::command::{Command, parse};
+use crate::edit::{Keyboard, NameCache, Typed, ask_password};
+use crate::format::{Expanded, Format, Look};
+use crate::help;
+use crate::lexer::{Ends, Open, Piece, Splitter};
+use crate::run::Interrupts;
+use crate::session::{OpenError, Session};
+use crate::target::{Target, Wanted};
+use crate::terminal::{Out, say_error};
+use crate::wire::Transaction;
+
+/// Files that include each other end here.
+const INCLUDE_DEPTH: usize = 16;
+
+/// Why a source of input ends before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// A statement or command failed.
+    Failed,
+    /// The connection is gone.
+    Lost,
+    /// A file cannot be read or written.
+    Fatal,
+    /// Nobody reads standard output any more.
+    Closed,
+    Quit,
+}
+
+pub(crate) type Step = Result<(), Stop>;
+
+/// When to ask for a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Never,
+    IfNeeded,
+    First,
+}
+
+/// The state between statements.
+pub(crate) struct Shell {
+    pub(crate) runtime: Handle,
+    pub(crate) interrupts: Interrupts,
+    pub(crate) target: Target,
+    pub(crate) session: Option<Arc<Session>>,
+    pub(crate) asking: Asking,
+    pub(crate) postgres_insert: bool,
+    pub(crate) out: Out,
+    pub(crate) look: Look,
+    pub(crate) timing: bool,
+    pub(crate) echo: bool,
+    pub(crate) quiet: bool,
+    pub(crate) interactive: bool,
+    pub(crate) names: NameCache,
+    /// The last statement, for `\g` and `\watch` on an empty line.
+    pub(crate) last: String,
+    /// The files being read, innermost last, each with its current line.
+    pub(crate) places: Vec<(String, usize)>,
+}
+
+impl Shell {
+    /// Opens the session; asks for a password where that is allowed and needed.
+    pub(crate) fn connect(&mut self, target: Target) -> Step {
+        let mut target = target;
+        if target.password.is_none() {
+            target.password = stored_password(&target);
+        }
+        if self.asking == Asking::First && target.password.is_none() {
+            target.password = ask_password(&target.user);
+        }
+        let mut opened = self.runtime.block_on(Session::open(&target));
+        let asks = self.asking != Asking::Never && target.password.is_none();
+        if asks && matches!(opened, Err(OpenError::PasswordNeeded)) {
+            target.password = ask_password(&target.user);
+            if target.password.is_some() {
+                opened = self.runtime.block_on(Session::open(&target));
+            }
+        }
+        match opened {
+            Ok(session) => self.adopt(session),
+            Err(why) => {
+                self.tell_error(&open_failure(&target, why));
+                Err(Stop::Lost)
+            }
+        }
+    }
+
+    /// Makes `session` ours. On AerieDB an INSERT gets aql's meaning.
+    fn adopt(&mut self, session: Session) -> Step {
+        let upsert = session.is_aerie() && !self.postgres_insert;
+        self.target = session.target.clone();
+        self.session = Some(Arc::new(session));
+        self.names.outdate();
+        if upsert {
+            self.fetch("SET record_exists_action = 'update'")?;
+        }
+        Ok(())
+    }
+
+    /// The session, opened anew after a loss.
+    pub(crate) fn connected(&mut self) -> Result<Arc<Session>, Stop> {
+        if let Some(session) = &self.session {
+            return Ok(session.clone());
+        }
+        self.connect(self.target.clone())?;
+        self.session.clone().ok_or(Stop::Lost)
+    }
+
+    /// Ends the session in good manners.
+    pub(crate) fn disconnect(&mut self) {
+        if let Some(session) = self.session.take().and_then(Arc::into_inner) {
+            self.runtime.block_on(session.close());
+        }
+    }
+
+    /// Reads the keyboard until it ends; failures are told and do not end it.
+    pub(crate) fn run_keyboard(&mut self, mut keyboard: Keyboard) -> Step {
+        let mut splitter = Splitter::new(Ends::Semicolon);
+        let mut entry = String::new();
+        loop {
+            self.look.width = keyboard.width();
+            let prompt = self.prompt(splitter.open());
+            match keyboard.read(&prompt, splitter.pending(), self.session.clone()) {
+                Ok(Typed::Line(line)) => {
+                    entry.push_str(if entry.is_empty() { "" } else { "\n" });
+                    entry.push_str(&line);
+                    let pieces = splitter.push(&line);
+                    if splitter.open() == Open::Nothing {
+                        keyboard.remember(&std::mem::take(&mut entry));
+                    }
+                    self.run_typed(pieces, &mut splitter)?;
+                    if splitter.open() == Open::Nothing {
+                        entry.clear();
+                    }
+                }
+                Ok(Typed::Dropped) => {
+                    splitter.reset();
+                    entry.clear();
+                }
+                Ok(Typed::End) => return Ok(()),
+                Err(error) => {
+                    self.tell_error(&format!("the terminal cannot be read: {error}\n"));
+                    return Err(Stop::Fatal);
+                }
+            }
+        }
+    }
+
+    /// The pieces of one typed line; the first failure skips the rest of the line.
+    fn run_typed(&mut self, pieces: Vec<Piece>, splitter: &mut Splitter) -> Step {
+        for piece in pieces {
+            match self.run_piece(piece, splitter) {
+                Ok(()) => {}
+                Err(Stop::Failed | Stop::Fatal) => return Ok(()),
+                Err(Stop::Lost) => {
+                    self.reset_connection();
+                    return Ok(());
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(())
+    }
+
+    fn reset_connection(&mut self) {
+        if self.session.is_some() {
+            return;
+        }
+        say_error("Connecting anew ... ");
+        if self.connect(self.target.clone()).is_ok() {
+            say_error("done. Settings of the lost session are gone.\n");
+        }
+    }
+
+    /// `aql> `, with `*` in a transaction and `!` in a failed one; later lines show what is open.
+    fn prompt(&self, open: Open) -> String {
+        let sign = match open {
+            Open::Nothing => match self.session.as_ref().map(|session| session.transaction()) {
+                None => "?",
+                Some(Transaction::Idle) => "",
+                Some(Transaction::Open) => "*",
+                Some(Transaction::Failed) => "!",
+            },
+            Open::Statement => "-",
+            Open::SingleQuote => "'",
+            Open::DoubleQuote => "\"",
+            Open::Dollar => "$",
+            Open::Comment => "/*",
+            Open::Paren => "(",
+        };
+        format!("aql{sign}> ")
+    }
+
+    /// Runs batch work in order; the first failure ends it.
+    pub(crate) fn run_tasks(&mut self, tasks: &[Task]) -> Step {
+        tasks.iter().try_for_each(|task| match task {
+            Task::Text(text) => self.run_lines(text.as_bytes(), Ends::Semicolon),
+            Task::File(path) if path == "-" => self.run_stdin(),
+            Task::File(path) => self.run_file(path, Ends::Semicolon),
+        })
+    }
+
+    pub(crate) fn run_stdin(&mut self) -> Step {
+        self.places.push(("<stdin>".into(), 0));
+        let step = self.run_lines(io::stdin().lock(), Ends::Semicolon);
+        self.places.pop();
+        step
+    }
+
+    /// Runs a file; inside it a failure ends it, and whoever asked for it decides what then.
+    pub(crate) fn run_file(&mut self, path: &str, ends: Ends) -> Step {
+        if self.places.len() >= INCLUDE_DEPTH {
+            return self.complain(&format!("{path}: files include each other too deep\n"));
+        }
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) => {
+                self.tell_error(&format!("{path}: {error}\n"));
+                return Err(Stop::Fatal);
+            }
+        };
+        self.places.push((path.into(), 0));
+        let step = self.run_lines(BufReader::new(file), ends);
+        self.places.pop();
+        step
+    }
+
+    fn run_lines(&mut self, mut input: impl BufRead, ends: Ends) -> Step {
+        let mut splitter = Splitter::new(ends);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match input.read_until(b'\n', &mut line) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    self.tell_error(&format!("the input cannot be read: {error}\n"));
+                    return Err(Stop::Fatal);
+                }
+            }
+            let Ok(text) = std::str::from_utf8(&line) else {
+                self.tell_error("the input is not UTF-8\n");
+                return Err(Stop::Fatal);
+            };
+            for piece in splitter.push(text.trim_start_matches('\u{feff}')) {
+                self.run_piece(piece, &mut splitter)?;
+            }
+        }
+        splitter.finish().map_or(Ok(()), |piece| self.run_piece(piece, &mut splitter))
+    }
+
+    fn run_piece(&mut self, piece: Piece, splitter: &mut Splitter) -> Step {
+        let (Piece::Statement { line, .. } | Piece::Command { line, .. }) = &piece;
+        if let Some((_, at)) = self.places.last_mut() {
+            *at = *line;
+        }
+        match piece {
+            Piece::Statement { text, .. } => self.run_statement(&text),
+            Piece::Command { text, .. } => match parse(&text) {
+                Ok(command) => self.run_command(command, splitter),
+                Err(why) => self.complain(&why),
+            },
+        }
+    }
+
+    fn run_statement(&mut self, text: &str) -> Step {
+        match habit(text) {
+            Some(habit) => self.run_habit(habit),
+            None => {
+                self.last = text.to_string();
+                self.run_sql(text)
+            }
+        }
+    }
+
+    fn run_habit(&mut self, habit: Habit) -> Step {
+        match habit {
+            Habit::SetOutput(name) => match Format::parse(&name) {
+                Some(format) => self.look.format = format,
+                None => {
+                    return self.complain(&format!("OUTPUT is {}, not {name}\n", Format::NAMES));
+                }
+            },
+            Habit::SetEcho(word) => match word.to_ascii_lowercase().as_str() {
+                "true" | "t" | "1" | "on" => self.echo = true,
+                "false" | "f" | "0" | "off" => self.echo = false,
+                _ => return self.complain(&format!("ECHO is true or false, not {word}\n")),
+            },
+            Habit::ResetOutput => self.look.format = Format::Table,
+            Habit::ResetEcho => self.echo = false,
+            Habit::GetOutput => return self.print(&self.output_option()),
+            Habit::GetEcho => return self.print(&self.echo_option()),
+            Habit::GetAll => {
+                self.print(&format!("{}{}", self.output_option(), self.echo_option()))?;
+                return self.run_sql("SHOW ALL");
+            }
+            Habit::Run(path) => return self.run_file(&path, Ends::Line),
+            Habit::Help(topic) if topic.is_empty() => return self.print(&help::commands()),
+            Habit::Help(topic) => return self.print(&help::statements(&topic)),
+            Habit::Quit => return Err(Stop::Quit),
+            Habit::Server(sql) => return self.run_sql(&sql),
+        }
+        Ok(())
+    }
+
+    fn output_option(&self) -> String {
+        format!("OUTPUT = {}\n", self.look.format.name())
+    }
+
+    fn echo_option(&self) -> String {
+        format!("ECHO = {}\n", self.echo)
+    }
+
+    fn run_command(&mut self, command: Command, splitter: &mut Splitter) -> Step {
+        match command {
+            Command::Relations { tables_only, pattern } => {
+                self.list_relations(tables_only, pattern)
+            }
+            Command::Describe(pattern) => self.describe(&pattern),
+            Command::Namespaces(pattern) => self.list_namespaces(pattern),
+            Command::Databases => self.list_databases(),
+            Command::Expanded(wanted) => self.set_expanded(wanted),
+            Command::Timing(wanted) => {
+                self.timing = wanted.unwrap_or(!self.timing);
+                self.remark(if self.timing { "Timing is on.\n" } else { "Timing is off.\n" })
+            }
+            Command::Tuples => {
+                self.look.tuples_only = !self.look.tuples_only;
+                let state = if self.look.tuples_only { "on" } else { "off" };
+                self.remark(&format!("Tuples only is {state}.\n"))
+            }
+            Command::Align => {
+                let aligned = self.look.format == Format::Unaligned;
+                self.look.format = if aligned { Format::Table } else { Format::Unaligned };
+                self.remark(&format!("Output format is {}.\n", self.look.format.name()))
+            }
+            Command::Connect(words) => self.reconnect(&words),
+            Command::ConnectionInfo => self.connection_info(),
+            Command::Include(path) => self.run_file(&path, Ends::Semicolon),
+            Command::Output(target) => self.redirect(target),
+            Command::Echo(text) => self.print(&format!("{text}\n")),
+            Command::Watch { interval, count } => {
+                let sql = self.take_pending(splitter)?;
+                self.watch(&sql, interval, count)
+            }
+            Command::Go { expanded } => {
+                let sql = self.take_pending(splitter)?;
+                let before = self.look.expanded;
+                self.look.expanded = if expanded { Expanded::On } else { before };
+                let step = self.run_sql(&sql);
+                self.look.expanded = before;
+                step
+            }
+            Command::Print => self.print(&format!("{}\n", splitter.pending())),
+            Command::Reset => {
+                splitter.reset();
+                self.remark("The statement is forgotten.\n")
+            }
+            Command::Help => self.print(&help::commands()),
+            Command::SqlHelp(topic) => self.print(&help::statements(&topic)),
+            Command::Quit => Err(Stop::Quit),
+        }
+    }
+
+    /// The statement being typed, else the last one.
+    fn take_pending(&mut self, splitter: &mut Splitter) -> Result<String, Stop> {
+        if !splitter.pending().is_empty() {
+            self.last = splitter.pending().to_string();
+            splitter.reset();
+        }
+        if self.last.is_empty() {
+            self.tell_error("there is no statement to run yet\n");
+            return Err(Stop::Failed);
+        }
+        Ok(self.last.clone())
+    }
+
+    fn set_expanded(&mut self, wanted: Option<Expanded>) -> Step {
+        self.look.expanded = wanted.unwrap_or(match self.look.expanded {
+            Expanded::On => Expanded::Off,
+            Expanded::Off | Expanded::Auto => Expanded::On,
+        });
+        self.remark(match self.look.expanded {
+            Expanded::On => "Expanded display is on.\n",
+            Expanded::Off => "Expanded display is off.\n",
+            Expanded::Auto => "Expanded display is used for what is wider than the terminal.\n",
+        })
+    }
+
+    fn reconnect(&mut self, words: &[String]) -> Step {
+        let word = |i: usize| words.get(i).filter(|word| *word != "-").cloned();
+        let port = match word(3).map(|port| port.parse()) {
+            Some(Err(_)) => return self.complain("\\c takes a port number as its fourth word\n"),
+            Some(Ok(port)) => Some(port),
+            None => None,
+        };
+        let wanted = Wanted { database: word(0), user: word(1), host: word(2), port };
+        match self.target.changed(&wanted, &|name| std::env::var(name).ok()) {
+            Err(why) => return self.complain(&format!("{why}\n")),
+            Ok(target) => match self.connect(target) {
+                Ok(()) => {}
+                Err(stop) if self.interactive && self.session.is_some() => {
+                    say_error("The connection before it is kept.\n");
+                    return if stop == Stop::Lost { Err(Stop::Failed) } else { Err(stop) };
+                }
+                Err(stop) => return Err(stop),
+            },
+        }
+        let (database, user) = (self.target.database.clone(), self.target.user.clone());
+        self.remark(&format!("Connected to database \"{database}\" as user \"{user}\".\n"))
+    }
+
+    fn connection_info(&mut self) -> Step {
+        let session = self.connected()?;
+        let target = &session.target;
+        self.print(&format!(
+            "Connected to database \"{}\" as user \"{}\" at {}, server {}.\n",
+            target.database, target.user, target, session.server_version
+        ))
+    }
+
+    fn redirect(&mut self, target: Option<String>) -> Step {
+        self.flush()?;
+        self.out = Out::standard();
+        let Some(target) = target else { return Ok(()) };
+        match Out::open(&target) {
+            Ok(out) => self.out = out,
+            Err(error) => return self.complain(&format!("{target}: {error}\n")),
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, sql: &str, interval: std::time::Duration, count: Option<u64>) -> Step {
+        let mut runs = 0;
+        while count.is_none_or(|count| runs < count) {
+            if runs > 0 && self.pause(interval) {
+                break;
+            }
+            runs += 1;
+            let heading = format!("{} (every {}s)\n\n", clock(), interval.as_secs_f64());
+            self.print(&heading)?;
+            self.run_sql(sql)?;
+        }
+        Ok(())
+    }
+
+    /// Prints to where results go.
+    pub(crate) fn print(&mut self, text: &str) -> Step {
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        self.written(written)
+    }
+
+    /// Prints what only a person wants to know.
+    fn remark(&mut self, text: &str) -> Step {
+        if self.quiet { Ok(()) } else { self.print(text) }
+    }
+
+    pub(crate) fn flush(&mut self) -> Step {
+        let flushed = self.out.flush();
+        self.written(flushed)
+    }
+
+    /// What a failed write means: a closed pipe is no failure of ours, a full disk is.
+    pub(crate) fn written(&mut self, result: io::Result<()>) -> Step {
+        let Err(error) = result else { return Ok(()) };
+        if !self.out.is_redirected() {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                return Err(Stop::Closed);
+            }
+            self.tell_error(&format!("output cannot be written: {error}\n"));
+            return Err(Stop::Fatal);
+        }
+        self.out = Out::standard();
+        self.complain(&format!("\\o ends, its target takes no more: {error}\n"))
+    }
+
+    /// Tells why something failed, with the place in a file.
+    pub(crate) fn tell_error(&self, text: &str) {
+        match self.places.last() {
+            Some((path, line)) => say_error(&format!("aql:{path}:{line}: {text}")),
+            None => say_error(text),
+        }
+    }
+
+    pub(crate) fn complain(&mut self, text: &str) -> Step {
+        self.flush()?;
+        self.tell_error(text);
+        Err(Stop::Failed)
+    }
+}
+
+fn open_failure(target: &Target, why: OpenError) -> String {
+    match why {
+        OpenError::Refused(text) => text,
+        OpenError::PasswordNeeded => format!(
+            "{target} asks user {} for a password; give it in PGPASSWORD or ~/.pgpass, \
+             or at a terminal without -w\n",
+            target.user
+        ),
+    }
+}
+
+/// The password from PGPASSFILE or `~/.pgpass`, if only its owner can read that file.
+fn stored_password(target: &Target) -> Option<String> {
+    let named = std::env::var_os("PGPASSFILE").filter(|path| !path.is_empty());
+    let home = || std::env::var_os("HOME").map(|home| std::path::Path::new(&home).join(".pgpass"));
+    let path = named.map(Into::into).or_else(home)?;
+    let text = std::fs::read_to_string(&path).ok()?;
+    if !is_private(&path) {
+        let path = path.display();
+        say_error(&format!("{path} is not read: others can read it too; chmod 600 mends it\n"));
+        return None;
+    }
+    target.password_in(&text)
+}
+
+#[cfg(unix)]
+fn is_private(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_private(_: &std::path::Path) -> bool {
+    true
+}
+
+/// The time of day in UTC.
+fn clock() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seconds = now.map_or(0, |now| now.as_secs() % 86_400);
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
