@@ -71,7 +71,7 @@ impl Index {
         matches
     }
 
-    /// Looks up many digests at once, several times faster than one by one. For each match, in the
+    /// Looks up many digests at once, two to three times as fast as one by one. For each match, in the
     /// order of `digests`, `out` gets the digest's place in `digests` and the entry.
     pub fn get_batch(&self, digests: &[Digest], out: &mut Vec<(usize, Entry)>) {
         for (group, digests) in digests.chunks(BATCH).enumerate() {
@@ -166,6 +166,30 @@ impl Index {
         dropped
     }
 
+    /// Takes out the entries of a partition that `keep` says no to, and returns them. Each shard is
+    /// one step; `keep` must not call the index.
+    pub fn retain(
+        &self,
+        partition: PartitionId,
+        mut keep: impl FnMut(&Entry) -> bool,
+    ) -> Vec<Entry> {
+        let mut removed = Vec::new();
+        let mut dead = Vec::new();
+        for locked in self.shards_of(partition) {
+            let mut shard = locked.0.lock();
+            dead.clear();
+            shard.scan(&self.arena, None, usize::MAX, |tag, _, entry| {
+                if !keep(&entry) {
+                    dead.push((tag, entry.location));
+                }
+            });
+            let taken = dead.iter().filter_map(|&(tag, at)| shard.remove(&self.arena, tag, at));
+            removed.extend(taken);
+        }
+        self.count(partition).fetch_sub(removed.len() as u64, Relaxed);
+        removed
+    }
+
     /// Number of entries, tombstones included.
     pub fn len(&self) -> u64 {
         self.counts.iter().map(|c| c.load(Relaxed)).sum()
@@ -240,6 +264,16 @@ impl ScanPosition {
     /// The partition that is scanned.
     pub fn partition(&self) -> PartitionId {
         self.partition
+    }
+
+    /// The place inside the partition as three numbers, for a cursor that leaves the process.
+    pub fn to_words(&self) -> [u64; 3] {
+        [self.shard.into(), self.tag, self.rank.into()]
+    }
+
+    /// The place that [`ScanPosition::to_words`] wrote. Other numbers are some other place.
+    pub fn from_words(partition: PartitionId, [shard, tag, rank]: [u64; 3]) -> ScanPosition {
+        ScanPosition { partition, shard: shard as u16, tag, rank: rank as u32 }
     }
 }
 

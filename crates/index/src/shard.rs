@@ -25,7 +25,7 @@ use model::{Error, ErrorKind, Result};
 
 use crate::arena::{Arena, PAGE_SLOTS, Page};
 use crate::entry::{self, EMPTY, Entry, GENERATION_WORD, Words, tag_of};
-use crate::pages::PageList;
+use crate::pages::{PAGES_MAX, PageList};
 
 /// Header of a shard. With its one-byte lock it fills one cache line.
 pub(crate) struct Shard {
@@ -164,7 +164,7 @@ impl Shard {
         if (self.len() + 1) * 10 <= slots * 9 {
             return Ok(());
         }
-        match self.resize(arena, self.pages.len() + (self.pages.len() / 8).max(1)) {
+        match self.resize(arena, grown(self.pages.len())) {
             // What could not grow can still be filled.
             Err(_) if self.len() < slots => Ok(()),
             result => result,
@@ -198,6 +198,13 @@ impl Shard {
         self.slots(arena).spread(&entries);
         Ok(())
     }
+}
+
+/// How many pages follow on so many: one more, or an eighth, so that even in large shards an entry
+/// is moved few times. Stops at the bound once, and then asks for one more, to be refused.
+fn grown(pages: usize) -> usize {
+    let left = PAGES_MAX.saturating_sub(pages);
+    pages + (pages / 8).min(left).max(1)
 }
 
 /// The array of a shard: slot numbers, 0 to `count`, to words in pages.

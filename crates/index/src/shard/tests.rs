@@ -205,3 +205,10 @@ fn first_false_finds_every_border() {
         assert_eq!(first_false(|n| n < border), border);
     }
 }
+
+#[test]
+fn growth_is_by_a_page_or_an_eighth_and_stops_at_the_bound() {
+    let last = [PAGES_MAX - 5, PAGES_MAX - 1, PAGES_MAX].map(grown);
+    assert_eq!([0, 1, 15, 16, 80].map(grown), [1, 2, 16, 18, 90]);
+    assert_eq!(last, [PAGES_MAX, PAGES_MAX, PAGES_MAX + 1]);
+}
