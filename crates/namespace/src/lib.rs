@@ -1,1 +1,170 @@
-//! One node's records: index and storage moved together.
+//! One node's records of one namespace: index and storage moved together.
+//!
+//! A read ([`Namespace::get`]): index entry, one storage read (which verifies checksum and digest),
+//! then expiry. A write ([`Namespace::modify`]): the record's lock, the record as it is, the
+//! caller's decision, one append, the index entry moved to the new place, the catalogue of bins
+//! told. An open: storage hands over every record it holds in the order of their writing, and the
+//! newest of each digest stays in the index.
+//!
+//! Always true: the index points at the newest version of each record, or at a tombstone that is
+//! not durable yet; only the holder of a record's lock moves its entry; counters and catalogue
+//! change with the entry. An answer carries the [`Ticket`] that it has to wait for, so that nobody
+//! sees what a crash could take back.
+//!
+//! Nothing here reads a clock: `now_ms` is milliseconds since 1970-01-01 UTC.
+
+mod catalogue;
+mod declare;
+mod modify;
+mod open;
+mod read;
+mod truncate;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, RwLock};
+
+use index::{Entry, Index};
+use model::{Digest, Error, ErrorKind, Result};
+use storage::{Storage, Ticket};
+use store::NamespaceInfo;
+
+use crate::catalogue::Sets;
+pub use crate::read::Found;
+
+/// The set that keeps table declarations. Not for users.
+pub const TABLES_SET: &str = "aerie$tables";
+
+/// Record locks: enough that two busy records rarely share one, 64 KiB or so in all.
+const LOCKS: usize = 4096;
+
+/// What a namespace is, beside its storage.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Name, checked with [`model::limits::check_namespace`].
+    pub name: String,
+    /// `memory` or `device`: what `SHOW NAMESPACES` says.
+    pub storage_engine: &'static str,
+    /// `commit` or `memory`: what `SHOW NAMESPACES` says.
+    pub durability: &'static str,
+    /// Time to live of records that name none, seconds; 0 = never.
+    pub default_ttl_s: u32,
+    /// Copies of each record that were asked for.
+    pub replication_factor: u32,
+    /// Shards of each partition in the index: 8 for about 10 million records, 64 for 100 million.
+    pub shards_per_partition: u16,
+}
+
+/// One namespace of this node. All methods are thread safe.
+pub struct Namespace {
+    options: Options,
+    index: Index,
+    storage: Storage,
+    /// Striped by digest; held across a record's read-modify-write.
+    locks: Box<[Mutex<()>]>,
+    /// Held shared by every write, alone by a truncate while it walks the index.
+    gate: RwLock<()>,
+    sets: Sets,
+    /// Tombstones in the index that go as soon as they are durable: digest, location, ticket.
+    pending_tombstones: Mutex<VecDeque<(Digest, u64, Ticket)>>,
+    /// Records with a void-time, expired ones included.
+    mortal: AtomicU64,
+}
+
+impl Namespace {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.options.name
+    }
+
+    /// Grows with every change that [`Namespace::tables`] shows.
+    pub fn catalogue_version(&self) -> u64 {
+        self.sets.version()
+    }
+
+    /// What it says of itself.
+    pub fn info(&self) -> NamespaceInfo {
+        let stats = self.storage.stats();
+        NamespaceInfo {
+            name: self.options.name.clone(),
+            storage_engine: self.options.storage_engine,
+            durability: self.options.durability,
+            objects: self.sets.objects(),
+            tombstones: self.lock_tombstones().len() as u64,
+            index_bytes: self.index.memory_bytes(),
+            used_bytes: stats.used_bytes,
+            capacity_bytes: stats.capacity_bytes,
+            default_ttl_s: self.options.default_ttl_s,
+            replication_factor: self.options.replication_factor,
+        }
+    }
+
+    /// Writes what is pending, syncs, and marks a clean stop. Later writes are refused.
+    pub fn close(&self) -> Result<()> {
+        self.storage.close()
+    }
+
+    fn lock_record(&self, digest: &Digest) -> MutexGuard<'_, ()> {
+        let [.., a, b] = digest.0;
+        let stripe = usize::from(u16::from_le_bytes([a, b])) % LOCKS;
+        lock(&self.locks[stripe])
+    }
+
+    fn lock_tombstones(&self) -> MutexGuard<'_, VecDeque<(Digest, u64, Ticket)>> {
+        lock(&self.pending_tombstones)
+    }
+
+    /// Takes tombstones out of the index whose durability nobody can doubt any more.
+    fn drop_durable_tombstones(&self) {
+        let mut pending = self.lock_tombstones();
+        while pending.front().is_some_and(|(_, _, ticket)| ticket.outcome().is_some()) {
+            if let Some((digest, location, _)) = pending.pop_front() {
+                self.index.remove(&digest, location);
+            }
+        }
+    }
+
+    fn count_mortal(&self, before: bool, after: bool) {
+        match (before, after) {
+            (false, true) => self.mortal.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.mortal.fetch_sub(1, Ordering::Relaxed),
+            _ => 0,
+        };
+    }
+}
+
+/// A lock whose holder panicked guards nothing that is half done: every change is one append.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// An entry whose fields say nothing yet.
+const BLANK: Entry = Entry {
+    location: 0,
+    size_class: 0,
+    generation: 1,
+    set_id: 0,
+    expiry_hours: 0,
+    tombstone: false,
+    in_sindex: false,
+    replication: 0,
+};
+
+/// The size class of a record of this many 16-byte units.
+fn class_of(units: u32) -> Result<u8> {
+    index::class_of(units).ok_or_else(|| {
+        let detail = format!("a record of {units} units has no size class");
+        Error::new(ErrorKind::RecordTooBig, detail)
+    })
+}
+
+/// Hours since 2025-01-01 UTC at which the index calls a record mortal; exact to the hour, rounded
+/// down, so that a candidate is never missed. 0 = never.
+fn expiry_hours(void_time: u32) -> u32 {
+    const EPOCH_S: u32 = 1_735_689_600;
+    const MAX: u32 = (1 << 17) - 1;
+    match void_time {
+        0 => 0,
+        s => (s.saturating_sub(EPOCH_S) / 3600).clamp(1, MAX),
+    }
+}

@@ -1,0 +1,241 @@
+//! Changing one record.
+
+use std::sync::Arc;
+
+use index::Entry;
+use model::{Digest, Error, ErrorKind, Key, Name, Record, Result, Value, limits};
+use storage::{Ticket, Write, WriteKind};
+use store::{Bins, Change, Outcome, Ttl};
+
+use crate::catalogue::{self, Set};
+use crate::read::Located;
+use crate::{BLANK, Namespace, class_of, expiry_hours};
+
+/// The bins that a write leaves, and when the record dies.
+struct NewRecord {
+    bins: Vec<(Name, Value)>,
+    void_time: u32,
+    generation: u16,
+}
+
+impl Namespace {
+    /// Changes one record atomically: `change` sees it (`None` if absent) under its lock and says
+    /// what becomes of it. The outcome holds once the ticket is done; without a ticket it holds.
+    pub fn modify(
+        &self,
+        set: &str,
+        digest: &Digest,
+        key: Option<&Key>,
+        now_ms: u64,
+        change: &mut dyn FnMut(Option<&Record>) -> Result<Change>,
+    ) -> Result<(Outcome, Option<Ticket>)> {
+        let _gate = self.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.drop_durable_tombstones();
+        let _lock = self.lock_record(digest);
+        let stale = self.locate(digest, self.index.get(digest), Bins::All)?;
+        let seen = stale.as_ref().map(|found| &found.record).filter(|r| !r.expired(now_ms));
+        let existed = seen.is_some();
+        let decision = change(seen)?;
+        match decision {
+            Change::Keep => {
+                let generation = seen.map_or(0, |record| record.generation);
+                let outcome = Outcome { existed, generation, changed: false };
+                Ok((outcome, stale.and_then(|found| found.ticket)))
+            }
+            Change::Delete => self.delete(set, digest, stale, existed, now_ms),
+            Change::Write { bins, replace, ttl } => {
+                let new = self.merge(set, seen, bins, replace, ttl, now_ms)?;
+                let old_key = seen.and_then(|record| record.key.clone());
+                let key = key.or(old_key.as_ref());
+                let generation = new.generation;
+                let ticket = self.write(set, digest, key, new, stale.as_ref(), now_ms)?;
+                Ok((Outcome { existed, generation, changed: true }, Some(ticket)))
+            }
+        }
+    }
+
+    /// The record after a write of `bins` over what is there.
+    fn merge(
+        &self,
+        set: &str,
+        seen: Option<&Record>,
+        bins: Vec<(Name, Option<Value>)>,
+        replace: bool,
+        ttl: Ttl,
+        now_ms: u64,
+    ) -> Result<NewRecord> {
+        let mut merged = match seen {
+            Some(record) if !replace => record.bins.clone(),
+            _ => Vec::with_capacity(bins.len()),
+        };
+        for (name, value) in bins {
+            limits::check_bin(&name)?;
+            let place = merged.iter().position(|(n, _)| *n == name);
+            match (value.filter(|v| *v != Value::Nil), place) {
+                (Some(value), place) => {
+                    limits::check_value(&value)?;
+                    match place {
+                        Some(i) => merged[i].1 = value,
+                        None => merged.push((name, value)),
+                    }
+                }
+                (None, Some(i)) => drop(merged.remove(i)),
+                (None, None) => {}
+            }
+        }
+        if merged.len() > limits::BINS_MAX {
+            let detail = format!(
+                "the record would have {} bins; at most {} are allowed",
+                merged.len(),
+                limits::BINS_MAX
+            );
+            return Err(Error::new(ErrorKind::Parameter, detail));
+        }
+        let generation = match seen.map_or(0, |record| record.generation) {
+            u16::MAX => 1,
+            generation => generation + 1,
+        };
+        let void_time = self.void_time(set, seen, ttl, now_ms)?;
+        Ok(NewRecord { bins: merged, void_time, generation })
+    }
+
+    fn void_time(&self, set: &str, seen: Option<&Record>, ttl: Ttl, now_ms: u64) -> Result<u32> {
+        let default = || {
+            let of_set = self.sets.by_name(set).and_then(|(_, set)| set.ttl_s());
+            of_set.unwrap_or(self.options.default_ttl_s)
+        };
+        let seconds = match (ttl, seen) {
+            (Ttl::Keep, Some(record)) => return Ok(record.void_time),
+            (Ttl::Never, _) => 0,
+            (Ttl::Seconds(s), _) => s,
+            (Ttl::Default | Ttl::Keep, _) => default(),
+        };
+        if seconds > limits::TTL_MAX_S {
+            let detail = format!(
+                "a time to live of {seconds} s is longer than ten years ({} s)",
+                limits::TTL_MAX_S
+            );
+            return Err(Error::new(ErrorKind::Parameter, detail));
+        }
+        match seconds {
+            0 => Ok(0),
+            // Rounded up, so that a record never dies early.
+            s => Ok(u32::try_from(now_ms.div_ceil(1000) + u64::from(s)).unwrap_or(u32::MAX)),
+        }
+    }
+
+    fn write(
+        &self,
+        set: &str,
+        digest: &Digest,
+        key: Option<&Key>,
+        new: NewRecord,
+        old: Option<&Located>,
+        now_ms: u64,
+    ) -> Result<Ticket> {
+        limits::check_set(set)?;
+        if let Some(key) = key {
+            limits::check_key(key)?;
+        }
+        let appended = self.storage.append(&Write {
+            kind: WriteKind::Record,
+            digest: *digest,
+            set,
+            key,
+            bins: &new.bins,
+            generation: new.generation,
+            lut_ms: now_ms,
+            void_time: new.void_time,
+        })?;
+        let set_id = appended.set_id;
+        let set = self.ensure_set(set_id);
+        let entry = Entry {
+            location: appended.location,
+            size_class: class_of(appended.units)?,
+            generation: new.generation,
+            set_id,
+            expiry_hours: expiry_hours(new.void_time),
+            ..BLANK
+        };
+        self.place(digest, old.map(|old| &old.entry), entry)?;
+        self.sets.note(&set, key.map(catalogue::key_type), catalogue::bin_types(&new.bins));
+        Ok(appended.ticket)
+    }
+
+    /// The set of this id in storage's dictionary.
+    pub(crate) fn ensure_set(&self, id: u16) -> Arc<Set> {
+        self.sets.get(id).unwrap_or_else(|| {
+            let name = self.storage.set_name(id).unwrap_or_else(|| Name::from(""));
+            self.sets.ensure(id, &name)
+        })
+    }
+
+    /// Points the index at a record's new place and counts the change.
+    pub(crate) fn place(&self, digest: &Digest, old: Option<&Entry>, new: Entry) -> Result<()> {
+        let bytes = |entry: &Entry| i64::from(index::units_of(entry.size_class)) * 16;
+        match old {
+            Some(old) => {
+                self.replace(digest, old, new)?;
+                self.sets.count(old.set_id, -1, -bytes(old));
+            }
+            None => self.index.insert(digest, new)?,
+        }
+        self.sets.count(new.set_id, 1, bytes(&new));
+        self.count_mortal(old.is_some_and(|o| o.expiry_hours != 0), new.expiry_hours != 0);
+        Ok(())
+    }
+
+    /// Swaps an entry whose record's lock is held.
+    fn replace(&self, digest: &Digest, old: &Entry, new: Entry) -> Result<()> {
+        if self.index.replace(digest, old.location, new) {
+            return Ok(());
+        }
+        let detail = format!("the index entry of record {digest} moved under its lock");
+        Err(Error::new(ErrorKind::Internal, detail))
+    }
+
+    /// Takes a record out of the counters.
+    pub(crate) fn uncount(&self, entry: &Entry) {
+        self.sets.count(entry.set_id, -1, -i64::from(index::units_of(entry.size_class)) * 16);
+        self.count_mortal(entry.expiry_hours != 0, false);
+    }
+
+    fn delete(
+        &self,
+        set: &str,
+        digest: &Digest,
+        old: Option<Located>,
+        existed: bool,
+        now_ms: u64,
+    ) -> Result<(Outcome, Option<Ticket>)> {
+        let outcome = Outcome { existed, generation: 0, changed: existed };
+        let Some(old) = old else { return Ok((outcome, None)) };
+        let appended = self.storage.append(&Write {
+            kind: WriteKind::Tombstone,
+            digest: *digest,
+            set,
+            key: None,
+            bins: &[],
+            generation: old.record.generation,
+            lut_ms: now_ms,
+            void_time: 0,
+        })?;
+        let location = appended.location;
+        let entry = Entry {
+            location,
+            size_class: class_of(appended.units)?,
+            generation: old.record.generation,
+            set_id: old.entry.set_id,
+            tombstone: true,
+            ..BLANK
+        };
+        self.replace(digest, &old.entry, entry)?;
+        self.uncount(&old.entry);
+        if appended.ticket.outcome().is_some() {
+            self.index.remove(digest, location);
+        } else {
+            self.lock_tombstones().push_back((*digest, location, appended.ticket.clone()));
+        }
+        Ok((outcome, Some(appended.ticket)))
+    }
+}
