@@ -344,25 +344,32 @@ impl Storage {
 
     /// Reads the record at `location`: from memory while it is not yet on the device, else with one
     /// device read of `units_hint` units, which may be a little more than the record has. What is
-    /// there must be whole and the record that was expected, else the answer is
-    /// [`ErrorKind::Corrupt`].
+    /// there must be whole, else the answer is [`ErrorKind::Corrupt`]. `None` where a record other
+    /// than the expected one is there: its digest shares the bits that the index compares.
     pub fn read(
         &self,
         location: u64,
         units_hint: u32,
-        expected: &Digest,
+        expected: Option<&Digest>,
         bins: BinSelect<'_>,
-    ) -> Result<Read> {
+    ) -> Result<Option<Read>> {
         let byte = location.saturating_mul(UNIT as u64);
         let size = u64::from(self.superblock.block_size);
         let (block, offset) = (byte / size, (byte % size) as u32);
         let (seed, bytes, durable) = self.fetch(block, offset, units_hint)?;
         let header = Header::verify(&bytes, seed, offset);
         let header = header.ok_or_else(|| self.corrupt(block, offset, "fails its checksum"))?;
-        if header.digest != *expected {
-            return Err(self.corrupt(block, offset, &format!("is not record {expected}")));
+        if expected.is_some_and(|expected| *expected != header.digest) {
+            return Ok(None);
         }
-        self.decode(&header, &bytes[..header.size], bins, durable)
+        self.decode(&header, &bytes[..header.size], bins, durable).map(Some)
+    }
+
+    /// While what is at `location` is not durable: what to wait for before it is acted upon.
+    pub fn pending(&self, location: u64) -> Option<Ticket> {
+        let byte = location.saturating_mul(UNIT as u64);
+        let size = u64::from(self.superblock.block_size);
+        self.stream.pending(byte / size, (byte % size) as u32)
     }
 
     /// Seed of the block, the bytes of the record, and the ticket while it is not durable.
