@@ -115,6 +115,8 @@ pub(crate) struct Recovery {
     pub(crate) torn: Option<(u64, u32, u32)>,
 }
 
+static ZEROS: [u8; PAGE] = [0; PAGE];
+
 /// A stretch of a block's data area; they follow each other without a gap.
 #[derive(Debug, Clone, Copy)]
 struct Item {
@@ -402,7 +404,7 @@ impl<'a> Replay<'a> {
             last.size = end - last.at;
         }
         self.block(header, bytes, items, None);
-        (end, bytes[end..].iter().any(|b| *b != 0))
+        (end, bytes[end..].chunks(PAGE).any(|page| *page != ZEROS[..page.len()]))
     }
 
     /// Replays a block, group by group. `next_lsn` is the first LSN of the next block, if known.
@@ -448,6 +450,12 @@ impl<'a> Replay<'a> {
     ) {
         let known = items.iter().filter(|item| item.counts()).count() as u64;
         let mut lost = next_lsn.map(|next| next.saturating_sub(self.lsn + known));
+        if items.iter().all(|item| matches!(item.what, What::Valid(_) | What::Damaged(_))) {
+            // What is missing was in the bad span before these.
+            let lost = lost.take().unwrap_or(0);
+            self.lsn += lost;
+            self.damage.unidentified += lost;
+        }
         for item in items {
             match item.what {
                 What::Valid(record) => self.record(header, bytes, item, &record),

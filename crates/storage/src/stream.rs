@@ -123,6 +123,14 @@ struct State {
     stopping: bool,
 }
 
+impl State {
+    /// The group that holds these bytes, if it is not on the device yet.
+    fn group(&self, block: u64, offset: u32) -> Option<&Group> {
+        let ended = self.ended.iter().map(|group| &**group);
+        ended.chain(&self.open).find(|group| group.holds(block, offset))
+    }
+}
+
 /// What the appenders, the readers and the flusher share.
 pub(crate) struct Stream {
     devices: Vec<Arc<dyn Device>>,
@@ -340,10 +348,17 @@ impl Stream {
     /// A copy of a record that is not on the device yet, and the ticket of its group.
     pub(crate) fn buffered(&self, block: u64, offset: u32) -> Option<(Vec<u8>, Ticket)> {
         let state = self.lock();
-        let waiting = state.ended.iter().map(|group| &**group);
-        let group = waiting.chain(&state.open).find(|group| group.holds(block, offset))?;
-        let ticket = self.ticket(&group.done);
-        Some((group.record(offset)?.to_vec(), ticket))
+        let group = state.group(block, offset)?;
+        Some((group.record(offset)?.to_vec(), self.ticket(&group.done)))
+    }
+
+    /// The ticket of the group of a record that is not on the device yet.
+    pub(crate) fn pending(&self, block: u64, offset: u32) -> Option<Ticket> {
+        let (_, on_device) = self.block(block)?;
+        if offset < on_device {
+            return None;
+        }
+        Some(self.ticket(&self.lock().group(block, offset)?.done))
     }
 
     /// What a caller must wait for before it answers.

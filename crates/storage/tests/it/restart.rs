@@ -1,0 +1,254 @@
+//! Stopping and starting, cleanly and not; what an opening refuses.
+
+use std::sync::Arc;
+
+use model::{ErrorKind, Key, Name, Value, ValueType};
+use storage::{
+    BinSelect, Device, FileDevice, MemoryDevice, Options, Recovered, Storage, Write, WriteKind,
+};
+
+use crate::{Model, delete, digest, get, memory_options, options, put, refused};
+
+const MIB: u64 = 1 << 20;
+
+/// Writes, overwrites and deletes in a few lives; every life sees all earlier ones.
+fn lives(device: Arc<dyn Device>, options: &Options, clean: bool) {
+    let mut last_lsn = 0;
+    for life in 0..5 {
+        let mut model = Model::open(vec![device.clone()], options).unwrap();
+        for key in 0..100 {
+            let expected = match key % 3 {
+                _ if life == 0 => None,
+                0 if key % 2 == 0 => None,
+                _ => Some(life - 1),
+            };
+            assert_eq!(model.get(key).unwrap(), expected, "life {life} key {key}");
+        }
+        for key in 0..100 {
+            let appended = model.put(key, life, 3000 + key as usize).unwrap();
+            assert!(appended.lsn > last_lsn, "LSNs never come again");
+            last_lsn = appended.lsn;
+            assert_eq!(model.get(key).unwrap(), Some(life), "readable at once");
+        }
+        for key in (0..100).step_by(6) {
+            last_lsn = model.delete(key).unwrap().lsn;
+        }
+        if clean {
+            model.storage.close().unwrap();
+            let error = model.put(1, 1, 1).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Unavailable);
+            assert_eq!(model.get(1).unwrap(), Some(life), "reads go on after closing");
+        } else if options.durability == storage::Durability::Memory {
+            model.storage.close().unwrap();
+        }
+    }
+}
+
+#[test]
+fn memory_keeps_everything() {
+    lives(Arc::new(MemoryDevice::new(16 * MIB)), &memory_options(), true);
+    lives(Arc::new(MemoryDevice::new(16 * MIB)), &options(), true);
+}
+
+#[test]
+fn a_drop_without_closing_loses_nothing() {
+    lives(Arc::new(MemoryDevice::new(16 * MIB)), &options(), false);
+}
+
+#[test]
+fn files_keep_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    for _ in 0..2 {
+        let _ = std::fs::remove_file(&path);
+        lives(Arc::new(FileDevice::open(&path, 16 * MIB).unwrap()), &options(), true);
+    }
+    // The device is closed and opened anew.
+    let device = Arc::new(FileDevice::open(&path, 16 * MIB).unwrap());
+    let model = Model::open(vec![device], &options()).unwrap();
+    assert_eq!(model.get(1).unwrap(), Some(4));
+}
+
+#[test]
+fn two_devices_share_the_log() {
+    let devices: Vec<Arc<dyn Device>> =
+        vec![Arc::new(MemoryDevice::new(2 * MIB)), Arc::new(MemoryDevice::new(4 * MIB))];
+    let mut model = Model::open(devices.clone(), &options()).unwrap();
+    let mut count = 0;
+    let full = loop {
+        match model.put(count, 1, 10_000) {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind, ErrorKind::NoSpace);
+    assert!(full.detail.contains("raise its size"), "{full}");
+    assert!(count >= 450, "both devices are filled, the larger one to its end: {count}");
+    model.storage.close().unwrap();
+    let model = Model::open(devices.clone(), &options()).unwrap();
+    for key in 0..count {
+        assert_eq!(model.get(key).unwrap(), Some(1));
+    }
+    drop(model);
+
+    let swapped: Vec<_> = devices.iter().rev().cloned().collect();
+    let error = refused(swapped, &options());
+    assert!(error.detail.contains("in the order"), "{error}");
+    let error = refused(devices[..1].to_vec(), &options());
+    assert!(error.detail.contains("name all devices"), "{error}");
+    let replaced = vec![devices[0].clone(), Arc::new(MemoryDevice::new(4 * MIB))];
+    let error = refused(replaced, &options());
+    assert!(error.detail.contains("is empty, but other devices"), "{error}");
+}
+
+#[test]
+fn openings_that_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let device = Arc::new(FileDevice::open(&path, 16 * MIB).unwrap());
+    Model::open(vec![device.clone()], &options()).unwrap();
+
+    let error = FileDevice::open(&path, 16 * MIB).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Forbidden);
+    assert!(error.detail.contains("in use by another node"), "{error}");
+    let error = FileDevice::open(&folder.path().join("none/data"), MIB).unwrap_err();
+    assert!(error.detail.contains("none/data"), "{error}");
+
+    let other = Options { namespace: "other".to_string(), ..options() };
+    let error = refused(vec![device.clone()], &other);
+    assert!(error.detail.contains("holds namespace test, not other"), "{error}");
+    let larger = Options { block_size: 1 << 20, ..options() };
+    let error = refused(vec![device.clone()], &larger);
+    assert!(error.detail.contains("correct write-block-size"), "{error}");
+    let odd = Options { block_size: 100_000, ..options() };
+    let error = refused(vec![device.clone()], &odd);
+    assert!(error.detail.contains("power of two"), "{error}");
+    let error = refused(vec![], &options());
+    assert!(error.detail.contains("no device"), "{error}");
+    let error = refused(vec![Arc::new(storage::SimDevice::new(4096))], &options());
+    assert!(error.detail.contains("raise its size"), "{error}");
+
+    let foreign = folder.path().join("foreign");
+    std::fs::write(&foreign, "PK\u{3}\u{4} this is somebody's archive").unwrap();
+    let foreign: Arc<dyn Device> = Arc::new(FileDevice::open(&foreign, 16 * MIB).unwrap());
+    let error = refused(vec![foreign], &options());
+    assert!(error.detail.contains("is not AerieDB storage"), "{error}");
+
+    // A newer release wrote it: the version is at 12, the checksum at 8.
+    let mut page = vec![0; 8192];
+    device.read_at(0, &mut page).unwrap();
+    for copy in page.chunks_mut(4096) {
+        copy[12] = 9;
+        let crc = crc32c::crc32c_append(crc32c::crc32c(&copy[..8]), &copy[12..]);
+        copy[8..12].copy_from_slice(&crc.to_le_bytes());
+    }
+    device.write_at(0, &page).unwrap();
+    let error = refused(vec![device.clone()], &options());
+    assert!(error.detail.contains("storage format 9"), "{error}");
+
+    // The superblock was wiped, the data was not.
+    device.write_at(0, &[0; 8192]).unwrap();
+    Model::open(vec![device.clone()], &options()).expect("nothing was ever written to it");
+    let mut model = Model::open(vec![device.clone()], &options()).unwrap();
+    model.put(1, 1, 1).unwrap();
+    drop(model);
+    device.write_at(0, &[0; 8192]).unwrap();
+    let error = refused(vec![device.clone()], &options());
+    assert!(error.detail.contains("its blocks hold data"), "{error}");
+}
+
+/// Everything that recovery tells, and that names are shared and wanted bins are decoded.
+#[test]
+fn recovery_tells_everything() {
+    let device: Arc<dyn Device> = Arc::new(MemoryDevice::new(4 * MIB));
+    let storage = Storage::open(vec![device.clone()], &options(), &mut |_| panic!("new")).unwrap();
+    let key = Key::String("k".into());
+    let value = Value::map([(Value::String("a".into()), Value::List(vec![Value::Nil]))]);
+    let bins = [(Name::from("m"), value), (Name::from("d"), Value::Double(0.5))];
+    let write = Write {
+        kind: WriteKind::Record,
+        digest: digest(1),
+        set: "",
+        key: Some(&key),
+        bins: &bins,
+        generation: 65_535,
+        lut_ms: (1 << 48) - 1,
+        void_time: u32::MAX,
+    };
+    let first = storage.append(&write).unwrap();
+    assert_eq!((first.set_id, storage.set_id("")), (0, Some(0)));
+    storage.append_truncate(None, 17).unwrap();
+    storage.append_truncate(Some("s"), 18).unwrap();
+    let tombstone = delete(&storage, 2).unwrap();
+    assert_eq!(storage.bin_names(), [Name::from("m"), Name::from("d")]);
+    assert!(storage.bin_name("x").is_none());
+    storage.close().unwrap();
+    drop(storage);
+
+    let mut told = Vec::new();
+    let storage = Storage::open(vec![device], &options(), &mut |r| match r {
+        Recovered::Record { key_type, bins, generation, lut_ms, void_time, lsn, set, .. } => {
+            assert_eq!(key_type, Some(ValueType::String));
+            assert_eq!(bins[0], (Name::from("m"), ValueType::Map));
+            assert_eq!(bins[1], (Name::from("d"), ValueType::Double));
+            assert_eq!((generation, lut_ms), (write.generation, write.lut_ms));
+            assert_eq!((void_time, &**set), (write.void_time, ""));
+            told.push(("record".to_string(), lsn));
+        }
+        Recovered::Truncate { set, before_lut_ms, lsn } => {
+            told.push((format!("truncate {set:?} {before_lut_ms}"), lsn));
+        }
+        Recovered::Tombstone { digest: name, location, lsn, set_id, .. } => {
+            assert_eq!((name, location), (digest(2), tombstone.location));
+            assert_eq!(set_id, tombstone.set_id);
+            told.push(("tombstone".to_string(), lsn));
+        }
+        Recovered::Damaged { .. } => panic!("nothing is damaged"),
+    })
+    .unwrap();
+    let told: Vec<&str> = told.iter().map(|(what, _)| what.as_str()).collect();
+    let markers = ["truncate None 17", "truncate Some(\"s\") 18"];
+    assert_eq!(told, ["record", markers[0], markers[1], "tombstone"]);
+    assert_eq!(storage.set_names(), [Name::from(""), Name::from("s"), Name::from("set")]);
+    let select = [Name::from("d")];
+    for hint in [0, first.units, first.units + 2000] {
+        let read =
+            |bins| storage.read(first.location, hint, Some(&digest(1)), bins).unwrap().unwrap();
+        assert_eq!(read(BinSelect::All).record.bins, bins);
+        assert_eq!(read(BinSelect::Named(&select)).record.bins, bins[1..]);
+        assert_eq!(read(BinSelect::None).record.bins, []);
+        assert_eq!(read(BinSelect::None).record.key, Some(key.clone()));
+    }
+    let read = storage.read(tombstone.location, 3, None, BinSelect::All).unwrap().unwrap();
+    assert!(read.tombstone && read.durable.is_none());
+    let other = storage.read(first.location, 8, Some(&digest(2)), BinSelect::All).unwrap();
+    assert!(other.is_none(), "a record of another key");
+    for nowhere in [0, 1, first.location + 1, first.location + 100_000, u64::MAX] {
+        let error = storage.read(nowhere, 8, None, BinSelect::All).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Corrupt);
+    }
+}
+
+#[test]
+fn records_have_a_limit() {
+    let device: Arc<dyn Device> = Arc::new(MemoryDevice::new(4 * MIB));
+    let small = Options { record_size_max: 10_000, ..options() };
+    let storage = Storage::open(vec![device.clone()], &small, &mut |_| {}).unwrap();
+    let error = put(&storage, 1, 1, 10_000).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::RecordTooBig);
+    assert!(error.detail.contains("at most 10000"), "{error}");
+    put(&storage, 1, 1, 9_900).unwrap();
+    drop(storage);
+
+    // No limit but the block: the largest record has a block of its own.
+    let storage = Storage::open(vec![device], &options(), &mut |_| {}).unwrap();
+    let most = storage.record_size_max();
+    for key in 0..3 {
+        let size = most - 48;
+        let appended = put(&storage, key, 1, size).unwrap();
+        assert_eq!(appended.units as usize * 16, most);
+        assert_eq!(get(&storage, key, appended.location, appended.units).unwrap(), 1);
+        appended.ticket.wait_blocking().unwrap();
+        assert_eq!(get(&storage, key, appended.location, appended.units).unwrap(), 1);
+    }
+}
