@@ -1,0 +1,372 @@
+//! One connection after start-up: the message loop.
+//!
+//! 1. Read what the socket has.
+//! 2. Take every whole message from it, one after the other: [`Session::simple`] for Query, the
+//!    extended protocol in `extended.rs`, the session's own commands in `command.rs`.
+//! 3. Replies gather in the output buffer; when the input is drained they leave in one write.
+//!
+//! Always true: an error in an extended message is followed by nothing until Sync; ReadyForQuery
+//! tells where the transaction block stands; statements run one at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use model::Value;
+use sql::{SqlError, SqlResult};
+
+use super::Options;
+use super::backend::{Backend, Chunk, Field, Notice, RowSource, Tag};
+use super::frontend::{Message, decode, frame};
+use super::guard::Guard;
+use super::portal::{Entry, Open, Portal, Progress};
+use super::rows::Formats;
+use super::state::{SessionState, Transaction};
+use super::wire::{Failure, Wire};
+
+/// One client's session.
+pub(crate) struct Session<B: Backend> {
+    pub(crate) backend: Arc<B>,
+    pub(crate) options: Options,
+    pub(crate) wire: Wire,
+    pub(crate) state: SessionState,
+    pub(crate) guard: Guard,
+    /// By name; the unnamed one is "".
+    pub(crate) statements: HashMap<String, Arc<Entry<B::Statement>>>,
+    /// By name, cursors too; the unnamed one is "".
+    pub(crate) portals: HashMap<String, Portal<B>>,
+    /// Whether an error waits for Sync.
+    skipping: bool,
+}
+
+/// What a statement began.
+pub(crate) enum Started<R> {
+    /// An answer of its own.
+    Answer(Open<R>),
+    /// Rows of a cursor: FETCH, MOVE.
+    Fetch { name: String, count: u64, skip: bool },
+}
+
+impl<B: Backend> Session<B> {
+    pub(crate) fn new(
+        backend: Arc<B>,
+        options: Options,
+        wire: Wire,
+        state: SessionState,
+        guard: Guard,
+    ) -> Session<B> {
+        let (statements, portals) = (HashMap::new(), HashMap::new());
+        Session { backend, options, wire, state, guard, statements, portals, skipping: false }
+    }
+
+    /// Serves until the session ends, and says why.
+    pub(crate) async fn run(&mut self, mut input: BytesMut) -> Failure {
+        loop {
+            match self.drain(&input).await {
+                Ok(used) => input.advance(used),
+                Err(failure) => return failure,
+            }
+            if let Err(failure) = self.wait(&mut input).await {
+                return failure;
+            }
+        }
+    }
+
+    /// Handles every whole message of the input; how many bytes they were.
+    async fn drain(&mut self, input: &[u8]) -> Result<usize, Failure> {
+        let mut used = 0;
+        while let Some(rest) = input.get(used..)
+            && let Some(length) = frame(rest, self.options.max_message).map_err(Failure::Fatal)?
+            && let Some(message) = rest.get(..length)
+        {
+            self.message(message).await?;
+            self.wire.flush_if_full().await?;
+            used += length;
+        }
+        Ok(used)
+    }
+
+    /// Sends the replies and waits for input.
+    async fn wait(&mut self, input: &mut BytesMut) -> Result<(), Failure> {
+        self.wire.flush().await?;
+        let hot = self.state.settings.hot();
+        let (limit, error) = match self.state.transaction {
+            Transaction::Idle => (
+                hot.idle_session_timeout,
+                ("57P05", "terminating connection due to idle-session timeout"),
+            ),
+            _ => (
+                hot.idle_in_transaction_timeout,
+                ("25P03", "terminating connection due to idle-in-transaction timeout"),
+            ),
+        };
+        if limit == Duration::ZERO {
+            return self.wire.read(input).await;
+        }
+        match tokio::time::timeout(limit, self.wire.read(input)).await {
+            Ok(read) => read,
+            Err(_) => Err(Failure::Fatal(SqlError::new(error.0, error.1))),
+        }
+    }
+
+    async fn message(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let kind = bytes.first().copied().unwrap_or(0);
+        if self.skipping && !matches!(kind, b'S' | b'X') {
+            return Ok(());
+        }
+        self.guard.arm();
+        let handled = self.dispatch(bytes).await;
+        self.guard.disarm();
+        let Err(Failure::Statement(error)) = handled else { return handled };
+        self.fail(&error);
+        match kind {
+            b'Q' | b'F' => self.ready(),
+            _ => self.skipping = true,
+        }
+        Ok(())
+    }
+
+    async fn dispatch(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match decode(bytes)? {
+            Message::Query(text) => self.simple(text).await,
+            Message::Parse { name, text, types } => self.parse(name, text, types).await,
+            Message::Bind(bind) => Ok(self.bind(bind)?),
+            Message::Describe(target) => Ok(self.describe(target)?),
+            Message::Execute { portal, max_rows } => self.execute(portal, max_rows).await,
+            Message::Close(target) => {
+                self.close(target);
+                Ok(())
+            }
+            Message::Sync => {
+                self.skipping = false;
+                self.ready();
+                Ok(())
+            }
+            Message::Flush => {
+                self.wire.mark_finished();
+                Ok(())
+            }
+            Message::Copy => Ok(()),
+            Message::Terminate => Err(Failure::Gone),
+            Message::FunctionCall => {
+                Err(SqlError::unsupported("the function call protocol is not supported")
+                    .hint("call the function with SELECT")
+                    .into())
+            }
+        }
+    }
+
+    /// Tells an error; a transaction block that it happens in is over.
+    fn fail(&mut self, error: &SqlError) {
+        self.tell_notices();
+        self.wire.error("ERROR", error);
+        if self.state.transaction == Transaction::Block {
+            self.state.transaction = Transaction::Failed;
+        }
+    }
+
+    /// Ends a round: outside a block no portal outlives it.
+    pub(crate) fn ready(&mut self) {
+        if self.state.transaction == Transaction::Idle && !self.portals.is_empty() {
+            self.portals.retain(|_, portal| portal.hold);
+        }
+        if self.state.settings.has_changes() {
+            for (name, value) in self.state.settings.take_changes() {
+                self.wire.parameter_status(name, &value);
+            }
+        }
+        self.wire.ready(self.state.transaction);
+    }
+
+    pub(crate) fn tell_notices(&mut self) {
+        for notice in self.state.take_notices() {
+            self.tell(&notice);
+        }
+    }
+
+    fn tell(&mut self, notice: &Notice) {
+        if self.state.settings.wants(notice.severity) {
+            self.wire.notice(notice);
+        }
+    }
+
+    /// A Query message: every statement of the text, up to the first error.
+    async fn simple(&mut self, text: &str) -> Result<(), Failure> {
+        self.statements.remove("");
+        self.portals.remove("");
+        let parsed = self.backend.parse(&self.state, text)?;
+        if parsed.is_empty() {
+            self.wire.bare(b'I');
+        }
+        for statement in parsed {
+            self.guard.begin(self.state.settings.hot().statement_timeout);
+            let entry = Arc::new(self.prepare(statement, &[]).await?);
+            let started = self.start(&entry, Vec::new()).await?;
+            if let Some(columns) = self.columns_of(&entry) {
+                self.wire.row_description(&columns, |_| 0);
+            }
+            self.finish(&entry, started).await?;
+        }
+        self.ready();
+        Ok(())
+    }
+
+    /// Plans one statement, unless the transaction block has failed and it is not its end.
+    pub(crate) async fn prepare(
+        &mut self,
+        parsed: B::Parsed,
+        declared: &[u32],
+    ) -> Result<Entry<B::Statement>, Failure> {
+        let work = self.backend.prepare(&self.state, parsed, declared);
+        let failed = self.state.transaction == Transaction::Failed;
+        match self.guard.run(&mut self.wire, work).await {
+            Err(Failure::Statement(e)) if failed && e.sqlstate != "42601" => {
+                Err(block_failed().into())
+            }
+            prepared => {
+                let entry = Entry::new(prepared?, declared);
+                self.check_block(&entry)?;
+                Ok(entry)
+            }
+        }
+    }
+
+    /// 25P02 unless the statement may run where the transaction block stands.
+    pub(crate) fn check_block(&self, entry: &Entry<B::Statement>) -> SqlResult<()> {
+        if self.state.transaction != Transaction::Failed {
+            return Ok(());
+        }
+        use sql::plan::Session::{Commit, Rollback, RollbackTo};
+        match self.command_of(entry) {
+            Some(Commit | Rollback | RollbackTo(_)) => Ok(()),
+            _ if entry.statement.is_none() => Ok(()),
+            _ => Err(block_failed()),
+        }
+    }
+
+    pub(crate) fn command_of<'a>(
+        &self,
+        entry: &'a Entry<B::Statement>,
+    ) -> Option<&'a sql::plan::Session> {
+        entry.statement.as_deref().and_then(|statement| self.backend.session(statement))
+    }
+
+    /// Begins a statement.
+    pub(crate) async fn start(
+        &mut self,
+        entry: &Arc<Entry<B::Statement>>,
+        params: Vec<Option<Value>>,
+    ) -> Result<Started<B::Rows>, Failure> {
+        match self.command_of(entry) {
+            Some(command) => self.command(entry, command, params).await,
+            None => Ok(Started::Answer(self.start_plan(entry, params).await?)),
+        }
+    }
+
+    /// Begins a statement that the backend runs.
+    pub(crate) async fn start_plan(
+        &mut self,
+        entry: &Entry<B::Statement>,
+        params: Vec<Option<Value>>,
+    ) -> Result<Open<B::Rows>, Failure> {
+        let Some(statement) = &entry.statement else { return Ok(Open::done("")) };
+        if self.backend.writes(statement) {
+            if self.state.settings.hot().read_only {
+                let message = "cannot write in a read-only transaction";
+                return Err(SqlError::new("25006", message).into());
+            }
+            self.state.wrote |= self.state.transaction == Transaction::Block;
+        }
+        let work = self.backend.execute(&mut self.state, statement, params);
+        Ok(Open::new(self.guard.run(&mut self.wire, work).await?))
+    }
+
+    /// Gives every row of what was started, in text, and completes it.
+    async fn finish(
+        &mut self,
+        entry: &Entry<B::Statement>,
+        started: Started<B::Rows>,
+    ) -> Result<(), Failure> {
+        let text = Formats::default();
+        match started {
+            Started::Answer(mut open) => {
+                let columns = self.columns_of(entry).unwrap_or_default();
+                let (count, _) = self.pump(&mut open, &columns, &text, u64::MAX, false).await?;
+                self.complete(&open.tag, count);
+                Ok(())
+            }
+            Started::Fetch { name, count, skip } => self.fetch(&name, count, skip, &text).await,
+        }
+    }
+
+    /// CommandComplete, and before it what there is to tell.
+    pub(crate) fn complete(&mut self, tag: &Tag, count: u64) {
+        self.tell_notices();
+        self.wire.complete(tag, count);
+    }
+
+    /// Gives rows, `limit` at most; how many they were and whether these were all.
+    pub(crate) async fn pump(
+        &mut self,
+        open: &mut Open<B::Rows>,
+        columns: &[Field],
+        formats: &Formats,
+        limit: u64,
+        skip: bool,
+    ) -> Result<(u64, bool), Failure> {
+        let mut count = 0;
+        while count < limit {
+            let out = if skip { None } else { Some(&mut self.wire.out) };
+            if open.put_next(out, columns, formats)? {
+                count += 1;
+                self.wire.flush_if_full().await?;
+                continue;
+            }
+            let Some(stream) = &mut open.stream else { return Ok((count, true)) };
+            tokio::task::consume_budget().await;
+            match self.guard.run(&mut self.wire, stream.next()).await? {
+                Some(Chunk::Notice(notice)) => self.tell(&notice),
+                Some(chunk) => open.refill(chunk)?,
+                None => open.stream = None,
+            }
+        }
+        Ok((count, false))
+    }
+
+    /// FETCH and MOVE: rows of a cursor, in the formats of who asks.
+    pub(crate) async fn fetch(
+        &mut self,
+        name: &str,
+        limit: u64,
+        skip: bool,
+        formats: &Formats,
+    ) -> Result<(), Failure> {
+        let Some((name, mut cursor)) = self.portals.remove_entry(name) else {
+            return Err(no_cursor(name).into());
+        };
+        let mut count = 0;
+        if let Progress::Open(open) = &mut cursor.progress {
+            let columns = cursor.entry.columns.as_deref().unwrap_or_default();
+            let finished;
+            (count, finished) = self.pump(open, columns, formats, limit, skip).await?;
+            if finished {
+                cursor.progress = Progress::Done;
+            }
+        }
+        self.portals.insert(name, cursor);
+        self.complete(&Tag::Rows(if skip { "MOVE" } else { "FETCH" }), count);
+        Ok(())
+    }
+}
+
+/// 25P02.
+pub(crate) fn block_failed() -> SqlError {
+    let message = "current transaction is aborted, commands ignored until end of transaction block";
+    SqlError::new("25P02", message)
+}
+
+/// 34000.
+pub(crate) fn no_cursor(name: &str) -> SqlError {
+    SqlError::new("34000", format!("cursor \"{name}\" does not exist"))
+}
