@@ -3,13 +3,14 @@
 //!
 //! Environment, for a person at work:
 //! - `SLT_FILES=text`: only files whose path contains it.
+//! - `SLT_FOLDER=path`: the files of another folder, for instance SQLite's.
 //! - `SLT_TEST_PORT=n`: a server that runs already, in place of a node of our own.
 //! - `SLT_SERVER=postgres`: that server is PostgreSQL; what is only ours is left out.
 //! - `SLT_UPDATE=1`: write what the server answers into the files, in place of checking.
 
 mod node;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use node::{Node, start_node};
 use slt::{Protocol, Target, applies, files, run_file, update_file};
@@ -21,20 +22,24 @@ use tokio_postgres::{Client, NoTls};
 static MEM: Mutex<()> = Mutex::const_new(());
 static TEST: Mutex<()> = Mutex::const_new(());
 
-fn target(node: &Node, database: &str, protocol: Protocol) -> Target {
-    let server = std::env::var("SLT_SERVER").unwrap_or_else(|_| "aerie".into());
-    Target { port: node.port, database: database.into(), protocol, server }
+/// Where the files are, and whether they are our own.
+fn folder() -> (PathBuf, bool) {
+    match std::env::var_os("SLT_FOLDER") {
+        Some(folder) => (folder.into(), false),
+        None => (env!("CARGO_MANIFEST_DIR").into(), true),
+    }
 }
 
 async fn run_all(namespace: &Mutex<()>, database: &str, protocol: Protocol) {
     let _alone = namespace.lock().await;
     let node = start_node();
-    let target = target(&node, database, protocol);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (folder, letters) = folder();
+    let server = std::env::var("SLT_SERVER").unwrap_or_else(|_| "aerie".into());
+    let target = Target { port: node.port, database: database.into(), protocol, server, letters };
     let only = std::env::var("SLT_FILES").unwrap_or_default();
     let (mut ran, mut failed) = (0, Vec::new());
-    for file in files(folder).expect("the folder of the crate") {
-        let name = file.strip_prefix(folder).unwrap_or(&file).display().to_string();
+    for file in files(&folder).expect("the folder of the crate") {
+        let name = file.strip_prefix(&folder).unwrap_or(&file).display().to_string();
         if !name.contains(&only) || !applies(&file, &target).expect("a readable file") {
             continue;
         }
