@@ -71,8 +71,8 @@ impl Index {
         matches
     }
 
-    /// Looks up many digests at once, two to three times as fast as one by one. For each match, in the
-    /// order of `digests`, `out` gets the digest's place in `digests` and the entry.
+    /// Looks up many digests at once, two to three times as fast as one by one. For each match, in
+    /// the order of `digests`, `out` gets the digest's place in `digests` and the entry.
     pub fn get_batch(&self, digests: &[Digest], out: &mut Vec<(usize, Entry)>) {
         for (group, digests) in digests.chunks(BATCH).enumerate() {
             let mut homes = [Home::default(); BATCH];
@@ -183,10 +183,11 @@ impl Index {
                     dead.push((tag, entry.location));
                 }
             });
+            let before = removed.len();
             let taken = dead.iter().filter_map(|&(tag, at)| shard.remove(&self.arena, tag, at));
             removed.extend(taken);
+            self.count(partition).fetch_sub((removed.len() - before) as u64, Relaxed);
         }
-        self.count(partition).fetch_sub(removed.len() as u64, Relaxed);
         removed
     }
 
@@ -250,7 +251,7 @@ struct Home {
 }
 
 /// Where a scan stands: the place of one entry in the order of digests. Means something to the
-/// index that gave it only.
+/// index that gave it, and to a later one of the same records and [`Options`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScanPosition {
     partition: PartitionId,

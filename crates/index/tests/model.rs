@@ -190,6 +190,19 @@ impl Pair {
         self.forget(&gone);
     }
 
+    /// Keeps two of three.
+    fn retain(&mut self, partition: PartitionId) {
+        let keep = |entry: &Entry| !entry.expiry_hours.is_multiple_of(3);
+        let gone = self.entries_of(partition, None).map(|(_, e)| e).filter(|e| !keep(e));
+        let gone: Vec<Entry> = gone.collect();
+        assert_eq!(self.index.retain(partition, keep), gone);
+        for (_, group) in self.model.iter_mut().filter(|(name, _)| name.0 == partition) {
+            group.retain(keep);
+        }
+        self.model.retain(|_, group| !group.is_empty());
+        self.forget(&gone);
+    }
+
     fn get(&self, digest: &Digest) {
         assert_eq!(self.index.get(digest).collect::<Vec<_>>(), self.stored(digest));
     }
@@ -228,6 +241,8 @@ impl Pair {
         let max = 1 + self.rng.below(200);
         let mut found = Vec::new();
         let after = scan.after.map(|a| a.0);
+        let words = after.map(|a| a.to_words());
+        assert_eq!(words.map(|w| ScanPosition::from_words(scan.partition, w)), after);
         let more = self.index.scan(scan.partition, after, max, &mut found);
         let expected: Vec<(Place, Entry)> =
             self.entries_of(scan.partition, scan.after.map(|a| a.1)).collect();
@@ -281,6 +296,9 @@ fn run(digests: Digests, shards: u16, seed: u64, steps: usize) {
         }
         if step % 1000 == 999 {
             pair.check();
+        }
+        if step % 900 == 899 {
+            pair.retain(digest.partition());
         }
         if step % 2500 == 2499 {
             pair.drop_partition(digest.partition());

@@ -100,3 +100,19 @@ fn matches_are_given_oldest_first() {
     assert_eq!(matches.len(), 3);
     assert_eq!(matches.map(|e| e.location).collect::<Vec<_>>(), [5, 3, 4]);
 }
+
+/// A cursor may come back from a client with any numbers in it.
+#[test]
+fn a_scan_from_made_up_numbers_ends() {
+    let index = index(2);
+    (0..5000).for_each(|n| index.insert(&digest(n), entry(n)).expect("memory"));
+    let partition = digest(1).partition();
+    let there = index.partition_len(partition) as usize;
+    let ends = [0, 1, 2, 63, 1 << 16, 1 << 32, u64::MAX];
+    for words in ends.iter().flat_map(|&a| ends.map(|b| [a, b, b])) {
+        let mut found = Vec::new();
+        let after = ScanPosition::from_words(partition, words);
+        assert!(!index.scan(partition, Some(after), there + 1, &mut found), "{words:?}");
+        assert!(found.len() <= there, "{words:?}");
+    }
+}
