@@ -1,0 +1,20 @@
+//! What an expression sees while it is evaluated.
+
+use model::{Key, Record, Value};
+
+/// A record with what surrounds it. The default is a row of nothing: for constants.
+#[derive(Clone, Copy, Default)]
+pub struct Row<'a> {
+    /// The record.
+    pub record: Option<&'a Record>,
+    /// The user key, where the record does not hold it but the statement does.
+    pub key: Option<&'a Key>,
+    /// The set's name.
+    pub set: &'a str,
+    /// Values of the row that an INSERT proposed, by column name.
+    pub excluded: Option<&'a (dyn Fn(&str) -> Option<Value> + Sync)>,
+    /// Values of `$1..`, in the stored representation of their types; `None` = NULL.
+    pub params: &'a [Option<Value>],
+    /// The statement's time, milliseconds since 1970-01-01 UTC.
+    pub now_ms: u64,
+}

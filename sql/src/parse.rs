@@ -1,0 +1,400 @@
+//! From text to statements.
+//!
+//! 1. The whole text becomes tokens, each with its place.
+//! 2. Tokens are cut at semicolons, and each piece is held to the limits on depth.
+//! 3. The front parser reads the piece, or hands it to sqlparser.
+//!
+//! Places in errors count characters of the whole text from 1, as the wire wants them.
+
+use sqlparser::ast;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
+
+use crate::front;
+use crate::plan::Session;
+use crate::{DEPTH_MAX, PARAMS_MAX, SqlError, SqlResult, TEXT_MAX};
+
+/// Most operators in a row at one level of parentheses, AND and OR apart: each nests one deeper.
+const CHAIN_MAX: usize = 256;
+/// Most ANDs and ORs in a row; they are balanced before anybody recurses into them.
+const LOGIC_MAX: usize = 4096;
+/// Most joins, set operations and BETWEENs of one query.
+const PARTS_MAX: usize = 512;
+
+/// One statement, parsed.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// Its own text.
+    pub text: String,
+    /// Where it begins in the whole text, characters from 0.
+    pub offset: usize,
+    pub(crate) statement: Statement,
+    pub(crate) places: Places,
+}
+
+/// What the front parser made of a statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Statement {
+    Query(Box<ast::Query>),
+    Insert(Box<ast::Insert>, InsertMode, Options),
+    Update(Box<ast::Update>, Options),
+    Delete(Box<ast::Delete>, Options),
+    CreateTable(Box<ast::CreateTable>),
+    DropTable { names: Vec<ast::ObjectName>, if_exists: bool },
+    Truncate { names: Vec<ast::ObjectName>, if_exists: bool, before_lut_ms: Option<u64> },
+    ShowNamespaces,
+    ShowSets(Option<ast::Ident>),
+    ShowBins(Option<ast::ObjectName>),
+    Explain { analyze: bool, statement: Box<Statement> },
+    Session(Session),
+}
+
+/// Which INSERT it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InsertMode {
+    Insert,
+    Upsert,
+    Replace,
+}
+
+/// `WITH (ttl = .., generation = ..)` after a write.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) ttl: Option<ast::Expr>,
+    pub(crate) generation: Option<ast::Expr>,
+}
+
+impl Parsed {
+    /// The command tag's word: `SELECT`, `INSERT`, `CREATE TABLE`, ...
+    pub fn tag(&self) -> &str {
+        self.statement.tag()
+    }
+}
+
+impl Statement {
+    fn tag(&self) -> &str {
+        match self {
+            Statement::Query(_) => "SELECT",
+            Statement::Insert(..) => "INSERT",
+            Statement::Update(..) => "UPDATE",
+            Statement::Delete(..) => "DELETE",
+            Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::DropTable { .. } => "DROP TABLE",
+            Statement::Truncate { .. } => "TRUNCATE TABLE",
+            Statement::ShowNamespaces | Statement::ShowSets(_) | Statement::ShowBins(_) => "SHOW",
+            Statement::Explain { .. } => "EXPLAIN",
+            Statement::Session(session) => session_tag(session),
+        }
+    }
+}
+
+fn session_tag(session: &Session) -> &str {
+    match session {
+        Session::Set { .. } => "SET",
+        Session::Show(_) => "SHOW",
+        Session::Reset(_) => "RESET",
+        Session::Begin => "BEGIN",
+        Session::Commit => "COMMIT",
+        Session::Rollback | Session::RollbackTo(_) => "ROLLBACK",
+        Session::Savepoint(_) => "SAVEPOINT",
+        Session::Release(_) => "RELEASE",
+        Session::Prepare { .. } => "PREPARE",
+        Session::Execute { .. } => "EXECUTE",
+        Session::Deallocate(Some(_)) => "DEALLOCATE",
+        Session::Deallocate(None) => "DEALLOCATE ALL",
+        Session::Declare { .. } => "DECLARE CURSOR",
+        Session::Fetch { skip: false, .. } => "FETCH",
+        Session::Fetch { skip: true, .. } => "MOVE",
+        Session::Close(Some(_)) => "CLOSE CURSOR",
+        Session::Close(None) => "CLOSE CURSOR ALL",
+        Session::Discard(what) => match what.as_str() {
+            "PLANS" => "DISCARD PLANS",
+            "SEQUENCES" => "DISCARD SEQUENCES",
+            "TEMP" => "DISCARD TEMP",
+            _ => "DISCARD ALL",
+        },
+        Session::Accepted(tag) => tag,
+    }
+}
+
+/// The session's own command, if the statement is one.
+pub fn session_command(parsed: &Parsed) -> Option<&Session> {
+    match &parsed.statement {
+        Statement::Session(session) => Some(session),
+        _ => None,
+    }
+}
+
+/// Where the lines of the whole text begin, so that a line and column become one number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    lines: std::sync::Arc<[usize]>,
+}
+
+impl Places {
+    fn of(text: &str) -> Places {
+        let ends = text.chars().enumerate().filter(|(_, c)| *c == '\n').map(|(i, _)| i + 1);
+        Places { lines: std::iter::once(0).chain(ends).collect() }
+    }
+
+    /// Characters from 1; `None` for the empty place.
+    pub(crate) fn of_location(&self, location: Location) -> Option<usize> {
+        let line = usize::try_from(location.line.checked_sub(1)?).ok()?;
+        Some(self.lines.get(line)? + usize::try_from(location.column).ok()?)
+    }
+
+    pub(crate) fn of_span(&self, span: Span) -> Option<usize> {
+        self.of_location(span.start)
+    }
+
+    /// The error at this place, unless it has one already.
+    pub(crate) fn mark(&self, mut error: SqlError, span: Span) -> SqlError {
+        if error.position.is_none() {
+            error.position = self.of_span(span);
+        }
+        error
+    }
+}
+
+/// A text that is cut by character numbers.
+pub(crate) struct Chars<'a> {
+    text: &'a str,
+    /// Where each character begins; nothing where all are one byte long.
+    starts: Vec<usize>,
+}
+
+impl<'a> Chars<'a> {
+    fn of(text: &'a str) -> Chars<'a> {
+        let many = || text.char_indices().map(|(i, _)| i).collect();
+        Chars { text, starts: if text.is_ascii() { Vec::new() } else { many() } }
+    }
+
+    /// From the character `first` to before the character `last`, counted from 0.
+    fn slice(&self, first: usize, last: usize) -> &'a str {
+        let byte = |n: usize| match self.starts.is_empty() {
+            true => n.min(self.text.len()),
+            false => self.starts.get(n).copied().unwrap_or(self.text.len()),
+        };
+        self.text.get(byte(first)..byte(last)).unwrap_or_default()
+    }
+}
+
+/// Splits a text into its statements and parses each. Empty statements are left out.
+pub fn parse(text: &str) -> SqlResult<Vec<Parsed>> {
+    if text.len() > TEXT_MAX {
+        let message = format!("the text has {} bytes; at most {TEXT_MAX} are allowed", text.len());
+        return Err(SqlError::new("54000", message).hint("send several smaller statements"));
+    }
+    let places = Places::of(text);
+    let tokens = tokens(text, &places)?;
+    let end = TokenWithSpan { token: Token::EOF, span: end_of(&tokens) };
+    let chars = Chars::of(text);
+    let mut statements = Vec::new();
+    for piece in tokens.split(|t| t.token == Token::SemiColon) {
+        if piece.is_empty() {
+            continue;
+        }
+        check_shape(piece, &places)?;
+        let first = places.of_span(piece[0].span).unwrap_or(1) - 1;
+        let last = piece.last().and_then(|t| places.of_location(t.span.end));
+        let last = last.unwrap_or(usize::MAX).saturating_sub(1);
+        let own = chars.slice(first, last).to_string();
+        let cut = Cut { tokens: piece, places: &places, chars: &chars, end: end.span };
+        let statement = front::statement(&cut)?;
+        statements.push(Parsed { text: own, offset: first, statement, places: places.clone() });
+    }
+    Ok(statements)
+}
+
+fn end_of(tokens: &[TokenWithSpan]) -> Span {
+    let end = tokens.last().map(|t| t.span.end).unwrap_or(Location { line: 1, column: 1 });
+    Span { start: end, end }
+}
+
+fn tokens(text: &str, places: &Places) -> SqlResult<Vec<TokenWithSpan>> {
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|e| {
+        let mut error = SqlError::syntax(lower_first(&e.message));
+        error.position = places.of_location(e.location);
+        error
+    })?;
+    Ok(tokens
+        .into_iter()
+        .filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF))
+        .collect())
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Counts of what nests, at one level of parentheses.
+#[derive(Default, Clone, Copy)]
+struct Level {
+    /// Operators since the last comma, AND or OR.
+    chain: usize,
+    /// ANDs and ORs.
+    logic: usize,
+    /// Joins, set operations and BETWEENs.
+    parts: usize,
+}
+
+/// Holds a statement to the limits on depth before anything recurses into it. All levels that are
+/// open count together, as they do on the stack.
+fn check_shape(tokens: &[TokenWithSpan], places: &Places) -> SqlResult<()> {
+    let mut levels = vec![Level::default()];
+    let mut open = Level::default();
+    for token in tokens {
+        let mut top = levels.pop().unwrap_or_default();
+        let before = top;
+        match &token.token {
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                levels.push(top);
+                (open.chain, open.logic) = (open.chain + top.chain + 1, open.logic + top.logic);
+                open.parts += top.parts;
+                top = Level::default();
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                if let Some(outer) = levels.pop() {
+                    open.chain = open.chain.saturating_sub(outer.chain + 1);
+                    open.logic = open.logic.saturating_sub(outer.logic);
+                    open.parts = open.parts.saturating_sub(outer.parts);
+                    top = outer;
+                }
+            }
+            Token::Placeholder(name) => check_parameter(name, token.span, places)?,
+            other => count(other, &mut top),
+        }
+        let deepest = open.chain + before.chain.max(top.chain) > CHAIN_MAX
+            || open.logic + top.logic > LOGIC_MAX
+            || open.parts + top.parts > PARTS_MAX
+            || levels.len() > DEPTH_MAX;
+        if deepest {
+            return Err(places.mark(too_deep(), token.span));
+        }
+        levels.push(top);
+    }
+    Ok(())
+}
+
+fn count(token: &Token, level: &mut Level) {
+    match token {
+        Token::Comma => level.chain = 0,
+        Token::Word(w) if w.quote_style.is_none() => match w.value.to_ascii_uppercase().as_str() {
+            "AND" | "OR" => (level.chain, level.logic) = (0, level.logic + 1),
+            "UNION" | "EXCEPT" | "INTERSECT" | "JOIN" | "BETWEEN" => level.parts += 1,
+            "CASE" | "NOT" | "IS" | "COLLATE" | "AT" | "LIKE" | "ILIKE" | "ISNULL" | "NOTNULL"
+            | "EXPLAIN" => level.chain += 1,
+            _ => {}
+        },
+        Token::Word(_) | Token::Number(..) | Token::SingleQuotedString(_) => {}
+        Token::Period | Token::EscapedStringLiteral(_) => {}
+        _ => level.chain += 1,
+    }
+}
+
+pub(crate) fn too_deep() -> SqlError {
+    SqlError::new("54001", "stack depth limit exceeded")
+        .detail(format!(
+            "A statement may nest {DEPTH_MAX} levels, {CHAIN_MAX} operators in a row, \
+             {PARTS_MAX} joins or unions, and {LOGIC_MAX} ANDs and ORs."
+        ))
+        .hint("use IN (..) or = ANY($1) for long lists of alternatives")
+}
+
+fn check_parameter(name: &str, span: Span, places: &Places) -> SqlResult<()> {
+    let number = name.strip_prefix('$').and_then(|n| n.parse::<usize>().ok());
+    let error = match number {
+        Some(n) if (1..=PARAMS_MAX).contains(&n) => return Ok(()),
+        Some(_) => SqlError::new("54023", format!("parameter {name} is out of range"))
+            .hint(format!("parameters are $1 to ${PARAMS_MAX}")),
+        None => SqlError::syntax(format!("syntax error at or near \"{name}\""))
+            .hint("parameters are written $1, $2, .."),
+    };
+    Err(places.mark(error, span))
+}
+
+/// A statement's tokens, with what is needed to speak of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut<'a> {
+    pub(crate) tokens: &'a [TokenWithSpan],
+    pub(crate) places: &'a Places,
+    pub(crate) chars: &'a Chars<'a>,
+    pub(crate) end: Span,
+}
+
+impl<'a> Cut<'a> {
+    /// The same statement without its first tokens.
+    pub(crate) fn skip(&self, count: usize) -> Cut<'a> {
+        Cut { tokens: &self.tokens[count.min(self.tokens.len())..], ..*self }
+    }
+
+    /// Text from this token to the end of the statement.
+    pub(crate) fn text_from(&self, index: usize) -> String {
+        let place = |l: Option<Location>| l.and_then(|l| self.places.of_location(l));
+        let first = place(self.tokens.get(index).map(|t| t.span.start)).unwrap_or(1) - 1;
+        let last = place(self.tokens.last().map(|t| t.span.end)).unwrap_or(1) - 1;
+        self.chars.slice(first, last).to_string()
+    }
+
+    /// "syntax error at or near" the token of this index, or at the end.
+    pub(crate) fn syntax_error(&self, index: usize) -> SqlError {
+        match self.tokens.get(index) {
+            Some(token) => {
+                let error =
+                    SqlError::syntax(format!("syntax error at or near \"{}\"", token.token));
+                self.places.mark(error, token.span)
+            }
+            None => {
+                let end = self.tokens.last().map_or(self.end, |t| end_of(std::slice::from_ref(t)));
+                self.places.mark(SqlError::syntax("syntax error at end of input"), end)
+            }
+        }
+    }
+
+    /// Runs a method of sqlparser over all the tokens.
+    pub(crate) fn with_parser<T>(
+        &self,
+        tokens: Vec<TokenWithSpan>,
+        parse: impl FnOnce(&mut Parser) -> Result<T, ParserError>,
+    ) -> SqlResult<T> {
+        let dialect = PostgreSqlDialect {};
+        let mut parser = Parser::new(&dialect)
+            .with_recursion_limit(4 * DEPTH_MAX)
+            .with_tokens_with_locations(tokens);
+        let parsed = parse(&mut parser).map_err(|e| self.parser_error(e))?;
+        match parser.peek_token_ref() {
+            TokenWithSpan { token: Token::EOF, .. } => Ok(parsed),
+            TokenWithSpan { span, .. } => Err(self.error_at(span.start)),
+        }
+    }
+
+    fn parser_error(&self, error: ParserError) -> SqlError {
+        let text = match error {
+            ParserError::RecursionLimitExceeded => return too_deep(),
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        };
+        match location_in(&text) {
+            Some(location) => self.error_at(location),
+            None if text.contains("found: EOF") => self.syntax_error(self.tokens.len()),
+            None => SqlError::syntax(lower_first(&text)),
+        }
+    }
+
+    fn error_at(&self, location: Location) -> SqlError {
+        let index = self.tokens.iter().position(|t| t.span.start == location);
+        match index {
+            Some(index) => front::explain_syntax_error(self, index),
+            None => self.syntax_error(self.tokens.len()),
+        }
+    }
+}
+
+/// The `Line: 1, Column: 5` at the end of one of sqlparser's messages.
+fn location_in(text: &str) -> Option<Location> {
+    let (_, place) = text.rsplit_once(" at Line: ")?;
+    let (line, column) = place.split_once(", Column: ")?;
+    Some(Location { line: line.parse().ok()?, column: column.parse().ok()? })
+}
