@@ -113,3 +113,34 @@ impl Dictionary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_given_in_order_up_to_the_limit() {
+        let mut names = Dictionary::new();
+        assert_eq!(names.id(Family::Set, ""), Some(0));
+        for id in 1..=SETS_MAX as u16 {
+            assert_eq!(names.next_id(Family::Set), Ok(id));
+            names.put(Family::Set, id, &format!("s{id}"));
+        }
+        let error = names.next_id(Family::Set).unwrap_err();
+        assert!(error.detail.contains("4095 sets"), "{error}");
+        names.put(Family::Set, u16::MAX, "beyond");
+        assert_eq!(names.id(Family::Set, "beyond"), None);
+        assert_eq!(names.next_id(Family::Bin), Ok(0));
+        names.put(Family::Bin, (BIN_NAMES_MAX - 1) as u16, "last");
+        assert!(names.next_id(Family::Bin).is_err());
+    }
+
+    #[test]
+    fn an_id_that_is_written_again_has_the_later_name() {
+        let mut names = Dictionary::new();
+        names.put(Family::Bin, 0, "never used");
+        names.put(Family::Bin, 0, "used");
+        assert_eq!(names.id(Family::Bin, "never used"), None);
+        assert_eq!(names.all(Family::Bin), [Name::from("used")]);
+    }
+}

@@ -363,3 +363,102 @@ fn bin_name<'a>(names: &'a Dictionary, rest: &mut &[u8]) -> Result<&'a Name> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dictionary::Family;
+
+    fn dictionary() -> Dictionary {
+        let mut names = Dictionary::new();
+        names.put(Family::Bin, 0, "a");
+        names.put(Family::Bin, 300, "b");
+        names.put(Family::Set, 9, "s");
+        names
+    }
+
+    fn record() -> Vec<u8> {
+        let bins =
+            [(Name::from("a"), Value::Integer(7)), (Name::from("b"), Value::String("x".into()))];
+        let content = Content {
+            kind: Kind::Record,
+            digest: Digest([3; 20]),
+            set_id: 9,
+            key: Some(&Key::Integer(5)),
+            bin_ids: &[0, 300],
+            bins: &bins,
+            generation: 4,
+            lut_ms: 123_456_789,
+            void_time: 77,
+        };
+        let mut bytes = Vec::new();
+        encode(&content, &mut bytes);
+        seal(&mut bytes, 1, 4096);
+        bytes
+    }
+
+    fn decode_all(bytes: &[u8], header: &Header, names: &Dictionary) -> Result<()> {
+        let meta = Metadata::decode(bytes, header)?;
+        meta.decode_shape(names, &mut Vec::new())?;
+        meta.decode_body(names, BinSelect::All)?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_record_is_as_small_as_promised() {
+        let bytes = record();
+        // 36 header, 4 void-time, 2 set, 1 key, 1 count, 1 + 1 first bin, 2 + 2 second bin.
+        assert_eq!(bytes.len(), 64);
+        let header = Header::verify(&bytes, 1, 4096).unwrap();
+        assert_eq!((header.generation, header.lut_ms), (4, 123_456_789));
+        let meta = Metadata::decode(&bytes, &header).unwrap();
+        assert_eq!((meta.void_time, meta.set_id), (77, 9));
+        let (key, bins) = meta.decode_body(&dictionary(), BinSelect::All).unwrap();
+        assert_eq!(key, Some(Key::Integer(5)));
+        assert_eq!(bins[1], (Name::from("b"), Value::String("x".into())));
+    }
+
+    #[test]
+    fn a_checksum_holds_in_its_place_only() {
+        let bytes = record();
+        assert!(Header::verify(&bytes, 2, 4096).is_none(), "another block or incarnation");
+        assert!(Header::verify(&bytes, 1, 4112).is_none(), "another offset");
+        assert!(Header::verify(&bytes[..48], 1, 4096).is_none(), "cut short");
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x20;
+            assert!(Header::verify(&flipped, 1, 4096).is_none(), "byte {at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_decode_without_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(header) = Header::parse(&bytes) {
+                let _ = decode_all(&bytes, &header, &dictionary());
+            }
+            if let Some(word) = bytes.get_mut(4..8) {
+                // The shape is right, everything behind it is chance.
+                word.copy_from_slice(&(4 | HAS_VOID_TIME | HAS_SET | HAS_KEY | HAS_BINS).to_le_bytes());
+                if let Some(header) = Header::parse(&bytes) {
+                    let _ = decode_all(&bytes, &header, &dictionary());
+                }
+            }
+            let _ = (decode_name(&bytes), decode_truncate(&bytes), GroupEnd::decode(&bytes));
+        }
+    }
+
+    #[test]
+    fn system_records() {
+        let mut bytes = Vec::new();
+        encode_name(Kind::BinName, 513, "né", &mut bytes);
+        assert_eq!(decode_name(&bytes), Some((513, "né")));
+        encode_truncate(EVERY_SET, u64::MAX, &mut bytes);
+        assert_eq!(decode_truncate(&bytes), Some((EVERY_SET, u64::MAX)));
+        let end = GroupEnd { group: 1 << 40, start: 4096, count: 3, base_lsn: 1 << 47 };
+        end.encode(GROUP_END_MIN, &mut bytes);
+        assert_eq!((GroupEnd::decode(&bytes), bytes.len()), (Some(end), GROUP_END_MIN));
+    }
+}

@@ -591,3 +591,119 @@ fn accept_flipped_end(bytes: &[u8], items: &[Item], first: usize, seed: u32) -> 
     };
     if flipped { end } else { begin }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(digest: u8, size: usize, seed: u32, offset: u32) -> Vec<u8> {
+        let bins = [(Name::from("b"), model::Value::Blob(vec![digest; size]))];
+        let content = flat::Content {
+            kind: Kind::Record,
+            digest: Digest([digest; 20]),
+            set_id: 0,
+            key: None,
+            bin_ids: &[0],
+            bins: &bins,
+            generation: 1,
+            lut_ms: 1,
+            void_time: 0,
+        };
+        let mut bytes = Vec::new();
+        flat::encode(&content, &mut bytes);
+        flat::seal(&mut bytes, seed, offset);
+        bytes
+    }
+
+    #[test]
+    fn one_wrong_byte_is_found_wherever_it_is() {
+        let (seed, offset) = (99, 8192);
+        let sound = record(5, 300, seed, offset);
+        for at in 0..sound.len() {
+            for bits in [1, 0x80, 0xff] {
+                let mut bytes = sound.clone();
+                bytes[at] ^= bits;
+                assert!(flips(&bytes, seed, offset).any(|flip| flip == (at, bits)), "{at} {bits}");
+                assert!(one_flip(&bytes, seed, offset));
+                let header = damaged_header(&bytes, seed, offset).unwrap();
+                assert_eq!((header.digest, header.size), (Digest([5; 20]), sound.len()), "{at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_torn_record_does_not_look_like_a_flip() {
+        let mut torn = record(5, 1500, 1, 4096);
+        torn[512..1024].fill(0);
+        assert!(!one_flip(&torn, 1, 4096));
+        assert!(!one_flip(&vec![0; 4096], 1, 4096));
+    }
+
+    /// Three records damaged side by side: each header still says where the next one begins.
+    #[test]
+    fn neighbours_that_are_all_damaged_are_told_apart() {
+        let mut block = vec![0; PAGE];
+        for digest in 1..=5 {
+            let at = block.len();
+            let mut bytes = record(digest, 100, 7, at as u32);
+            if (2..=4).contains(&digest) {
+                bytes[60..70].fill(0xee);
+            }
+            block.extend(bytes);
+        }
+        let items = scan(&block, 7);
+        assert_eq!(items.len(), 3, "{items:?}");
+        let found: Vec<u8> = identify(&block, items[1], 7)
+            .iter()
+            .map(|item| match item.what {
+                What::Damaged(header) => header.digest.0[0],
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(found, [2, 3, 4]);
+    }
+
+    /// The records of a lost stretch are counted, and those after it have their own LSNs.
+    #[test]
+    fn what_cannot_be_told_apart_is_counted() {
+        let header = BlockHeader {
+            storage_id: 1,
+            id: 1,
+            incarnation: 1,
+            sequence: 1,
+            base_lsn: 100,
+            first_group: 1,
+            previous: 0,
+            previous_end: 0,
+            data_end: 128 << 10,
+        };
+        let seed = header.seed();
+        let mut block = vec![0; PAGE];
+        let mut starts = Vec::new();
+        for digest in 1..=6 {
+            starts.push(block.len());
+            let at = block.len() as u32;
+            block.extend(record(digest, 100, seed, at));
+        }
+        let at = block.len();
+        let end = GroupEnd { group: 1, start: PAGE as u32, count: 6, base_lsn: 100 };
+        let mut mark = Vec::new();
+        end.encode((at + GROUP_END_MIN).next_multiple_of(PAGE) - at, &mut mark);
+        flat::seal(&mut mark, seed, at as u32);
+        block.extend(mark);
+        block[starts[1]..starts[4]].fill(0);
+
+        let mut lsns = Vec::new();
+        let mut each = |recovered: Recovered<'_>| match recovered {
+            Recovered::Record { digest, lsn, .. } => lsns.push((digest.0[0], lsn)),
+            other => panic!("{other:?}"),
+        };
+        let mut replay = Replay::new(128 << 10, &mut each);
+        replay.dictionary.put(Family::Bin, 0, "b");
+        replay.check_sequence(&header);
+        replay.damage = Damage::default();
+        replay.block(&header, &block, scan(&block, seed), Some(106));
+        assert_eq!((replay.damage.unidentified, replay.lsn), (3, 106));
+        assert_eq!(lsns, [(1, 100), (5, 104), (6, 105)]);
+    }
+}

@@ -263,3 +263,87 @@ pub(crate) fn decode_key(input: &mut &[u8]) -> Result<Key> {
         other => Err(corrupt(&format!("a key of type {}", other.value_type()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Nil),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::Integer),
+            (-200i64..200).prop_map(Value::Integer),
+            any::<u64>().prop_map(|bits| Value::Double(f64::from_bits(bits))),
+            ".{0,80}".prop_map(Value::String),
+            "[a-z]{0,10}".prop_map(Value::GeoJson),
+            prop::collection::vec(any::<u8>(), 0..200).prop_map(Value::Blob),
+            prop::collection::vec(any::<u8>(), 0..20).prop_map(Value::Hll),
+        ];
+        leaf.prop_recursive(5, 40, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::List),
+                prop::collection::vec((inner.clone(), inner), 0..6).prop_map(Value::map),
+            ]
+        })
+    }
+
+    fn encoded(value: &Value) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(value, &mut bytes);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(value in values()) {
+            let bytes = encoded(&value);
+            let mut rest = bytes.as_slice();
+            prop_assert_eq!(&decode(&mut rest).unwrap(), &value);
+            prop_assert!(rest.is_empty());
+            let mut rest = bytes.as_slice();
+            prop_assert_eq!(skip(&mut rest).unwrap(), value.value_type());
+            prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn any_bytes_give_a_value_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode(&mut bytes.as_slice());
+            let _ = skip(&mut bytes.as_slice());
+            let _ = decode_key(&mut bytes.as_slice());
+        }
+
+        #[test]
+        fn a_changed_value_gives_a_value_or_an_error(
+            value in values(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
+        ) {
+            let mut bytes = encoded(&value);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = decode(&mut bytes.as_slice());
+            let _ = decode(&mut &bytes[..at]);
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        let size = |value: Value| encoded(&value).len();
+        assert_eq!(size(Value::Integer(-16)), 1);
+        assert_eq!(size(Value::Integer(111)), 1);
+        assert_eq!(size(Value::Integer(-128)), 2);
+        assert_eq!(size(Value::Integer(i64::MIN)), 9);
+        assert_eq!(size(Value::String("a".repeat(63))), 64);
+        assert_eq!(size(Value::String("a".repeat(64))), 66);
+        assert_eq!(size(Value::Bool(true)), 1);
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nest = |n| (0..n).fold(Value::Nil, |v, _| Value::List(vec![v]));
+        assert!(decode(&mut encoded(&nest(NESTING_MAX)).as_slice()).is_ok());
+        let deeper = encoded(&nest(NESTING_MAX + 1));
+        assert_eq!(decode(&mut deeper.as_slice()).unwrap_err().kind, ErrorKind::Corrupt);
+    }
+}
