@@ -202,7 +202,7 @@ pub(crate) fn index_line(
 ) -> String {
     let named = |key: &str| {
         let column = columns.iter().find(|(number, _)| number == key);
-        column.map_or("(expression)", |(_, name)| name.as_str()).to_string()
+        column.map_or("<expression>", |(_, name)| name.as_str()).to_string()
     };
     let keys: Vec<String> =
         keys.split([' ', ',', '{', '}']).filter(|key| !key.is_empty()).map(named).collect();
@@ -246,6 +246,6 @@ mod tests {
         let line = |primary, unique, keys| index_line("i", primary, unique, keys, &columns);
         assert_eq!(line(true, true, "1 3"), "    \"i\" PRIMARY KEY (a, c)");
         assert_eq!(line(false, true, "{3}"), "    \"i\" UNIQUE (c)");
-        assert_eq!(line(false, false, "0"), "    \"i\" ((expression))");
+        assert_eq!(line(false, false, "0"), "    \"i\" (<expression>)");
     }
 }

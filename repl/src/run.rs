@@ -5,7 +5,7 @@
 //!    Ctrl-C gives the connection up.
 //! 3. The stream is read to its end even after an error, so the session is ready for the next statement.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,10 +16,11 @@ use tokio::sync::watch;
 use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::aql;
-use crate::format::{Format, Layout, layout};
+use crate::format::{Cells, Format, Layout, layout};
 use crate::report::Report;
-use crate::session::{Fetched, Session, explain};
+use crate::session::{Fetched, OpenError, Session, explain};
 use crate::shell::{Shell, Step, Stop};
+use crate::target::Target;
 use crate::terminal::say_error;
 use crate::wire::Column;
 
@@ -66,11 +67,37 @@ impl Interrupts {
     }
 }
 
+/// A result on its way out. Its heading waits for the first row or a good end: an error may come instead.
+struct Showing {
+    layout: Box<dyn Layout>,
+    columns: Option<Vec<Column>>,
+}
+
+impl Showing {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.columns.take().map_or(Ok(()), |columns| self.layout.begin(out, &columns))
+    }
+
+    fn row(&mut self, out: &mut dyn Write, cells: Cells<'_>) -> io::Result<()> {
+        self.begin(out)?;
+        self.layout.row(out, cells)
+    }
+
+    /// What broke off before its first row leaves no trace.
+    fn end(&mut self, out: &mut dyn Write, complete: bool) -> io::Result<()> {
+        if !complete && self.columns.is_some() {
+            return Ok(());
+        }
+        self.begin(out)?;
+        self.layout.end(out, complete)
+    }
+}
+
 /// A statement under way.
 struct Run {
     session: Arc<Session>,
     number: u64,
-    layout: Option<Box<dyn Layout>>,
+    showing: Option<Showing>,
     cancelled: bool,
     failure: Option<Stop>,
 }
@@ -91,7 +118,7 @@ impl Shell {
         self.interrupts.hold(held);
         let flushed = self.flush();
         if self.timing {
-            self.print(&timing(started.elapsed()))?;
+            self.tell(&timing(started.elapsed()))?;
         }
         step.and(flushed)
     }
@@ -103,12 +130,12 @@ impl Shell {
             Err(error) => return Err(self.lost(&session, &error).await),
         };
         let mut stream = pin!(stream);
-        let mut run = Run { session, number, layout: None, cancelled: false, failure: None };
+        let mut run = Run { session, number, showing: None, cancelled: false, failure: None };
         loop {
             let message = tokio::select! {
                 biased;
                 _ = self.interrupts.pressed() => {
-                    self.interrupted(&mut run).await?;
+                    self.interrupted(&mut run)?;
                     continue;
                 }
                 message = stream.next() => message,
@@ -135,10 +162,8 @@ impl Shell {
                     .session
                     .columns(run.number)
                     .unwrap_or_else(|| plain.iter().map(|column| untyped(column.name())).collect());
-                let mut layout = layout(&self.look);
-                let begun = layout.begin(&mut self.out, &columns);
-                run.layout = Some(layout);
-                self.written(begun)
+                run.showing = Some(Showing { layout: layout(&self.look), columns: Some(columns) });
+                Ok(())
             }
             SimpleQueryMessage::Row(row) if !run.cancelled => self.take_row(run, &row),
             SimpleQueryMessage::CommandComplete(_) => self.take_end(run),
@@ -149,8 +174,8 @@ impl Shell {
     fn take_row(&mut self, run: &mut Run, row: &SimpleQueryRow) -> Step {
         let cells: Vec<Option<&str>> =
             (0..row.len()).map(|i| row.try_get(i).ok().flatten()).collect();
-        let written = match &mut run.layout {
-            Some(layout) => layout.row(&mut self.out, &cells),
+        let written = match &mut run.showing {
+            Some(showing) => showing.row(&mut self.out, &cells),
             None => Ok(()),
         };
         self.written(written)
@@ -158,8 +183,8 @@ impl Shell {
 
     fn take_end(&mut self, run: &mut Run) -> Step {
         let tag = run.session.tag(run.number).unwrap_or_default();
-        let has_rows = run.layout.is_some();
-        self.finish_layout(run, true)?;
+        let has_rows = run.showing.is_some();
+        self.finish(run, true)?;
         let verb = tag.split(' ').next().unwrap_or("");
         if !matches!(verb, "SELECT" | "SHOW" | "EXPLAIN" | "") {
             self.names.outdate();
@@ -172,9 +197,9 @@ impl Shell {
         Ok(())
     }
 
-    fn finish_layout(&mut self, run: &mut Run, complete: bool) -> Step {
-        let Some(mut layout) = run.layout.take() else { return Ok(()) };
-        let written = layout.end(&mut self.out, complete);
+    fn finish(&mut self, run: &mut Run, complete: bool) -> Step {
+        let Some(mut showing) = run.showing.take() else { return Ok(()) };
+        let written = showing.end(&mut self.out, complete);
         self.written(written)?;
         let blank = complete && self.look.format == Format::Table;
         if blank { self.print("\n") } else { Ok(()) }
@@ -182,7 +207,7 @@ impl Shell {
 
     /// An error of the server is told and remembered; anything else ends the session.
     async fn failed(&mut self, run: &mut Run, error: &Error, sql: &str) -> Step {
-        self.finish_layout(run, false)?;
+        self.finish(run, false)?;
         let Some(said) = error.as_db_error() else {
             return Err(self.lost(&run.session, error).await);
         };
@@ -192,16 +217,22 @@ impl Shell {
         Ok(())
     }
 
-    async fn interrupted(&mut self, run: &mut Run) -> Step {
+    fn interrupted(&mut self, run: &mut Run) -> Step {
         if std::mem::replace(&mut run.cancelled, true) {
-            run.session.abandon();
-            say_error("gave the connection up\n");
-            self.session = None;
-            return Err(Stop::Lost);
+            return Err(self.give_up(&run.session));
         }
         say_error("Cancel request sent\n");
-        run.session.cancel().await;
+        let session = run.session.clone();
+        self.runtime.spawn(async move { session.cancel().await });
         Ok(())
+    }
+
+    /// The server does not even heed a cancel request.
+    fn give_up(&mut self, session: &Session) -> Stop {
+        session.abandon();
+        self.session = None;
+        self.tell_error("The statement does not end; the connection is given up.\n");
+        Stop::Lost
     }
 
     /// The connection is gone: what the server said last, else what went wrong.
@@ -225,14 +256,16 @@ impl Shell {
         let answer = self.runtime.clone().block_on(async {
             let mut fetch = pin!(session.fetch(sql));
             tokio::select! {
-                answer = &mut fetch => answer,
-                _ = interrupts.pressed() => {
-                    session.cancel().await;
-                    fetch.await
-                }
+                answer = &mut fetch => return Some(answer),
+                _ = interrupts.pressed() => session.cancel().await,
+            }
+            tokio::select! {
+                answer = &mut fetch => Some(answer),
+                _ = interrupts.pressed() => None,
             }
         });
         self.interrupts.hold(held);
+        let Some(answer) = answer else { return Err(self.give_up(&session)) };
         match answer {
             Ok(fetched) => Ok(fetched),
             Err(error) if error.as_db_error().is_some() => {
@@ -244,6 +277,18 @@ impl Shell {
                 Err(runtime.block_on(self.lost(&session, &error)))
             }
         }
+    }
+
+    /// Connects, unless Ctrl-C comes first.
+    pub(crate) fn open(&mut self, target: &Target) -> Result<Session, OpenError> {
+        self.interrupts.clear();
+        let mut interrupts = self.interrupts.clone();
+        self.runtime.block_on(async move {
+            tokio::select! {
+                opened = Session::open(target) => opened,
+                _ = interrupts.pressed() => Err(OpenError::Refused("not connected\n".into())),
+            }
+        })
     }
 
     /// Waits, or not to the end: true when Ctrl-C came.

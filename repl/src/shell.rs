@@ -83,12 +83,12 @@ impl Shell {
         if self.asking == Asking::First && target.password.is_none() {
             target.password = ask_password(&target.user);
         }
-        let mut opened = self.runtime.block_on(Session::open(&target));
+        let mut opened = self.open(&target);
         let asks = self.asking != Asking::Never && target.password.is_none();
         if asks && matches!(opened, Err(OpenError::PasswordNeeded)) {
             target.password = ask_password(&target.user);
             if target.password.is_some() {
-                opened = self.runtime.block_on(Session::open(&target));
+                opened = self.open(&target);
             }
         }
         match opened {
@@ -467,7 +467,16 @@ impl Shell {
 
     /// Prints what only a person wants to know.
     fn remark(&mut self, text: &str) -> Step {
-        if self.quiet { Ok(()) } else { self.print(text) }
+        if self.quiet { Ok(()) } else { self.tell(text) }
+    }
+
+    /// Prints to standard output, wherever results go.
+    pub(crate) fn tell(&mut self, text: &str) -> Step {
+        if !self.out.is_redirected() {
+            return self.print(text);
+        }
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+        Ok(())
     }
 
     pub(crate) fn flush(&mut self) -> Step {

@@ -3,9 +3,11 @@
 //! Each test starts `aql` on the server that `Server::start` gives. Statements are portable between AerieDB and
 //! PostgreSQL, so both can stand there; tables are named after their test and dropped at its end.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
@@ -56,6 +58,47 @@ impl Server {
 
 fn history(home: &TempDir) -> PathBuf {
     home.path().join("history")
+}
+
+/// One connection of a server that says it is AerieDB, agrees to every statement, and hangs up at `BYE`.
+fn fake_aerie() -> (Server, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("postgres://u@{}/test", listener.local_addr().expect("an address"));
+    let (sender, seen) = channel();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client");
+        let _ = agree(stream, &sender);
+    });
+    (Server { url }, seen)
+}
+
+fn agree(mut stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
+    let message = |stream: &mut TcpStream, kind: Option<u8>| -> io::Result<(u8, Vec<u8>)> {
+        let mut head = [kind.unwrap_or(0), 0, 0, 0, 0];
+        stream.read_exact(if kind.is_some() { &mut head[1..] } else { &mut head })?;
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let mut body = vec![0; length - 4];
+        stream.read_exact(&mut body)?;
+        Ok((head[0], body))
+    };
+    message(&mut stream, Some(0))?;
+    stream.write_all(&reply(b'R', &[0; 4]))?;
+    stream.write_all(&reply(b'S', b"server_version\015.0 (AerieDB 0.1.0)\0"))?;
+    stream.write_all(&reply(b'Z', b"I"))?;
+    while let (b'Q', body) = message(&mut stream, None)? {
+        let sql = String::from_utf8_lossy(&body).trim_end_matches('\0').to_string();
+        let _ = seen.send(sql.clone());
+        if sql == "BYE" {
+            return Ok(());
+        }
+        stream.write_all(&[reply(b'C', b"SET\0"), reply(b'Z', b"I")].concat())?;
+    }
+    Ok(())
+}
+
+fn reply(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).expect("small");
+    [&[kind][..], &length.to_be_bytes(), body].concat()
 }
 
 /// `aql` in a terminal.
@@ -341,4 +384,24 @@ fn a_reader_that_leaves_is_no_failure() {
     assert_eq!(child.wait().expect("a status").code(), Some(0), "{complaints}");
     assert_eq!(complaints, "");
     server.batch(&["-c", "DROP TABLE aql_piped;"], "");
+}
+
+#[test]
+fn inserts_are_upserts_on_aerie_only_and_unless_told() {
+    let (server, seen) = fake_aerie();
+    assert_eq!(server.batch(&["-c", "SELECT 1"], "").status.code(), Some(0));
+    let statements: Vec<String> = seen.iter().collect();
+    assert_eq!(statements, ["SET record_exists_action = 'update'", "SELECT 1"]);
+    let (server, seen) = fake_aerie();
+    server.batch(&["--postgres-insert", "-c", "SHOW SETS"], "");
+    assert_eq!(seen.iter().collect::<Vec<_>>(), ["SHOW SETS"]);
+}
+
+#[test]
+fn a_lost_connection_has_its_own_status() {
+    let (server, seen) = fake_aerie();
+    let (_, err, status) = texts(&server.batch(&["-c", "BYE", "-c", "SELECT 1"], ""));
+    assert_eq!(status, Some(2), "{err}");
+    contains(&err, " lost: ");
+    assert_eq!(seen.iter().last().as_deref(), Some("BYE"));
 }

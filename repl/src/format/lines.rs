@@ -25,7 +25,7 @@ impl Unaligned {
 impl Layout for Unaligned {
     fn begin(&mut self, out: &mut dyn Write, columns: &[Column]) -> io::Result<()> {
         self.names = names(columns);
-        if self.expanded || self.tuples_only {
+        if self.expanded || self.tuples_only || columns.is_empty() {
             return Ok(());
         }
         writeln!(out, "{}", self.names.join(&self.separator))
@@ -33,6 +33,9 @@ impl Layout for Unaligned {
 
     fn row(&mut self, out: &mut dyn Write, cells: Cells<'_>) -> io::Result<()> {
         self.rows += 1;
+        if cells.is_empty() {
+            return Ok(());
+        }
         if !self.expanded {
             let cells: Vec<&str> = cells.iter().map(|cell| cell.unwrap_or("")).collect();
             return writeln!(out, "{}", cells.join(&self.separator));
@@ -72,6 +75,9 @@ impl Layout for Csv {
     }
 
     fn row(&mut self, out: &mut dyn Write, cells: Cells<'_>) -> io::Result<()> {
+        if cells.is_empty() {
+            return Ok(());
+        }
         for (i, cell) in cells.iter().enumerate() {
             let comma = if i > 0 { "," } else { "" };
             let cell = cell.unwrap_or("");

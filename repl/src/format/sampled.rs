@@ -142,6 +142,9 @@ impl Sampled {
     }
 
     fn write_header(&self, out: &mut dyn Write, widths: &[usize]) -> io::Result<()> {
+        if widths.is_empty() {
+            return writeln!(out, "--");
+        }
         let last = widths.len().saturating_sub(1);
         for (i, (column, width)) in self.columns.iter().zip(widths).enumerate() {
             let space = width - column.name.width();
@@ -164,7 +167,7 @@ impl Sampled {
 
     /// One row; a `+` marks a cell that goes on in the next line.
     fn write_line(&self, out: &mut dyn Write, widths: &[usize], cells: &[Cell]) -> io::Result<()> {
-        let height = cells.iter().map(|cell| cell.lines.len()).max().unwrap_or(1);
+        let height = cells.iter().map(|cell| cell.lines.len()).max().unwrap_or(0);
         let last = cells.len().saturating_sub(1);
         for line in 0..height {
             for (i, (cell, width)) in cells.iter().zip(widths).enumerate() {
@@ -215,10 +218,9 @@ impl Sampled {
         values: usize,
         cells: &[Cell],
     ) -> io::Result<()> {
-        if !self.look.tuples_only {
-            writeln!(out, "{}", record_heading(self.rows, names, values))?;
-        } else if self.rows > 1 {
-            writeln!(out)?;
+        if !self.look.tuples_only || self.rows > 1 {
+            let label = (!self.look.tuples_only).then_some(self.rows);
+            writeln!(out, "{}", record_heading(label, names, values))?;
         }
         for (column, cell) in self.columns.iter().zip(cells) {
             for (i, line) in cell.lines.iter().enumerate() {
@@ -243,8 +245,8 @@ fn table_width(widths: &[usize]) -> usize {
 }
 
 /// `-[ RECORD 1 ]-+----`: the cross stands over the bar unless the label covers it.
-fn record_heading(number: u64, names: usize, values: usize) -> String {
-    let mut line = format!("-[ RECORD {number} ]");
+fn record_heading(number: Option<u64>, names: usize, values: usize) -> String {
+    let mut line = number.map_or(String::new(), |number| format!("-[ RECORD {number} ]"));
     while line.len() < names + 3 + values {
         line.push(if line.len() == names + 1 { '+' } else { '-' });
     }

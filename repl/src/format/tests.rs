@@ -65,7 +65,7 @@ fn empty_results() {
     assert_eq!(render(&look(Format::Table), &columns, &[]), " a \n---\n(0 rows)\n");
     assert_eq!(render(&look(Format::Json), &columns, &[]), "[]\n");
     assert_eq!(render(&look(Format::Csv), &columns, &[]), "a\n");
-    assert_eq!(render(&look(Format::Table), &[], &[&[]]), "\n\n\n(1 row)\n");
+    assert_eq!(render(&look(Format::Table), &[], &[&[]]), "--\n(1 row)\n");
 }
 
 #[test]
