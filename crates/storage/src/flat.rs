@@ -287,6 +287,9 @@ impl BinSelect<'_> {
     }
 }
 
+/// Bins with their names.
+pub(crate) type Bins = Vec<(Name, Value)>;
+
 /// What stands between the header and the bins.
 pub(crate) struct Metadata<'a> {
     pub(crate) void_time: u32,
@@ -318,7 +321,7 @@ impl<'a> Metadata<'a> {
         &self,
         names: &Dictionary,
         select: BinSelect<'_>,
-    ) -> Result<(Option<Key>, Vec<(Name, Value)>)> {
+    ) -> Result<(Option<Key>, Bins)> {
         let mut rest = self.rest;
         let key = self.has_key.then(|| value::decode_key(&mut rest)).transpose()?;
         let mut bins = Vec::new();

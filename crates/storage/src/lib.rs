@@ -2,19 +2,19 @@
 //!
 //! A [`Storage`] is the log of one namespace on one or more [`Device`]s. A write:
 //!
-//! 1. [`Storage::append`] looks up the ids of set and bins ([`dictionary`]); new names are appended
+//! 1. [`Storage::append`] looks up the ids of set and bins (`dictionary.rs`); new names are appended
 //!    to the log first, twice.
-//! 2. The record is encoded ([`flat`], [`value`]) and copied into the open commit group
-//!    ([`stream`]); the caller gets its location, LSN and a [`Ticket`].
+//! 2. The record is encoded (`flat.rs`, `value.rs`) and copied into the open commit group
+//!    (`stream.rs`); the caller gets its location, LSN and a [`Ticket`].
 //! 3. The flusher writes and syncs the group; the ticket is done, the answer may go out.
 //!
 //! A read ([`Storage::read`]) takes the record from the group that is not yet on the device, else
-//! with one device read; checksum and digest are verified each time. A restart ([`recover`]) reads
+//! with one device read; checksum and digest are verified each time. A restart (`recover.rs`) reads
 //! every block, oldest first, and tells what it finds; the index is built from that.
 //!
 //! Always true: what was acknowledged is found again or gives an error, never an older version; a
 //! delete is a tombstone and stays; a flipped byte costs at most the record that it is in; the log
-//! is only appended to. Where everything lies: tables in [`block`] and [`flat`].
+//! is only appended to. Where everything lies: tables in `block.rs` and `flat.rs`.
 //!
 //! Left to others: which copy of a record is the live one, expiry, truncation of what is in memory
 //! (`namespace`). Left for the next release: defragmentation, so a device fills up; footers and
@@ -563,6 +563,8 @@ fn open_superblocks(devices: &[Arc<dyn Device>], options: &Options) -> Result<Su
     if found.contains(&None) {
         format(devices, &superblock)?;
     }
+    let (opened, clean) = (superblock.opened, superblock.clean);
+    tracing::info!(namespace = options.namespace, opened, clean, "opening storage");
     superblock.opened += 1;
     superblock.clean = false;
     write_superblocks(devices, &superblock)?;

@@ -565,8 +565,9 @@ impl<'a> Replay<'a> {
 
 /// Where the acknowledged log ends in the last block.
 fn accepted_end(bytes: &[u8], items: &[Item], seed: u32) -> usize {
-    let ends = items.iter().enumerate().filter_map(|(i, item)| Some((i, item.group_end(bytes)?)));
-    let Some((last, end)) = ends.last() else { return accept_flipped_end(bytes, items, 0, seed) };
+    let found =
+        items.iter().enumerate().rev().find_map(|(i, item)| Some((i, item.group_end(bytes)?)));
+    let Some((last, end)) = found else { return accept_flipped_end(bytes, items, 0, seed) };
     let start = end.start as usize;
     let group: Vec<&Item> = items[..last].iter().filter(|item| item.end() > start).collect();
     let bad: Vec<&&Item> = group.iter().filter(|item| !item.valid()).collect();

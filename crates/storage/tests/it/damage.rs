@@ -57,7 +57,7 @@ fn check(written: &Written, at: usize, bits: u8) {
     let damage = model.storage.stats().damage;
     assert!(errors <= 1 && damage.records <= 1, "byte {at}: {errors} errors, {damage:?}");
     assert_eq!((damage.unidentified, damage.torn), (0, false), "byte {at}");
-    if at % 64 != 0 {
+    if !at.is_multiple_of(64) {
         return;
     }
     // Life goes on, and the damage stays where it is. Writing a key again heals it.
@@ -93,10 +93,13 @@ fn places(image: &[u8], all: bool) -> Vec<usize> {
     let last = image.iter().rposition(|b| *b != 0).unwrap().next_multiple_of(16) + 16;
     let chosen = |at: &usize| match (at / BLOCK, at % BLOCK) {
         _ if all => true,
-        (0, inside) => inside < 8192 && inside % 4096 < 100 && at % 5 == 0,
+        (0, inside) => inside < 8192 && inside % 4096 < 100 && at.is_multiple_of(5),
         (_, inside @ (0..88 | 2048..2136)) => inside % 3 == 0,
         (1, inside @ 4096..20_000) => (4500..4700).contains(&inside) || inside % 101 == 0,
-        _ => at % 1009 == 0 || at + 4200 > last && (at % 67 == 0 || at + 120 > last),
+        _ => {
+            at.is_multiple_of(1009)
+                || at + 4200 > last && (at.is_multiple_of(67) || at + 120 > last)
+        }
     };
     (0..last).filter(chosen).collect()
 }
