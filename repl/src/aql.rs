@@ -1,7 +1,8 @@
 //! The habits of aql users: what the shell answers itself, and what Enter alone ends.
 //!
-//! `SET OUTPUT JSON`, `SET ECHO true`, `GET`, `RESET`, `RUN 'file'`, `HELP` and `QUIT` belong to the shell.
-//! Everything else, with `SHOW SETS` and `SET record_ttl 60` among it, goes to the server as it was typed.
+//! `SET OUTPUT JSON`, `SET ECHO true`, `GET`, `RESET`, `RUN 'file'`, `HELP` and `QUIT` belong to
+//! the shell. Everything else, with `SHOW SETS` and `SET record_ttl 60` among it, goes to the
+//! server as it was typed.
 
 use crate::lexer::{Kind, Token, tokens};
 

@@ -7,8 +7,8 @@ use crate::target::{Wanted, is_connection_string};
 
 /// aql, the shell of AerieDB. It talks to AerieDB and to PostgreSQL alike.
 ///
-/// Exit status: 0 all went well, 1 the command line or a file is wrong, 2 no connection or the connection was
-/// lost, 3 a statement failed (the first failure ends a batch).
+/// Exit status: 0 all went well, 1 the command line or a file is wrong, 2 no connection or the
+/// connection was lost, 3 a statement failed (the first failure ends a batch).
 #[derive(Debug, Parser)]
 #[command(name = "aql", version, disable_help_flag = true)]
 pub(crate) struct Args {

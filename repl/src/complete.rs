@@ -1,4 +1,5 @@
-//! What Tab offers: pure functions of the text before the cursor and of the names that the server has.
+//! What Tab offers: pure functions of the text before the cursor and of the names that the server
+//! has.
 
 use crate::command::COMMANDS;
 use crate::lexer::{Kind, Token, ends_inside, tokens};
@@ -14,7 +15,6 @@ pub(crate) struct Names {
 }
 
 const VERBS: &[&str] = &[
-    "ALTER TABLE",
     "BEGIN",
     "COMMIT",
     "CREATE TABLE",
@@ -92,8 +92,8 @@ const KEYWORDS: &[&str] = &[
 
 const SETTINGS: &[&str] = &["OUTPUT", "ECHO", "record_exists_action", "statement_timeout"];
 
-/// Where the completed word begins in `line`, and what it may become. `pending` is the statement's earlier
-/// lines, `line` ends at the cursor.
+/// Where the completed word begins in `line`, and what it may become. `pending` is the statement's
+/// earlier lines, `line` ends at the cursor.
 pub(crate) fn complete(pending: &str, line: &str, names: &Names) -> (usize, Vec<String>) {
     let trimmed = line.trim_start();
     if pending.is_empty() && trimmed.starts_with('\\') {

@@ -1,7 +1,7 @@
 //! The catalogue queries behind `\d` and its family, and behind completion.
 //!
-//! Plain SELECTs with joins of pg_class, pg_namespace, pg_attribute and pg_index, so that PostgreSQL and
-//! AerieDB answer them alike; what remains to be computed is computed here.
+//! Plain SELECTs with joins of pg_class, pg_namespace, pg_attribute and pg_index, so that
+//! PostgreSQL and AerieDB answer them alike; what remains to be computed is computed here.
 
 /// A name to look for: `name`, `schema.name`, with `*` and `?` outside double quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,8 @@ pub(crate) fn find(pattern: &Pattern) -> String {
 /// Columns of one relation: name, type, whether NULL is refused, number.
 pub(crate) fn columns(oid: u32) -> String {
     format!(
-        "SELECT a.attname AS \"Column\", pg_catalog.format_type(a.atttypid, a.atttypmod) AS \"Type\", \
+        "SELECT a.attname AS \"Column\", \
+         pg_catalog.format_type(a.atttypid, a.atttypmod) AS \"Type\", \
          a.attnotnull AS \"Nullable\", a.attnum FROM pg_catalog.pg_attribute a \
          WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
     )

@@ -1,7 +1,8 @@
 //! The line editor: rustyline with our completion, history and password prompt.
 //!
-//! Reading blocks its thread, the runtime's other threads go on. Names for completion are fetched at the first
-//! Tab after something changed, outside of transactions, and within a deadline: Tab never hangs.
+//! Reading blocks its thread, the runtime's other threads go on. Names for completion are fetched
+//! at the first Tab after something changed, outside of transactions, and within a deadline: Tab
+//! never hangs.
 
 use std::borrow::Cow;
 use std::io;
@@ -201,7 +202,8 @@ impl Keyboard {
         }
     }
 
-    /// Keeps a whole statement, now and in the file, unless it holds a secret or begins with a space.
+    /// Keeps a whole statement, now and in the file, unless it holds a secret or begins with a
+    /// space.
     pub(crate) fn remember(&mut self, entry: &str) {
         if entry.trim().is_empty() || holds_secret(entry) {
             return;

@@ -2,12 +2,13 @@
 
 use crate::command::{COMMANDS, nearest};
 
-/// Statements and their form. `namespace.set` is what PostgreSQL calls schema and table, a bin is a column.
+/// Statements and their form. `namespace.set` is what PostgreSQL calls schema and table, a bin is a
+/// column.
 const STATEMENTS: &[(&str, &str)] = &[
-    ("ALTER TABLE", "ALTER TABLE [namespace.]set ADD COLUMN name type"),
     (
         "CREATE TABLE",
-        "CREATE TABLE [IF NOT EXISTS] [namespace.]set (\n    name type [PRIMARY KEY] [NOT NULL] [DEFAULT value], ...\n)",
+        "CREATE TABLE [IF NOT EXISTS] [namespace.]set (\n\
+         \x20   name type [PRIMARY KEY] [NOT NULL] [DEFAULT value], ...\n)",
     ),
     ("DELETE", "DELETE FROM [namespace.]set [WHERE condition] [RETURNING ...]"),
     ("DROP TABLE", "DROP TABLE [IF EXISTS] [namespace.]set"),
@@ -15,17 +16,23 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("GET", "GET {OUTPUT | ECHO | ALL | setting}        (aql)"),
     (
         "INSERT",
-        "INSERT INTO [namespace.]set [(bin, ...)] VALUES (value, ...), ...\n    [ON CONFLICT (key) DO {NOTHING | UPDATE SET bin = value, ...}] [RETURNING ...]\n\nIn this shell INSERT on AerieDB updates a record that exists, as aql does; see --postgres-insert.",
+        "INSERT INTO [namespace.]set [(bin, ...)] VALUES (value, ...), ...\n\
+         \x20   [ON CONFLICT (key) DO {NOTHING | UPDATE SET bin = value, ...}] [RETURNING ...]\n\n\
+         In this shell INSERT on AerieDB updates a record that exists, \
+         as aql does; see --postgres-insert.",
     ),
     ("RESET", "RESET {OUTPUT | ECHO | setting | ALL}"),
     ("RUN", "RUN 'file'        (aql: every line is a statement)"),
     (
         "SELECT",
-        "SELECT {* | expression [AS name], ...} FROM [namespace.]set\n    [JOIN ... ON ...] [WHERE condition] [GROUP BY ...] [HAVING ...]\n    [ORDER BY ... [ASC | DESC]] [LIMIT count] [OFFSET count]",
+        "SELECT {* | expression [AS name], ...} FROM [namespace.]set\n\
+         \x20   [JOIN ... ON ...] [WHERE condition] [GROUP BY ...] [HAVING ...]\n\
+         \x20   [ORDER BY ... [ASC | DESC]] [LIMIT count] [OFFSET count]",
     ),
     (
         "SET",
-        "SET setting {= | TO} value\nSET setting value        (aql)\nSET OUTPUT {TABLE | JSON | RAW | CSV | MUTE}\nSET ECHO {true | false}",
+        "SET setting {= | TO} value\nSET setting value        (aql)\n\
+         SET OUTPUT {TABLE | JSON | RAW | CSV | MUTE}\nSET ECHO {true | false}",
     ),
     ("SHOW", "SHOW {NAMESPACES | SETS | BINS | setting | ALL}"),
     ("TRUNCATE", "TRUNCATE [TABLE] [namespace.]set"),

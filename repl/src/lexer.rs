@@ -1,12 +1,13 @@
 //! Where statements end: the only grammar that the shell itself knows.
 //!
-//! 1. `Lexer` walks text token by token and remembers what is open (a quote, a comment, a dollar tag), so a
-//!    statement may arrive line by line at linear cost.
-//! 2. `Splitter` feeds lines to it, gives out a statement at each `;` outside quotes and parentheses, and
-//!    hands everything after a backslash outside quotes out as a shell command.
+//! 1. `Lexer` walks text token by token and remembers what is open (a quote, a comment, a dollar
+//!    tag), so a statement may arrive line by line at linear cost.
+//! 2. `Splitter` feeds lines to it, gives out a statement at each `;` outside quotes and
+//!    parentheses, and hands everything after a backslash outside quotes out as a shell command.
 //! 3. `tokens` walks one whole statement, for completion and for the aql habits.
 //!
-//! Always true: text given out as a statement is the text that was typed, so error positions fit it.
+//! Always true: text given out as a statement is the text that was typed, so error positions fit
+//! it.
 //! Left to others: what a statement means. That is the server's business.
 
 use crate::aql;
@@ -137,7 +138,8 @@ fn dollar_tag(text: &str) -> Option<&str> {
     (!digit && name.chars().all(is_word)).then_some(&text[..end])
 }
 
-/// Past the closing quote; a doubled quote does not close, nor one after a backslash where that escapes.
+/// Past the closing quote; a doubled quote does not close, nor one after a backslash where that
+/// escapes.
 fn quote_end(text: &str, quote: char, escapes: bool) -> Option<usize> {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {

@@ -1,16 +1,18 @@
-//! The shell aql: a Postgres-wire client like any other, with the habits of psql and of Aerospike's aql.
+//! The shell aql: a Postgres-wire client like any other, with the habits of psql and of Aerospike's
+//! aql.
 //!
 //! 1. `args` and `target` settle what to do and where; `session` connects, `wire` listens to what
 //!    tokio-postgres does not pass on.
-//! 2. `shell` reads lines, `lexer` cuts them into statements and commands, `aql` and `command` know which of
-//!    them are the shell's own.
-//! 3. `run` sends a statement and streams its rows into a layout of `format`; `report` shows errors.
+//! 2. `shell` reads lines, `lexer` cuts them into statements and commands, `aql` and `command` know
+//!    which of them are the shell's own.
+//! 3. `run` sends a statement and streams its rows into a layout of `format`; `report` shows
+//!    errors.
 //! 4. `edit`, `complete` and `describe` serve the person at the keyboard.
 //!
-//! Always true: results go to standard output, everything else to standard error; a result is never held whole;
-//! the exit status of a batch tells whether every statement went well.
-//! Left to the server: every statement's meaning, with SHOW and EXPLAIN among them. Left for later: TLS, COPY
-//! through the terminal, variables, a pager.
+//! Always true: results go to standard output, everything else to standard error; a result is never
+//! held whole; the exit status of a batch tells whether every statement went well.
+//! Left to the server: every statement's meaning, with SHOW and EXPLAIN among them. Left for later:
+//! TLS, COPY through the terminal, variables, a pager.
 
 mod aql;
 mod args;
@@ -153,5 +155,9 @@ fn work(shell: &mut Shell, args: &Args) -> Step {
 fn banner(shell: &Shell) -> String {
     let server = shell.session.as_ref().map_or("", |session| session.server_version.as_str());
     let version = env!("CARGO_PKG_VERSION");
-    format!("aql {version}, server {server}, at {}. \\? for help, \\q to quit.\n", shell.target)
+    format!(
+        "aql {version}, server {server}, at {}. Statements end with ;\n\
+         \\? for help, \\q to quit.\n",
+        shell.target
+    )
 }

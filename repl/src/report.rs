@@ -1,5 +1,5 @@
-//! Errors and notices as psql shows them: severity, SQLSTATE and message, the line with a caret under the
-//! position, DETAIL, HINT, CONTEXT.
+//! Errors and notices as psql shows them: severity, SQLSTATE and message, the line with a caret
+//! under the position, DETAIL, HINT, CONTEXT.
 
 use tokio_postgres::error::{DbError, ErrorPosition};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -51,7 +51,8 @@ impl Report {
                 text.push_str(&format!("{label}:  {value}\n"));
             }
         }
-        // A message may carry what somebody stored; only its line ends and tabs go to the terminal as they are.
+        // A message may carry what somebody stored; only its line ends and tabs go to the terminal
+        // as they are.
         text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "?")
     }
 

@@ -1,9 +1,10 @@
 //! One statement: sent, its rows streamed into a layout, its end told.
 //!
 //! 1. The statement goes out as a simple query; its stream is read one message at a time.
-//! 2. Rows go to the layout as they come. Ctrl-C sends a cancel request and the rest is dropped; a second
-//!    Ctrl-C gives the connection up.
-//! 3. The stream is read to its end even after an error, so the session is ready for the next statement.
+//! 2. Rows go to the layout as they come. Ctrl-C sends a cancel request and the rest is dropped; a
+//!    second Ctrl-C gives the connection up.
+//! 3. The stream is read to its end even after an error, so the session is ready for the next
+//!    statement.
 
 use std::io::{self, Write};
 use std::pin::pin;
@@ -67,7 +68,8 @@ impl Interrupts {
     }
 }
 
-/// A result on its way out. Its heading waits for the first row or a good end: an error may come instead.
+/// A result on its way out. Its heading waits for the first row or a good end: an error may come
+/// instead.
 struct Showing {
     layout: Box<dyn Layout>,
     columns: Option<Vec<Column>>,
@@ -238,7 +240,8 @@ impl Shell {
     /// The connection is gone: what the server said last, else what went wrong.
     async fn lost(&mut self, session: &Session, error: &Error) -> Stop {
         let _ = self.flush();
-        // The task that reads the socket notes the server's last words a moment after the stream breaks.
+        // The task that reads the socket notes the server's last words a moment after the stream
+        // breaks.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let why = session.last_words().unwrap_or_else(|| explain(error));
         self.tell_error(&format!("connection to {} lost: {why}\n", session.target));

@@ -1,7 +1,7 @@
 //! One connection: opened, queried, cancelled.
 //!
-//! A task of its own drives the socket and prints notices as they come; the shell starts simple queries and
-//! reads their streams, one at a time. TLS is left for later.
+//! A task of its own drives the socket and prints notices as they come; the shell starts simple
+//! queries and reads their streams, one at a time. TLS is left for later.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -111,7 +111,8 @@ impl Session {
         Ok((self.sent.fetch_add(1, Ordering::Relaxed) + 1, stream))
     }
 
-    /// Runs a query of the shell's own and keeps its rows. An error of the server does not end the session.
+    /// Runs a query of the shell's own and keeps its rows. An error of the server does not end the
+    /// session.
     pub(crate) async fn fetch(&self, sql: &str) -> Result<Fetched, Error> {
         let (number, stream) = self.start(sql).await?;
         let mut stream = std::pin::pin!(stream);

@@ -1,8 +1,10 @@
 //! The shell itself: its state, where its input comes from, and what each piece of input does.
 //!
-//! 1. Lines come from the keyboard, a file, standard input or `-c`, and `Splitter` makes pieces of them.
+//! 1. Lines come from the keyboard, a file, standard input or `-c`, and `Splitter` makes pieces of
+//!    them.
 //! 2. A piece is a backslash command, a habit of aql, or a statement for the server (`run.rs`).
-//! 3. What ends a source early is a `Stop`: a batch turns it into its exit status, the keyboard goes on.
+//! 3. What ends a source early is a `Stop`: a batch turns it into its exit status, the keyboard
+//!    goes on.
 //!
 //! Always true: whoever returns a `Stop` has told the reason on standard error.
 

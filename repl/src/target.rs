@@ -1,4 +1,5 @@
-//! Which server, database and user: flags, then the URL, then PG* variables, then defaults, as libpq has it.
+//! Which server, database and user: flags, then the URL, then PG* variables, then defaults, as
+//! libpq has it.
 
 use std::fmt;
 use std::time::Duration;
@@ -68,7 +69,8 @@ impl Target {
         })
     }
 
-    /// This target with what `\c` names changed; the password stays only for the same user and server.
+    /// This target with what `\c` names changed; the password stays only for the same user and
+    /// server.
     pub(crate) fn changed(&self, wanted: &Wanted, env: Environment<'_>) -> Result<Self, String> {
         if wanted.database.as_deref().is_some_and(is_connection_string) {
             return Self::resolve(wanted, env);

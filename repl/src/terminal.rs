@@ -1,4 +1,5 @@
-//! The two streams of the process: where results go, where complaints go, and whether a person sees them.
+//! The two streams of the process: where results go, where complaints go, and whether a person sees
+//! them.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -17,7 +18,8 @@ pub(crate) fn wants_color() -> bool {
         && set("TERM").is_none_or(|t| t != "dumb")
 }
 
-/// Where results go: standard output, or what `\o` names. Dropped, it flushes and waits for its program.
+/// Where results go: standard output, or what `\o` names. Dropped, it flushes and waits for its
+/// program.
 pub(crate) enum Out {
     Terminal(BufWriter<io::Stdout>),
     File(BufWriter<File>),

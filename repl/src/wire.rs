@@ -1,14 +1,14 @@
-//! What the server says about a result and tokio-postgres does not pass on: column types, command tags and
-//! the transaction state.
+//! What the server says about a result and tokio-postgres does not pass on: column types, command
+//! tags and the transaction state.
 //!
 //! 1. `Tapped` wraps the socket under tokio-postgres and reads the server's messages as they go by.
-//! 2. RowDescription, CommandComplete and ReadyForQuery are kept in `Heard`, each with the number of the
-//!    query that it answers; other messages are skipped by their length.
+//! 2. RowDescription, CommandComplete and ReadyForQuery are kept in `Heard`, each with the number
+//!    of the query that it answers; other messages are skipped by their length.
 //! 3. The reader of query `n` asks `Heard` for what belongs to `n`.
 //!
-//! Always true: every request on the connection is one simple query, so ReadyForQuery counts them; the tap is
-//! never behind the reader, because bytes pass here first. A message that cannot be read is skipped: the tap
-//! only adds to what tokio-postgres checks.
+//! Always true: every request on the connection is one simple query, so ReadyForQuery counts them;
+//! the tap is never behind the reader, because bytes pass here first. A message that cannot be read
+//! is skipped: the tap only adds to what tokio-postgres checks.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,7 +26,8 @@ pub(crate) struct Column {
 }
 
 impl Column {
-    /// Whether values line up right: int2, int4, int8, oid, xid, cid, float4, float8, numeric, money.
+    /// Whether values line up right: int2, int4, int8, oid, xid, cid, float4, float8, numeric,
+    /// money.
     pub(crate) fn is_number(&self) -> bool {
         matches!(self.type_oid, 20 | 21 | 23 | 26 | 28 | 29 | 700 | 701 | 790 | 1700)
     }

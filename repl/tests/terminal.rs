@@ -1,7 +1,9 @@
-//! The shell as a person and a script meet it: in a pseudo-terminal, and in pipes with exit statuses.
+//! The shell as a person and a script meet it: in a pseudo-terminal, and in pipes with exit
+//! statuses.
 //!
-//! Each test starts `aql` on the server that `Server::start` gives. Statements are portable between AerieDB and
-//! PostgreSQL, so both can stand there; tables are named after their test and dropped at its end.
+//! Each test starts `aql` on the server that `Server::start` gives. Statements are portable between
+//! AerieDB and PostgreSQL, so both can stand there; tables are named after their test and dropped
+//! at its end.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -60,7 +62,8 @@ fn history(home: &TempDir) -> PathBuf {
     home.path().join("history")
 }
 
-/// One connection of a server that says it is AerieDB, agrees to every statement, and hangs up at `BYE`.
+/// One connection of a server that says it is AerieDB, agrees to every statement, and hangs up at
+/// `BYE`.
 fn fake_aerie() -> (Server, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("postgres://u@{}/test", listener.local_addr().expect("an address"));
@@ -83,7 +86,7 @@ fn agree(mut stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
     };
     message(&mut stream, Some(0))?;
     stream.write_all(&reply(b'R', &[0; 4]))?;
-    stream.write_all(&reply(b'S', b"server_version\015.0 (AerieDB 0.1.0)\0"))?;
+    stream.write_all(&reply(b'S', b"server_version\x0015.0 (AerieDB 0.1.0)\0"))?;
     stream.write_all(&reply(b'Z', b"I"))?;
     while let (b'Q', body) = message(&mut stream, None)? {
         let sql = String::from_utf8_lossy(&body).trim_end_matches('\0').to_string();
@@ -291,7 +294,8 @@ fn control_c_cancels_the_running_statement() {
                    aql_cancelled d, aql_cancelled e where a.id + b.id + c.id + d.id + e.id = -1;";
     terminal.session.send_line(endless).expect("typed");
     terminal.expect("\n");
-    // The line end is printed before the statement is sent; Ctrl-C in between would find nothing to cancel.
+    // The line end is printed before the statement is sent; Ctrl-C in between would find nothing to
+    // cancel.
     std::thread::sleep(std::time::Duration::from_millis(500));
     terminal.session.send_control('c').expect("typed");
     terminal.expect("Cancel request sent");

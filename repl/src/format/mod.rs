@@ -4,8 +4,8 @@
 //! 2. The shell calls `begin` with the columns, `row` for each row as it arrives, `end` once.
 //! 3. A layout that needs widths keeps the first rows as a sample and streams from then on.
 //!
-//! Always true: memory does not grow with the result; the lined-up layouts show control characters, they do
-//! not send them; the others give data as it is.
+//! Always true: memory does not grow with the result; the lined-up layouts show control characters,
+//! they do not send them; the others give data as it is.
 //! Left to others: where the text goes, and the line that tells what a statement did.
 
 mod lines;

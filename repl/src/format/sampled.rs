@@ -1,7 +1,8 @@
 //! The layouts that line up: the table, and the expanded record for tables too wide.
 //!
-//! The first rows are kept until the sample is full or the result ends; they decide the widths and, with
-//! `\x auto`, the shape. Later rows stream: a cell wider than its column pushes the rest of its line right.
+//! The first rows are kept until the sample is full or the result ends; they decide the widths and,
+//! with `\x auto`, the shape. Later rows stream: a cell wider than its column pushes the rest of
+//! its line right.
 
 use std::io::{self, Write};
 
