@@ -85,6 +85,20 @@ def every_type_in_text_and_binary(conn):
 
 
 @check
+def large_batches_and_values(conn):
+    fresh(conn)
+    rows = [(i, f"v{i}", i) for i in range(1, 1001)]
+    values = ", ".join(["(%s, %s, %s)"] * len(rows))
+    equal(conn.execute(f"INSERT INTO {T} (id, v, n) VALUES {values}", [x for row in rows for x in row]).rowcount, 1000)
+    keys = list(range(-2000, 5000))
+    equal(sorted(conn.execute(f"SELECT id, v, n FROM {T} WHERE id = ANY(%s)", (keys,)).fetchall()), rows)
+    text = "ø✈'\\\n" * 60_000
+    conn.execute(f"UPDATE {T} SET v = %s WHERE id = %s", (text, 1))
+    for binary in (False, True):
+        equal(conn.execute(f"SELECT v FROM {T} WHERE id = %s", (1,), binary=binary).fetchone(), (text,))
+
+
+@check
 def simple_protocol_and_many_statements(conn):
     fresh(conn)
     cur = psycopg.ClientCursor(conn)

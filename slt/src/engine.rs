@@ -22,6 +22,9 @@ use crate::{Protocol, Target, text};
 /// Longer than any statement of the files takes on a busy machine; what is slower hangs.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
+/// How the error of a statement begins that took longer.
+pub const NO_ANSWER: &str = "no answer within";
+
 /// A column's letter in a `query` line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Letter {
@@ -133,7 +136,7 @@ impl AsyncDB for Engine {
         };
         timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
             let waited = ANSWER_WITHIN.as_secs();
-            Err(Error::Runner(format!("no answer within {waited} s; does the server hang?")))
+            Err(Error::Runner(format!("{NO_ANSWER} {waited} s; does the server hang?")))
         })
     }
 
