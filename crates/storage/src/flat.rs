@@ -45,6 +45,7 @@ pub(crate) const UNIT: usize = 16;
 pub(crate) const HEADER_SIZE: usize = 36;
 /// Length of the shortest possible group end.
 pub(crate) const GROUP_END_MIN: usize = 64;
+const _: () = assert!(GROUP_END_MIN >= HEADER_SIZE + 24 && GROUP_END_MIN.is_multiple_of(UNIT));
 /// Set id of a truncate marker for every set.
 pub(crate) const EVERY_SET: u16 = 0xffff;
 

@@ -148,7 +148,10 @@ fn an_idle_storage_proves_its_last_group() {
     let device = Arc::new(SimDevice::new(4 << 20));
     let storage = Storage::open(vec![device.clone()], &options(), &mut |_| {}).unwrap();
     put(&storage, 1, 1, 10).unwrap().ticket.wait_blocking().unwrap();
+    let mut patience = 1500;
     while storage.stats().groups_written < 2 {
+        patience -= 1;
+        assert!(patience > 0, "no empty group was written");
         std::thread::sleep(Duration::from_millis(20));
     }
     // Nothing is left to write at the end.
