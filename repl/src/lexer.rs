@@ -294,6 +294,11 @@ impl Splitter {
         self.parens = 0;
     }
 
+    /// How many lines it has taken.
+    pub(crate) fn lines(&self) -> usize {
+        self.line
+    }
+
     pub(crate) fn open(&self) -> Open {
         match self.lexer.mode {
             Mode::Single { .. } => Open::SingleQuote,

@@ -19,7 +19,7 @@ use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow};
 use crate::aql;
 use crate::format::{Cells, Format, Layout, layout};
 use crate::report::Report;
-use crate::session::{Fetched, OpenError, Session, explain};
+use crate::session::{Fetched, OpenError, Session, cells, explain};
 use crate::shell::{Shell, Step, Stop};
 use crate::target::Target;
 use crate::terminal::say_error;
@@ -174,8 +174,7 @@ impl Shell {
     }
 
     fn take_row(&mut self, run: &mut Run, row: &SimpleQueryRow) -> Step {
-        let cells: Vec<Option<&str>> =
-            (0..row.len()).map(|i| row.try_get(i).ok().flatten()).collect();
+        let cells = cells(row);
         let written = match &mut run.showing {
             Some(showing) => showing.row(&mut self.out, &cells),
             None => Ok(()),

@@ -146,8 +146,9 @@ impl Shell {
                         keyboard.remember(&std::mem::take(&mut entry));
                     }
                     self.run_typed(pieces, &mut splitter)?;
-                    if splitter.open() == Open::Nothing {
-                        entry.clear();
+                    // A command such as \g ends a statement that was still open above.
+                    if splitter.open() == Open::Nothing && !entry.is_empty() {
+                        keyboard.remember(&std::mem::take(&mut entry));
                     }
                 }
                 Ok(Typed::Dropped) => {
@@ -256,6 +257,9 @@ impl Shell {
                 }
             }
             let Ok(text) = std::str::from_utf8(&line) else {
+                if let Some((_, at)) = self.places.last_mut() {
+                    *at = splitter.lines() + 1;
+                }
                 self.tell_error("the input is not UTF-8\n");
                 return Err(Stop::Fatal);
             };
@@ -490,6 +494,9 @@ impl Shell {
     pub(crate) fn written(&mut self, result: io::Result<()>) -> Step {
         let Err(error) = result else { return Ok(()) };
         if !self.out.is_redirected() {
+            if !self.interactive {
+                self.out = Out::Nowhere;
+            }
             if error.kind() == io::ErrorKind::BrokenPipe {
                 return Err(Stop::Closed);
             }

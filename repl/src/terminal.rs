@@ -24,6 +24,8 @@ pub(crate) enum Out {
     Terminal(BufWriter<io::Stdout>),
     File(BufWriter<File>),
     Program(Option<BufWriter<ChildStdin>>, Child),
+    /// Standard output failed once; that has been told.
+    Nowhere,
 }
 
 impl Out {
@@ -42,7 +44,7 @@ impl Out {
 
     /// Whether results go elsewhere than to standard output.
     pub(crate) fn is_redirected(&self) -> bool {
-        !matches!(self, Self::Terminal(_))
+        !matches!(self, Self::Terminal(_) | Self::Nowhere)
     }
 }
 
@@ -53,6 +55,7 @@ impl Write for Out {
             Self::File(sink) => sink.write(bytes),
             Self::Program(Some(sink), _) => sink.write(bytes),
             Self::Program(None, _) => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::Nowhere => Ok(bytes.len()),
         }
     }
 
@@ -61,6 +64,7 @@ impl Write for Out {
             Self::Terminal(sink) => sink.flush(),
             Self::File(sink) => sink.flush(),
             Self::Program(sink, _) => sink.as_mut().map_or(Ok(()), BufWriter::flush),
+            Self::Nowhere => Ok(()),
         }
     }
 }

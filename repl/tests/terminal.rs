@@ -116,7 +116,7 @@ impl Terminal {
         let session = spawn_command(server.aql(&home), Some(PATIENCE_MS)).expect("aql starts");
         let mut terminal = Self { session, home };
         terminal.expect("for help, \\q to quit");
-        terminal.prompt("aql> ");
+        terminal.expect("aql> ");
         terminal
     }
 
@@ -127,19 +127,13 @@ impl Terminal {
             .unwrap_or_else(|error| panic!("waiting for {text:?}: {error}"))
     }
 
-    /// The prompt, and nothing typed after it yet.
-    #[track_caller]
-    fn prompt(&mut self, text: &str) -> String {
-        self.expect(text)
-    }
-
     /// Types a line and gives what is printed until the next prompt.
     #[track_caller]
     fn enter(&mut self, line: &str, next_prompt: &str) -> String {
         self.session.send_line(line).expect("typed");
         // The editor echoes the line and ends it; what comes then is the answer.
         self.expect("\n");
-        self.prompt(next_prompt).replace('\r', "")
+        self.expect(next_prompt).replace('\r', "")
     }
 
     /// Types a key or a part of a line.
@@ -211,7 +205,7 @@ fn continuation_prompts_show_what_is_open() {
     contains(&terminal.answer("y\";"), "(1 row)");
     terminal.enter("select 'dropped", "aql'> ");
     terminal.session.send_control('c').expect("typed");
-    terminal.prompt("aql> ");
+    terminal.expect("aql> ");
     contains(&terminal.answer("select 6 * 7 as answer;"), "     42\n(1 row)\n");
     terminal.session.send_control('d').expect("typed");
     terminal.ends_well();
@@ -299,7 +293,7 @@ fn control_c_cancels_the_running_statement() {
     std::thread::sleep(std::time::Duration::from_millis(500));
     terminal.session.send_control('c').expect("typed");
     terminal.expect("Cancel request sent");
-    let answer = terminal.prompt("aql> ");
+    let answer = terminal.expect("aql> ");
     contains(&answer, "ERROR:  57014: ");
     contains(&terminal.answer("select 1 as alive;"), "(1 row)");
     terminal.answer("DROP TABLE aql_cancelled;");
@@ -315,10 +309,12 @@ fn history_keeps_statements_but_no_secrets() {
     terminal.answer("as kept;");
     terminal.answer(" select 2 as hidden_by_space;");
     terminal.answer("select 'password' as secret;");
+    terminal.answer("select 3 as sent_by_g \\g");
     terminal.session.send_control('d').expect("typed");
     let home = terminal.ends_well();
     let kept = std::fs::read_to_string(history(&home)).expect("a history");
     contains(&kept, "as kept;");
+    contains(&kept, "sent_by_g");
     assert!(!kept.contains("hidden") && !kept.contains("secret"), "{kept}");
 }
 

@@ -177,12 +177,13 @@ impl Sampled {
                 let right = self.columns[i].is_number() && !cell.null;
                 write!(out, " ")?;
                 self.write_cell(out, text, cell.null, *width, right, i == last && !more)?;
-                let mark = if more { "+" } else { " " };
-                match (i == last, more) {
-                    (true, false) => {}
-                    (true, true) => write!(out, "+")?,
-                    (false, _) => write!(out, "{mark}|")?,
-                }
+                let end = match (i == last, more) {
+                    (true, false) => "",
+                    (true, true) => "+",
+                    (false, true) => "+|",
+                    (false, false) => " |",
+                };
+                write!(out, "{end}")?;
             }
             writeln!(out)?;
         }
