@@ -3,8 +3,8 @@
 //!
 //! 1. `args` and `target` settle what to do and where; `session` connects, `wire` listens to what
 //!    tokio-postgres does not pass on.
-//! 2. `shell` reads lines, `lexer` cuts them into statements and commands, `aql` and `command` know
-//!    which of them are the shell's own.
+//! 2. `input` reads lines, `lexer` cuts them into statements and commands, `shell` carries them
+//!    out; `aql` and `command` know which of them are the shell's own.
 //! 3. `run` sends a statement and streams its rows into a layout of `format`; `report` shows
 //!    errors.
 //! 4. `edit`, `complete` and `describe` serve the person at the keyboard.
@@ -23,6 +23,7 @@ mod describe;
 mod edit;
 mod format;
 mod help;
+mod input;
 mod lexer;
 mod report;
 mod run;

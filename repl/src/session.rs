@@ -209,7 +209,8 @@ fn owned(row: &SimpleQueryRow) -> Vec<Option<String>> {
     cells(row).into_iter().map(|cell| cell.map(str::to_string)).collect()
 }
 
-/// The cells of a row. Text that breaks the promise of UTF-8 is named as such, never taken for NULL.
+/// The cells of a row. Text that breaks the promise of UTF-8 is named as such, never taken for
+/// NULL.
 pub(crate) fn cells(row: &SimpleQueryRow) -> Vec<Option<&str>> {
     (0..row.len()).map(|i| row.try_get(i).unwrap_or(Some("<not UTF-8>"))).collect()
 }
