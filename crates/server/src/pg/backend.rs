@@ -142,7 +142,7 @@ pub type Row = Vec<Option<Value>>;
 /// What CommandComplete says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tag {
-    /// Just this: `CREATE TABLE`, `SHOW`, `EXPLAIN`.
+    /// Just this: `CREATE TABLE`, `SHOW`, `EXPLAIN`. Nothing at all is the empty statement.
     Text(&'static str),
     /// The same for a word that is not known before.
     Named(String),
@@ -150,6 +150,16 @@ pub enum Tag {
     Count(&'static str, u64),
     /// The word and how many rows were given: `Rows("SELECT")`, `Rows("INSERT 0")` for RETURNING.
     Rows(&'static str),
+}
+
+impl Tag {
+    /// The count that the tag itself tells.
+    pub fn count(&self) -> u64 {
+        match self {
+            Tag::Count(_, count) => *count,
+            Tag::Text(_) | Tag::Named(_) | Tag::Rows(_) => 0,
+        }
+    }
 }
 
 /// Some rows.
@@ -189,6 +199,7 @@ impl Notice {
     }
 
     /// A notice, SQLSTATE 00000.
+    #[allow(clippy::self_named_constructors)] // PostgreSQL's own word for this severity.
     pub fn notice(message: impl Into<String>) -> Notice {
         Notice { severity: "NOTICE", sqlstate: "00000", message: message.into(), hint: None }
     }

@@ -96,7 +96,7 @@ impl<B: Backend> Session<B> {
             };
             settings.all().map(row).collect()
         } else {
-            vec![vec![text(settings.get(name)?)]]
+            vec![vec![text(settings.show(name)?)]]
         };
         Ok(Open::new(Answer::Values(Tag::Text("SHOW"), rows)))
     }

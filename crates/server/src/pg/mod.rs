@@ -52,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 pub use backend::{Answer, Backend, Chunk, Field, Notice, Prepared, Row, RowSource, Tag};
 pub use settings::Settings;
 pub use state::{SessionState, Transaction};
+pub use types::column_type;
 
 use guard::Guard;
 use registry::Registry;

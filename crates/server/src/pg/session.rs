@@ -202,6 +202,10 @@ impl<B: Backend> Session<B> {
         for statement in parsed {
             self.guard.begin(self.state.settings.hot().statement_timeout);
             let entry = Arc::new(self.prepare(statement, &[]).await?);
+            if !entry.params.is_empty() {
+                let error = SqlError::new("42P02", "there is no parameter $1");
+                return Err(error.hint("prepare the statement, or write the value in it").into());
+            }
             let started = self.start(&entry, Vec::new()).await?;
             if let Some(columns) = self.columns_of(&entry) {
                 self.wire.row_description(&columns, |_| 0);
@@ -303,7 +307,10 @@ impl<B: Backend> Session<B> {
     /// CommandComplete, and before it what there is to tell.
     pub(crate) fn complete(&mut self, tag: &Tag, count: u64) {
         self.tell_notices();
-        self.wire.complete(tag, count);
+        match tag {
+            Tag::Text("") => self.wire.bare(b'I'),
+            tag => self.wire.complete(tag, count),
+        }
     }
 
     /// Gives rows, `limit` at most; how many they were and whether these were all.

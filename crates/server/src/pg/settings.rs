@@ -21,7 +21,7 @@ pub enum Kind {
     Int(i64, i64),
     /// A time; a bare number is milliseconds.
     Millis,
-    /// Seconds to live: `default`, `never`, or a time such as `30d`; a bare number is seconds.
+    /// Seconds to live: `default`, `never` (-1), or a time such as `30d`; a bare number is seconds.
     Ttl,
     /// One of these words.
     Word(&'static [&'static str]),
@@ -323,9 +323,9 @@ impl Settings {
     }
 
     fn put(&mut self, key: String, value: Option<String>) {
-        if let Some(setting) = find(&key) {
-            let changed = self.values.get(&key) != value.as_ref();
-            if setting.reported && changed && !self.dirty.contains(&setting.name) {
+        if let Some(setting) = find(&key).filter(|setting| setting.reported) {
+            let changed = self.value(setting) != value.as_deref().unwrap_or(setting.default);
+            if changed && !self.dirty.contains(&setting.name) {
                 self.dirty.push(setting.name);
             }
         }
@@ -349,16 +349,17 @@ impl Settings {
         names.iter().try_for_each(|name| self.set(name, None, false).map(|_| ()))
     }
 
-    /// The value as SHOW prints it.
-    pub fn get(&self, name: &str) -> SqlResult<&str> {
+    /// The value as SHOW prints it, `None` where there is no such setting.
+    pub fn get(&self, name: &str) -> Option<&str> {
         match find(name) {
-            Some(setting) => Ok(self.value(setting)),
-            None => self
-                .values
-                .get(&name.to_ascii_lowercase())
-                .map(String::as_str)
-                .ok_or_else(|| unknown(name)),
+            Some(setting) => Some(self.value(setting)),
+            None => self.values.get(&name.to_ascii_lowercase()).map(String::as_str),
         }
+    }
+
+    /// The value as SHOW prints it, or 42704.
+    pub fn show(&self, name: &str) -> SqlResult<&str> {
+        self.get(name).ok_or_else(|| unknown(name))
     }
 
     /// A setting's name as SHOW prints it.
@@ -377,7 +378,7 @@ impl Settings {
 
     /// Whether a switch of the table is on.
     pub fn is_on(&self, name: &str) -> bool {
-        self.get(name).is_ok_and(|v| v == "on")
+        self.get(name) == Some("on")
     }
 
     /// A time of the table; zero is "no limit".
@@ -393,9 +394,9 @@ impl Settings {
 
     /// `record_ttl` in seconds: `None` = what the set or the namespace says, 0 = never.
     pub fn record_ttl_s(&self) -> Option<u32> {
-        match self.get("record_ttl").ok()? {
+        match self.get("record_ttl")? {
             "default" => None,
-            "never" => Some(0),
+            "-1" => Some(0),
             seconds => seconds.parse().ok(),
         }
     }
@@ -558,7 +559,7 @@ fn ttl(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     match lower.as_str() {
         "default" | "" => return Some("default".into()),
-        "never" | "-1" => return Some("never".into()),
+        "never" | "-1" => return Some("-1".into()),
         _ => {}
     }
     let seconds = millis(&lower, 1_000)? / 1_000;
@@ -592,7 +593,7 @@ mod tests {
             ("my.thing", "x", "x"),
         ] {
             assert_eq!(set(&mut s, name, given), Ok(()), "{name}");
-            assert_eq!(s.get(name), Ok(shown), "{name}");
+            assert_eq!(s.get(name), Some(shown), "{name}");
         }
         assert_eq!(s.hot().statement_timeout, Duration::from_secs(60));
         assert_eq!(s.record_ttl_s(), Some(2_592_000));
@@ -601,8 +602,8 @@ mod tests {
         assert_eq!(set(&mut s, "client_encoding", "LATIN1"), Err("22023"));
         assert_eq!(set(&mut s, "server_version", "16"), Err("55P02"));
         assert_eq!(set(&mut s, "nonsense", "1"), Err("42704"));
-        assert_eq!(s.get("a.b").map_err(|e| e.sqlstate), Err("42704"));
-        let hint = s.get("record_ttk").expect_err("a typing error").hint;
+        assert_eq!(s.show("a.b").map_err(|e| e.sqlstate), Err("42704"));
+        let hint = s.show("record_ttk").expect_err("a typing error").hint;
         assert_eq!(hint.as_deref(), Some("perhaps you mean record_ttl"));
     }
 
@@ -613,18 +614,18 @@ mod tests {
         s.set("jit", Some("on"), true).expect("SET LOCAL");
         s.set("work_mem", Some("1GB"), false).expect("SET");
         s.commit();
-        assert_eq!((s.get("jit"), s.get("work_mem")), (Ok("off"), Ok("1GB")));
+        assert_eq!((s.get("jit"), s.get("work_mem")), (Some("off"), Some("1GB")));
         s.begin();
         s.set("work_mem", Some("2GB"), false).expect("SET");
         s.set("work_mem", Some("3GB"), true).expect("SET LOCAL");
         s.commit();
-        assert_eq!(s.get("work_mem"), Ok("2GB"));
+        assert_eq!(s.get("work_mem"), Some("2GB"));
         s.begin();
         s.set("work_mem", None, false).expect("RESET");
         s.rollback();
-        assert_eq!(s.get("work_mem"), Ok("2GB"));
+        assert_eq!(s.get("work_mem"), Some("2GB"));
         s.reset_all().expect("RESET ALL");
-        assert_eq!(s.get("work_mem"), Ok("4MB"));
+        assert_eq!(s.get("work_mem"), Some("4MB"));
     }
 
     #[test]
