@@ -252,6 +252,7 @@ impl<B: Backend> Session<B> {
             entry: entry.clone(),
             params: Vec::new(),
             formats: Formats::default(),
+            of_command: None,
             progress: Progress::Open(open),
             hold,
             of_block: self.state.transaction != Transaction::Idle,

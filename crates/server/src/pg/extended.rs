@@ -92,14 +92,18 @@ impl<B: Backend> Session<B> {
         self.check_block(&entry)?;
         self.check_new_portal(bind.portal)?;
         let params = bound_values(&entry, &bind)?;
-        let formats = match self.columns_of(&entry) {
+        let columns = self.columns_of(&entry);
+        let formats = match &columns {
             Some(columns) => Formats::new(bind.results, columns.len())?,
             None => Formats::default(),
         };
+        let is_command = self.command_of(&entry).is_some();
+        let of_command = is_command.then(|| columns.map(Cow::into_owned));
         let portal = Portal {
             entry,
             params,
             formats,
+            of_command,
             progress: Progress::Fresh,
             hold: false,
             of_block: self.state.transaction != Transaction::Idle,
@@ -137,21 +141,27 @@ impl<B: Backend> Session<B> {
 
     /// Describe.
     pub(crate) fn describe(&mut self, target: Target<'_>) -> SqlResult<()> {
-        let (entry, formats) = match target {
+        let failed = self.state.transaction == Transaction::Failed;
+        match target {
             Target::Statement(name) => {
                 let entry = self.statement(name)?.clone();
                 self.wire.parameter_description(&entry.param_oids);
-                (entry, Formats::default())
+                match self.columns_of(&entry) {
+                    Some(_) if failed => return Err(block_failed()),
+                    Some(columns) => self.wire.row_description(&columns, |_| 0),
+                    None => self.wire.bare(b'n'),
+                }
             }
             Target::Portal(name) => {
                 let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
-                (portal.entry.clone(), portal.formats.clone())
+                match portal.columns() {
+                    Some(_) if failed => return Err(block_failed()),
+                    Some(columns) => {
+                        self.wire.row_description(columns, |i| portal.formats.of(i));
+                    }
+                    None => self.wire.bare(b'n'),
+                }
             }
-        };
-        match self.columns_of(&entry) {
-            Some(_) if self.state.transaction == Transaction::Failed => return Err(block_failed()),
-            Some(columns) => self.wire.row_description(&columns, |i| formats.of(i)),
-            None => self.wire.bare(b'n'),
         }
         Ok(())
     }
@@ -184,20 +194,21 @@ impl<B: Backend> Session<B> {
                 }
             }
         };
-        portal.progress = self.proceed(&entry, open, &portal.formats, limit).await?;
-        self.portals.insert(name, portal);
+        portal.progress = self.proceed(&mut portal, open, limit).await?;
+        // A DECLARE may have taken the name for its cursor.
+        self.portals.entry(name).or_insert(portal);
         Ok(())
     }
 
     async fn proceed(
         &mut self,
-        entry: &Entry<B::Statement>,
+        portal: &mut Portal<B>,
         mut open: Open<B::Rows>,
-        formats: &Formats,
         limit: u64,
     ) -> Result<Progress<B::Rows>, Failure> {
-        let columns = self.columns_of(entry).unwrap_or_default();
-        let (count, finished) = self.pump(&mut open, &columns, formats, limit, false).await?;
+        let columns = portal.columns().unwrap_or_default();
+        let (count, finished) =
+            self.pump(&mut open, columns, &portal.formats, limit, false).await?;
         if finished {
             self.complete(&open.tag, count);
             return Ok(Progress::Done);

@@ -91,12 +91,15 @@ impl Guard {
     }
 
     /// Whether the statement was ended already; for work that never waits.
-    fn check(&self) -> SqlResult<()> {
+    fn check(&self) -> Result<(), Failure> {
+        if self.shutdown.is_cancelled() {
+            return Err(Failure::Fatal(shutting_down()));
+        }
         if let Some(error) = self.interrupt.error() {
-            return Err(error);
+            return Err(error.into());
         }
         match self.deadline {
-            Some(deadline) if deadline <= Instant::now() => Err(timed_out()),
+            Some(deadline) if deadline <= Instant::now() => Err(timed_out().into()),
             _ => Ok(()),
         }
     }

@@ -119,7 +119,8 @@ pub async fn serve<B: Backend>(
                     backend,
                     registry,
                     options.clone(),
-                    shutdown.clone(),
+                    // A token of its own, so that waiting sessions do not share a lock.
+                    shutdown.child_token(),
                 ));
             }
             Ok((socket, _)) => drop(socket),

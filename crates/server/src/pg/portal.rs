@@ -46,11 +46,21 @@ pub(crate) struct Portal<B: Backend> {
     pub(crate) entry: Arc<Entry<B::Statement>>,
     pub(crate) params: Vec<Option<Value>>,
     pub(crate) formats: Formats,
+    /// Columns of a command's rows (SHOW, FETCH, EXECUTE), as they were at Bind; of anything else
+    /// the statement knows them.
+    pub(crate) of_command: Option<Option<Vec<Field>>>,
     pub(crate) progress: Progress<B::Rows>,
     /// Outlives the transaction: a cursor WITH HOLD.
     pub(crate) hold: bool,
     /// Made in the open transaction block: its ROLLBACK ends even a held cursor.
     pub(crate) of_block: bool,
+}
+
+impl<B: Backend> Portal<B> {
+    /// Columns of its rows.
+    pub(crate) fn columns(&self) -> Option<&[Field]> {
+        self.of_command.as_ref().unwrap_or(&self.entry.columns).as_deref()
+    }
 }
 
 /// How far a portal has run.

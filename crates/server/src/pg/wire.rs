@@ -79,11 +79,11 @@ impl Wire {
         input.reserve(READ);
         tokio::select! {
             biased;
+            () = self.shutdown.cancelled() => Err(Failure::Fatal(shutting_down())),
             read = self.socket.read_buf(input) => match read? {
                 0 => Err(Failure::Gone),
                 _ => Ok(()),
             },
-            () = self.shutdown.cancelled() => Err(Failure::Fatal(shutting_down())),
         }
     }
 

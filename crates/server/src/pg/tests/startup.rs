@@ -130,11 +130,15 @@ async fn shutdown_tells_every_session() {
     let (mut idle, _) = Raw::session(server.port).await;
     let (mut busy, _) = Raw::session(server.port).await;
     busy.send(&query("sleep")).await;
+    let (mut spinning, _) = Raw::session(server.port).await;
+    spinning.send(&query("spin")).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     server.stop.cancel();
     assert_eq!(short(&idle.round().await), "E:57P01");
+    let replies = spinning.round().await;
+    assert_eq!(short(&replies[replies.len() - 1..]), "E:57P01");
     let replies = short(&busy.round().await);
     assert!(replies.ends_with("E:57P01"), "{replies}");
-    drop((idle, busy));
+    drop((idle, busy, spinning));
     server.task.await.expect("no panic").expect("ended well");
 }
