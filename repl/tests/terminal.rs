@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rexpect::session::{PtySession, spawn_command};
+use slt::node::Node;
 use tempfile::TempDir;
 
 /// Long enough for a busy machine; reached only when something is broken.
@@ -20,16 +21,18 @@ const PATIENCE_MS: u64 = 30_000;
 /// A server to talk to.
 struct Server {
     url: String,
+    _node: Option<Node>,
 }
 
 impl Server {
-    /// The one at AQL_TEST_URL; without it the test is skipped, and says so.
-    fn start() -> Option<Self> {
-        let url = std::env::var("AQL_TEST_URL").ok();
-        if url.is_none() {
-            eprintln!("skipped: AQL_TEST_URL names no server");
+    /// The one at AQL_TEST_URL, else a node of its own.
+    fn start() -> Self {
+        if let Ok(url) = std::env::var("AQL_TEST_URL") {
+            return Self { url, _node: None };
         }
-        Some(Self { url: url? })
+        let node = Node::start();
+        let url = format!("postgres://test@127.0.0.1:{}/test", node.port);
+        Self { url, _node: Some(node) }
     }
 
     /// `aql` with an environment of its own.
@@ -72,7 +75,7 @@ fn fake_aerie() -> (Server, Receiver<String>) {
         let (stream, _) = listener.accept().expect("a client");
         let _ = agree(stream, &sender);
     });
-    (Server { url }, seen)
+    (Server { url, _node: None }, seen)
 }
 
 fn agree(mut stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
@@ -168,7 +171,7 @@ fn texts(output: &Output) -> (String, String, Option<i32>) {
 
 #[test]
 fn a_first_session() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let mut terminal = Terminal::open(&server);
     terminal.answer("\\timing off");
     terminal.answer("CREATE TABLE aql_first (id bigint PRIMARY KEY, name text);");
@@ -194,7 +197,7 @@ fn a_first_session() {
 
 #[test]
 fn continuation_prompts_show_what_is_open() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let mut terminal = Terminal::open(&server);
     terminal.enter("select", "aql-> ");
     terminal.enter("(", "aql(> ");
@@ -213,7 +216,7 @@ fn continuation_prompts_show_what_is_open() {
 
 #[test]
 fn errors_point_at_their_place() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let mut terminal = Terminal::open(&server);
     let answer = terminal.answer("select * from aql_no_such_table;");
     contains(&answer, "ERROR:  42P01: ");
@@ -227,7 +230,7 @@ fn errors_point_at_their_place() {
 
 #[test]
 fn output_changes_as_aql_and_psql_users_ask() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let mut terminal = Terminal::open(&server);
     contains(&terminal.answer("\\x on"), "Expanded display is on.");
     contains(&terminal.answer("select 'a' as one;"), "-[ RECORD 1 ]\none | a\n");
@@ -255,7 +258,7 @@ fn output_changes_as_aql_and_psql_users_ask() {
 
 #[test]
 fn tab_completes_keywords_and_names() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let mut terminal = Terminal::open(&server);
     terminal.answer("CREATE TABLE aql_completed (id bigint PRIMARY KEY, peculiar text);");
     terminal.press("sel\t");
@@ -275,7 +278,7 @@ fn tab_completes_keywords_and_names() {
 
 #[test]
 fn control_c_cancels_the_running_statement() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let mut terminal = Terminal::open(&server);
     let values: Vec<String> = (0..200).map(|id| format!("({id})")).collect();
     let fill = format!("INSERT INTO aql_cancelled (id) VALUES {};", values.join(", "));
@@ -303,7 +306,7 @@ fn control_c_cancels_the_running_statement() {
 
 #[test]
 fn history_keeps_statements_but_no_secrets() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let mut terminal = Terminal::open(&server);
     terminal.enter("select 1", "aql-> ");
     terminal.answer("as kept;");
@@ -320,7 +323,7 @@ fn history_keeps_statements_but_no_secrets() {
 
 #[test]
 fn batches_tell_failure_by_their_status() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let (out, _, status) =
         texts(&server.batch(&["-At", "-c", "select 1", "-c", "select 2; select 3"], ""));
     assert_eq!((out.as_str(), status), ("1\n2\n3\n", Some(0)));
@@ -340,7 +343,7 @@ fn batches_tell_failure_by_their_status() {
 
 #[test]
 fn files_run_with_includes_in_order() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let inner = "# aql's scripts end statements with lines\nSELECT 2\nSELECT 3\n";
@@ -357,7 +360,7 @@ fn files_run_with_includes_in_order() {
 
 #[test]
 fn formats_for_programs() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let query = "select 'a,b' as one, null as two";
     let output = |format| texts(&server.batch(&[format, "-c", query], "")).0;
     assert_eq!(output("--csv"), "one,two\n\"a,b\",\n");
@@ -367,7 +370,7 @@ fn formats_for_programs() {
 
 #[test]
 fn a_reader_that_leaves_is_no_failure() {
-    let Some(server) = Server::start() else { return };
+    let server = Server::start();
     let values: Vec<String> = (0..1000).map(|id| format!("({id})")).collect();
     let fill = format!("INSERT INTO aql_piped (id) VALUES {};", values.join(", "));
     let create = "CREATE TABLE aql_piped (id bigint PRIMARY KEY);";

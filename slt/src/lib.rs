@@ -18,6 +18,7 @@
 //! README.md.
 
 pub mod engine;
+pub mod node;
 pub mod text;
 
 use std::path::{Path, PathBuf};

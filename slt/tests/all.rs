@@ -8,11 +8,9 @@
 //! - `SLT_SERVER=postgres`: that server is PostgreSQL; what is only ours is left out.
 //! - `SLT_UPDATE=1`: write what the server answers into the files, in place of checking.
 
-mod node;
-
 use std::path::PathBuf;
 
-use node::{Node, start_node};
+use slt::node::Node;
 use slt::{Protocol, Target, applies, files, run_file, update_file};
 use tokio::sync::Mutex;
 use tokio_postgres::error::ErrorPosition;
@@ -79,7 +77,7 @@ async fn file_extended() {
     run_all(&TEST, "test", Protocol::Extended).await;
 }
 
-async fn connect(node: &Node) -> Client {
+async fn connect(node: &Server) -> Client {
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(node.port).dbname("mem").user("postgres");
     let (client, connection) = config.connect(NoTls).await.expect("a connection");
