@@ -28,6 +28,22 @@ fn folder() -> (PathBuf, bool) {
     }
 }
 
+/// What the files run against.
+struct Server {
+    port: u16,
+    _node: Option<Node>,
+}
+
+/// The server of `SLT_TEST_PORT`, else a new node with its two built-in namespaces.
+fn start_node() -> Server {
+    if let Ok(port) = std::env::var("SLT_TEST_PORT") {
+        let port = port.parse().expect("SLT_TEST_PORT is a port number");
+        return Server { port, _node: None };
+    }
+    let node = Node::start();
+    Server { port: node.port, _node: Some(node) }
+}
+
 async fn run_all(namespace: &Mutex<()>, database: &str, protocol: Protocol) {
     let _alone = namespace.lock().await;
     let node = start_node();
