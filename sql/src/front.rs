@@ -1,15 +1,389 @@
-//! The front parser.
+//! The front parser: what is not sqlparser's.
+//!
+//! The first word decides. aql's own statements and those of the session are read here token by
+//! token; SELECT, INSERT, UPDATE, DELETE and CREATE TABLE go to sqlparser once aql's habits
+//! (`UPSERT INTO`, `LIMIT` before `WHERE`, `WITH (ttl = ..)` at the end) are taken out of their
+//! tokens. What this release does not do is refused by name.
 
-use crate::parse::{Cut, Statement};
+mod refuse;
+mod session;
+mod words;
+
+use sqlparser::ast;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+use crate::parse::{Cut, InsertMode, Options, Statement};
+use crate::types;
 use crate::{SqlError, SqlResult};
+
+pub(crate) use refuse::explain_syntax_error;
+use words::Words;
 
 /// Reads one statement.
 pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
-    let query = cut.with_parser(cut.tokens.to_vec(), |p| p.parse_query())?;
-    Ok(Statement::Query(query))
+    let mut words = Words::new(cut);
+    let first = match cut.tokens.first().map(|t| &t.token) {
+        Some(Token::LParen) => "(".to_string(),
+        _ => words.word().unwrap_or_default(),
+    };
+    match first.as_str() {
+        "SELECT" | "VALUES" | "TABLE" | "(" => query(cut),
+        "WITH" => query(cut),
+        "INSERT" => insert(cut, InsertMode::Insert),
+        "UPSERT" => insert(cut, InsertMode::Upsert),
+        "REPLACE" => insert(cut, InsertMode::Replace),
+        "UPDATE" => update(cut),
+        "DELETE" => delete(cut),
+        "CREATE" => create(cut, words),
+        "DROP" => drop_table(cut, words),
+        "TRUNCATE" => truncate(cut, words),
+        "EXPLAIN" => explain(cut, words),
+        "SHOW" => show(cut, words),
+        _ => match session::command(&first, cut, words)? {
+            Some(session) => Ok(Statement::Session(session)),
+            None => Err(refuse::unknown(&first, cut)),
+        },
+    }
 }
 
-/// A syntax error at this token, with what may have been meant.
-pub(crate) fn explain_syntax_error(cut: &Cut, index: usize) -> SqlError {
-    cut.syntax_error(index)
+/// Runs sqlparser and takes the one kind of statement that must come.
+fn parsed(cut: &Cut, tokens: Vec<TokenWithSpan>) -> SqlResult<ast::Statement> {
+    let mut statement = cut.with_parser(tokens, |parser| parser.parse_statement())?;
+    balance(&mut statement);
+    Ok(statement)
+}
+
+/// Long chains of AND and OR are left-deep trees; as balanced ones nobody recurses far into them.
+fn balance(statement: &mut ast::Statement) {
+    struct Balance;
+    impl ast::VisitorMut for Balance {
+        type Break = ();
+        fn pre_visit_expr(&mut self, e: &mut ast::Expr) -> std::ops::ControlFlow<()> {
+            balance_one(e, &ast::BinaryOperator::And);
+            balance_one(e, &ast::BinaryOperator::Or);
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+    let _ = ast::VisitMut::visit(statement, &mut Balance);
+}
+
+fn balance_one(e: &mut ast::Expr, wanted: &ast::BinaryOperator) {
+    // Chains shorter than this are no danger to anybody.
+    const SHORT: usize = 16;
+    let mut length = 0;
+    let mut at = &*e;
+    while let ast::Expr::BinaryOp { left, op, .. } = at
+        && op == wanted
+    {
+        (at, length) = (left, length + 1);
+    }
+    if length < SHORT {
+        return;
+    }
+    let placeholder = || ast::Expr::Value(ast::Value::Null.into());
+    let mut parts = Vec::with_capacity(length + 1);
+    let mut rest = std::mem::replace(e, placeholder());
+    loop {
+        match rest {
+            ast::Expr::BinaryOp { left, op, right } if op == *wanted => {
+                parts.push(*right);
+                rest = *left;
+            }
+            other => {
+                parts.push(other);
+                break;
+            }
+        }
+    }
+    parts.reverse();
+    while parts.len() > 1 {
+        let mut pairs = Vec::with_capacity(parts.len().div_ceil(2));
+        let mut old = parts.into_iter();
+        while let Some(a) = old.next() {
+            pairs.push(match old.next() {
+                None => a,
+                Some(b) => ast::Expr::BinaryOp {
+                    left: Box::new(a),
+                    op: wanted.clone(),
+                    right: Box::new(b),
+                },
+            });
+        }
+        parts = pairs;
+    }
+    if let Some(whole) = parts.pop() {
+        *e = whole;
+    }
+}
+
+fn query(cut: &Cut) -> SqlResult<Statement> {
+    refuse::collection_index(cut)?;
+    let tokens = limit_last(cut.tokens);
+    match parsed(cut, tokens)? {
+        ast::Statement::Query(query) => Ok(Statement::Query(query)),
+        // `WITH .. INSERT` and its like.
+        ast::Statement::Insert(insert) => {
+            Ok(Statement::Insert(Box::new(insert), InsertMode::Insert, Options::default()))
+        }
+        _ => Err(SqlError::unsupported("WITH before UPDATE or DELETE is not supported")
+            .hint("write the query into the WHERE clause: .. WHERE id IN (SELECT ..)")),
+    }
+}
+
+/// aql allows `LIMIT n` before `WHERE`: it goes to the end.
+fn limit_last(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let is = |t: &TokenWithSpan, k| matches!(&t.token, Token::Word(w) if w.keyword == k);
+    let number = |t: &TokenWithSpan| matches!(t.token, Token::Number(..));
+    let place = tokens
+        .windows(3)
+        .position(|w| is(&w[0], Keyword::LIMIT) && number(&w[1]) && is(&w[2], Keyword::WHERE));
+    let mut tokens = tokens.to_vec();
+    let nested = tokens.iter().any(|t| t.token == Token::LParen && is(&tokens[0], Keyword::WITH));
+    if let Some(place) = place.filter(|_| !nested) {
+        let limit: Vec<TokenWithSpan> = tokens.drain(place..place + 2).collect();
+        tokens.extend(limit);
+    }
+    tokens
+}
+
+fn insert(cut: &Cut, mode: InsertMode) -> SqlResult<Statement> {
+    let (mut tokens, options) = split_options(cut)?;
+    if let Some(first) = tokens.first_mut() {
+        first.token = Token::Word(Word {
+            value: "INSERT".to_string(),
+            quote_style: None,
+            keyword: Keyword::INSERT,
+        });
+    }
+    match parsed(cut, tokens)? {
+        ast::Statement::Insert(insert) => Ok(Statement::Insert(Box::new(insert), mode, options)),
+        _ => Err(cut.syntax_error(1)),
+    }
+}
+
+fn update(cut: &Cut) -> SqlResult<Statement> {
+    let (tokens, options) = split_options(cut)?;
+    match parsed(cut, tokens)? {
+        ast::Statement::Update(update) => Ok(Statement::Update(Box::new(update), options)),
+        _ => Err(cut.syntax_error(1)),
+    }
+}
+
+fn delete(cut: &Cut) -> SqlResult<Statement> {
+    let (tokens, options) = split_options(cut)?;
+    match parsed(cut, tokens)? {
+        ast::Statement::Delete(delete) => Ok(Statement::Delete(Box::new(delete), options)),
+        _ => Err(cut.syntax_error(1)),
+    }
+}
+
+/// Takes `WITH (ttl = '30d', generation = 5)` out of a write: at the end or before RETURNING. A
+/// common table expression has a name after WITH, so it is not met.
+fn split_options(cut: &Cut) -> SqlResult<(Vec<TokenWithSpan>, Options)> {
+    let word = |i: usize, k| matches!(cut.tokens.get(i).map(|t| &t.token), Some(Token::Word(w)) if w.keyword == k);
+    let open = |i: usize| cut.tokens.get(i).is_some_and(|t| t.token == Token::LParen);
+    let mut depth = 0usize;
+    let mut found = None;
+    for (i, token) in cut.tokens.iter().enumerate() {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ if depth == 0 && word(i, Keyword::WITH) && open(i + 1) => found = Some(i),
+            _ => {}
+        }
+    }
+    let Some(begin) = found else { return Ok((cut.tokens.to_vec(), Options::default())) };
+    let mut depth = 0usize;
+    let close = (begin + 1..cut.tokens.len()).find(|i| {
+        match cut.tokens[*i].token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    let Some(close) = close else { return Err(cut.syntax_error(cut.tokens.len())) };
+    if close + 1 < cut.tokens.len() && !word(close + 1, Keyword::RETURNING) {
+        return Err(cut.syntax_error(close + 1));
+    }
+    let inner = cut.skip(begin + 2).first(close - begin - 2);
+    let options = options(&inner)?;
+    let rest = cut.tokens[..begin].iter().chain(&cut.tokens[close + 1..]).cloned().collect();
+    Ok((rest, options))
+}
+
+fn options(cut: &Cut) -> SqlResult<Options> {
+    let mut options = Options::default();
+    let mut begin = 0;
+    while begin < cut.tokens.len() {
+        let rest = cut.skip(begin);
+        let end = rest.tokens.iter().position(|t| t.token == Token::Comma);
+        let option = rest.first(end.unwrap_or(rest.tokens.len()));
+        let name = Words::new(&option).word().unwrap_or_default();
+        if !matches!(option.tokens.get(1).map(|t| &t.token), Some(Token::Eq)) {
+            return Err(option.syntax_error(1));
+        }
+        let value = option.skip(2);
+        let value = value.with_parser(value.tokens.to_vec(), |parser| parser.parse_expr())?;
+        match name.as_str() {
+            "TTL" => options.ttl = Some(seconds(value)?),
+            "GENERATION" | "GEN" => options.generation = Some(value),
+            other => {
+                let message = format!("option \"{}\" is unknown", other.to_lowercase());
+                let error = SqlError::new("22023", message).hint("options are ttl and generation");
+                return Err(cut.places.mark(error, option.tokens[0].span));
+            }
+        }
+        begin += option.tokens.len() + 1;
+    }
+    Ok(options)
+}
+
+/// `'30d'` as a number of seconds.
+pub(crate) fn seconds(value: ast::Expr) -> SqlResult<ast::Expr> {
+    let text = match &value {
+        ast::Expr::Value(v) => match &v.value {
+            ast::Value::SingleQuotedString(text) => Some(text.clone()),
+            ast::Value::Number(text, _) => Some(text.clone()),
+            _ => None,
+        },
+        ast::Expr::Identifier(ident) => Some(ident.value.clone()),
+        _ => None,
+    };
+    let Some(text) = text else { return Ok(value) };
+    let number = ast::Value::Number(types::parse_interval_s(&text)?.to_string(), false);
+    Ok(ast::Expr::Value(number.into()))
+}
+
+fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    let mut kind = words.word().unwrap_or_default();
+    let temporary = matches!(kind.as_str(), "TEMP" | "TEMPORARY" | "UNLOGGED" | "GLOBAL" | "LOCAL");
+    if temporary {
+        kind = words.word().unwrap_or_default();
+        if matches!(kind.as_str(), "TEMP" | "TEMPORARY") {
+            kind = words.word().unwrap_or_default();
+        }
+    }
+    if kind != "TABLE" {
+        return Err(refuse::create(&kind, cut));
+    }
+    if temporary {
+        return Err(SqlError::unsupported("temporary tables are not supported")
+            .hint("a table WITH (ttl = '1h') forgets its rows by itself"));
+    }
+    match parsed(cut, cut.tokens.to_vec())? {
+        ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table))),
+        _ => Err(cut.syntax_error(1)),
+    }
+}
+
+fn drop_table(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    let kind = words.word().unwrap_or_default();
+    if kind != "TABLE" {
+        return Err(refuse::create(&kind, cut));
+    }
+    match parsed(cut, cut.tokens.to_vec())? {
+        ast::Statement::Drop { object_type: ast::ObjectType::Table, names, if_exists, .. } => {
+            Ok(Statement::DropTable { names, if_exists })
+        }
+        _ => Err(cut.syntax_error(1)),
+    }
+}
+
+/// `TRUNCATE [TABLE] ns.set, .. [UPTO lut]`: lut in nanoseconds, or a date.
+fn truncate(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    words.eat("TABLE");
+    words.eat("ONLY");
+    let if_exists = words.eat("IF") && words.expect("EXISTS")?;
+    let mut names = vec![words.object_name()?];
+    while words.eat_token(&Token::Comma) {
+        names.push(words.object_name()?);
+    }
+    let mut before_lut_ms = None;
+    if words.eat("UPTO") {
+        before_lut_ms = Some(words.lut_ms()?);
+    }
+    let _ = words.eat("RESTART") && words.expect("IDENTITY")?;
+    let _ = words.eat("CONTINUE") && words.expect("IDENTITY")?;
+    let _ = words.eat("CASCADE") || words.eat("RESTRICT");
+    words.end(cut)?;
+    Ok(Statement::Truncate { names, if_exists, before_lut_ms })
+}
+
+/// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (ANALYZE, ..) statement`.
+fn explain(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    let mut analyze = false;
+    if words.eat_token(&Token::LParen) {
+        loop {
+            let option = words.word().ok_or_else(|| words.error())?;
+            let mut on = true;
+            if !matches!(words.token(), Some(Token::Comma | Token::RParen)) {
+                let value = words.text().ok_or_else(|| words.error())?;
+                on = !matches!(value.to_ascii_lowercase().as_str(), "off" | "false" | "0");
+                if option == "FORMAT" && !value.eq_ignore_ascii_case("text") {
+                    return Err(
+                        SqlError::unsupported("EXPLAIN gives text only").hint("leave FORMAT out")
+                    );
+                }
+            }
+            if matches!(option.as_str(), "ANALYZE" | "ANALYSE") {
+                analyze = on;
+            }
+            if words.eat_token(&Token::RParen) {
+                break;
+            }
+            words.expect_token(&Token::Comma)?;
+        }
+    } else {
+        analyze = words.eat("ANALYZE") || words.eat("ANALYSE");
+        words.eat("VERBOSE");
+    }
+    let rest = cut.skip(words.at());
+    if rest.tokens.is_empty() {
+        return Err(words.error());
+    }
+    if Words::new(&rest).eat("EXPLAIN") {
+        return Err(rest.syntax_error(0));
+    }
+    let statement = Box::new(statement(&rest)?);
+    match *statement {
+        Statement::Query(_) | Statement::Insert(..) | Statement::Update(..) => {}
+        Statement::Delete(..) | Statement::Truncate { .. } => {}
+        _ => {
+            return Err(SqlError::unsupported("EXPLAIN is for SELECT, INSERT, UPDATE and DELETE")
+                .hint("run the statement without EXPLAIN"));
+        }
+    }
+    Ok(Statement::Explain { analyze, statement })
+}
+
+fn show(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    let what = words.peek().unwrap_or_default();
+    let statement = match what.as_str() {
+        "NAMESPACES" | "SCHEMAS" => {
+            words.word();
+            Statement::ShowNamespaces
+        }
+        "SETS" | "TABLES" => {
+            words.word();
+            let _ = words.eat("FROM") || words.eat("IN");
+            Statement::ShowSets(words.ident())
+        }
+        "BINS" | "COLUMNS" => {
+            words.word();
+            let _ = words.eat("FROM") || words.eat("IN");
+            let name = if words.token().is_some() { Some(words.object_name()?) } else { None };
+            Statement::ShowBins(name)
+        }
+        "INDEXES" | "MODULES" | "PACKAGES" | "USER" | "USERS" | "ROLE" | "ROLES" | "SCANS"
+        | "QUERIES"
+            if words.token_after().is_none_or(|t| !matches!(t, Token::Period)) =>
+        {
+            return Err(refuse::unknown(&format!("SHOW {what}"), cut));
+        }
+        _ => return session::show(cut, words).map(Statement::Session),
+    };
+    words.end(cut)?;
+    Ok(statement)
 }

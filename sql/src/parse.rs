@@ -331,6 +331,11 @@ impl<'a> Cut<'a> {
         Cut { tokens: &self.tokens[count.min(self.tokens.len())..], ..*self }
     }
 
+    /// The first tokens alone.
+    pub(crate) fn first(&self, count: usize) -> Cut<'a> {
+        Cut { tokens: &self.tokens[..count.min(self.tokens.len())], ..*self }
+    }
+
     /// Text from this token to the end of the statement.
     pub(crate) fn text_from(&self, index: usize) -> String {
         let place = |l: Option<Location>| l.and_then(|l| self.places.of_location(l));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use model::{Column, ColumnType, Name, Table};
 use sqlparser::ast;
+pub use sqlparser::ast::Query;
 
 use crate::expr::Expr;
 
