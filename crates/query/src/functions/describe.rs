@@ -1,0 +1,121 @@
+//! Functions that describe the catalogue: types, relations, indexes, sizes.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, AsArray, Int64Array, StringBuilder};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Volatility};
+
+use super::{
+    Returns, add as add_function, arg, each_number, numbers, quoted_ident, text_type, texts,
+};
+use crate::catalog;
+use crate::session::Context;
+
+pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
+    use Volatility::{Immutable, Stable};
+    add_function(list, "format_type", Immutable, text_type(), format_type);
+    add_function(list, "pg_get_userbyid", Stable, text_type(), |args| {
+        let user = Context::of(&args.config_options)?.session.user.clone();
+        each_number(args, |_| Some(user.clone()))
+    });
+    add_function(list, "pg_get_expr", Immutable, text_type(), |args| {
+        Ok(ColumnarValue::Array(texts(args, 0)?))
+    });
+    add_function(list, "pg_get_indexdef", Stable, text_type(), index_definition);
+    add_function(list, "pg_get_constraintdef", Stable, text_type(), |args| {
+        let context = Context::of(&args.config_options)?;
+        each_number(args, |oid| {
+            let table = catalog::table_of_index(oid, context)?;
+            Some(format!("PRIMARY KEY ({})", key_columns(&table)))
+        })
+    });
+    add_function(list, "aeriedb_regclass", Stable, Returns::Opposite, |args| {
+        let context = Context::of(&args.config_options)?;
+        match args.args.first().map(ColumnarValue::data_type) {
+            Some(DataType::Utf8) => oids_of_names(args, context),
+            _ => each_number(args, |oid| {
+                Some(catalog::relation_name(oid, context).unwrap_or_else(|| oid.to_string()))
+            }),
+        }
+    });
+    let oid = || Returns::Fixed(DataType::Int64, Some("oid"));
+    add_function(list, "to_regclass", Stable, oid(), |args| {
+        oids_of_names(args, Context::of(&args.config_options)?)
+    });
+    add_function(list, "to_regtype", Immutable, oid(), |args| {
+        let names = texts(args, 0)?;
+        let of = |name: Option<&str>| name.and_then(catalog::type_oid).map(i64::from);
+        let oids: Int64Array = names.as_string::<i32>().iter().map(of).collect();
+        Ok(ColumnarValue::Array(Arc::new(oids)))
+    });
+    add_function(list, "aeriedb_regnamespace", Stable, text_type(), |args| {
+        let context = Context::of(&args.config_options)?;
+        each_number(args, |oid| catalog::namespace_name(oid, context))
+    });
+    for name in [
+        "pg_table_size", "pg_total_relation_size", "pg_relation_size", "pg_indexes_size",
+        "pg_database_size",
+    ] {
+        add_function(list, name, Stable, Returns::Fixed(DataType::Int64, None), sizes);
+    }
+}
+
+fn format_type(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let oids = numbers(args, 0)?;
+    let mods = match arg(args, 1)? {
+        Some(_) => Some(numbers(args, 1)?),
+        None => None,
+    };
+    let mut builder = StringBuilder::new();
+    for (i, oid) in oids.as_primitive::<Int64Type>().iter().enumerate() {
+        let typmod = mods.as_ref().map(|mods| mods.as_primitive::<Int64Type>());
+        let typmod = typmod.filter(|mods| mods.is_valid(i)).map_or(-1, |mods| mods.value(i));
+        builder.append_option(oid.map(|oid| catalog::format_type(oid, typmod)));
+    }
+    Ok(ColumnarValue::Array(Arc::new(builder.finish())))
+}
+
+fn key_columns(table: &model::Table) -> String {
+    let names: Vec<String> = table.key.iter().map(|column| quoted_ident(&column.name)).collect();
+    names.join(", ")
+}
+
+fn index_definition(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let context = Context::of(&args.config_options)?;
+    let column = match arg(args, 1)? {
+        Some(_) => {
+            let numbers = numbers(args, 1)?;
+            numbers.as_primitive::<Int64Type>().iter().flatten().next().unwrap_or(0)
+        }
+        None => 0,
+    };
+    each_number(args, |oid| {
+        let table = catalog::table_of_index(oid, context)?;
+        if column > 0 {
+            return table.key.get(column as usize - 1).map(|c| quoted_ident(&c.name));
+        }
+        Some(format!(
+            "CREATE UNIQUE INDEX {} ON {}.{} USING hash ({})",
+            quoted_ident(&catalog::index_name(&table)),
+            quoted_ident(&table.namespace),
+            quoted_ident(&table.name),
+            key_columns(&table)
+        ))
+    })
+}
+
+fn oids_of_names(args: &ScalarFunctionArgs, context: &Context) -> Result<ColumnarValue> {
+    let names = texts(args, 0)?;
+    let of = |name: Option<&str>| {
+        name.and_then(|name| catalog::relation_oid(name, context)).map(i64::from)
+    };
+    let oids: Int64Array = names.as_string::<i32>().iter().map(of).collect();
+    Ok(ColumnarValue::Array(Arc::new(oids)))
+}
+
+/// Sizes of sets are told by `SHOW SETS`; the catalogue has no number at hand for them.
+fn sizes(_: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(0))))
+}

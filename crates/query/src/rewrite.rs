@@ -1,0 +1,594 @@
+//! Syntax trees made digestible for DataFusion.
+//!
+//! 1. What only PostgreSQL's catalogue queries say is said plainly: `OPERATOR(pg_catalog.~)`,
+//!    `COLLATE`, `pg_catalog.f()`, `'x'::regclass`, `x = ANY (array)`, sub-selects in the select
+//!    list that DataFusion cannot decorrelate.
+//! 2. Columns of derived tables get the names that PostgreSQL gives them, and no two columns of a
+//!    select list the same.
+//! 3. Where a statement mentions hidden columns (`GEN`, `TTL`, ..), `*` is written out.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName,
+    ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
+    WildcardAdditionalOptions,
+};
+use sql::{SqlError, SqlResult};
+
+use crate::catalog;
+use crate::columns::{PSEUDO_COLUMNS, visible_columns};
+use crate::names::{self, last_of, of_ident};
+use crate::session::Context;
+
+/// Rewrites a query in place.
+pub(crate) fn query(query: &mut Query, context: &Context) -> SqlResult<()> {
+    let mentioned = mentioned_pseudo_columns(query);
+    let mut rewriter = Rewriter { context, hidden: !mentioned.is_empty(), error: None, depth: 0 };
+    let _ = query.visit(&mut rewriter);
+    rewriter.error.map_or(Ok(()), Err)
+}
+
+/// The hidden columns that are mentioned anywhere in the query.
+pub(crate) fn mentioned_pseudo_columns(query: &Query) -> Vec<String> {
+    struct Seen(Vec<String>);
+    impl Seen {
+        fn add(&mut self, ident: &Ident) {
+            if PSEUDO_COLUMNS.contains(&ident.value.as_str()) && !self.0.contains(&ident.value) {
+                self.0.push(ident.value.clone());
+            }
+        }
+    }
+    impl Visitor for Seen {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Identifier(ident) => self.add(ident),
+                Expr::CompoundIdentifier(parts) => parts.last().into_iter().for_each(|i| self.add(i)),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_table_factor(&mut self, _: &TableFactor) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+            for join in select.from.iter().flat_map(|from| &from.joins) {
+                for part in using(&join.join_operator).into_iter().flatten() {
+                    part.0.last().and_then(|p| p.as_ident()).into_iter().for_each(|i| self.add(i));
+                }
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut seen = Seen(Vec::new());
+    let _ = query.visit(&mut seen);
+    seen.0
+}
+
+struct Rewriter<'a> {
+    context: &'a Context,
+    /// Whether hidden columns are visible to DataFusion.
+    hidden: bool,
+    error: Option<SqlError>,
+    depth: usize,
+}
+
+impl Rewriter<'_> {
+    fn fail(&mut self, error: SqlError) -> ControlFlow<()> {
+        self.error = Some(error);
+        ControlFlow::Break(())
+    }
+}
+
+impl VisitorMut for Rewriter<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        if self.depth > 1 {
+            name_columns(&mut query.body);
+        }
+        if let Some(with) = &mut query.with {
+            with.cte_tables.iter_mut().for_each(|cte| name_columns(&mut cte.query.body));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if self.hidden
+            && let Err(error) = self.write_out_wildcards(select)
+        {
+            return self.fail(error);
+        }
+        single_valued(select);
+        distinct_names(&mut select.projection);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        // Whole shapes first: their parts alone would mean something else.
+        if let Some(text) = regclass_text(expr) {
+            return match catalog::relation_oid(&text, self.context) {
+                Some(_) => {
+                    *expr = string(last_part(&text));
+                    ControlFlow::Continue(())
+                }
+                None => self.fail(unknown_relation(&text)),
+            };
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match rewritten(expr, self.context) {
+            Ok(None) => ControlFlow::Continue(()),
+            Ok(Some(new)) => {
+                *expr = new;
+                ControlFlow::Continue(())
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, alias, args: Some(_), .. } = factor {
+            bare_function_name(name);
+            name_result(&last_of(name), alias);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn unknown_relation(name: &str) -> SqlError {
+    SqlError::new("42P01", format!("relation \"{name}\" does not exist"))
+}
+
+/// What stands in place of an expression, if something else does.
+fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
+    Ok(match expr {
+        Expr::Collate { expr, .. } => Some(take(expr)),
+        Expr::BinaryOp { op, .. } => {
+            if let BinaryOperator::PGCustomBinaryOperator(parts) = op
+                && let Some(plain) = parts.last().and_then(|name| operator(name))
+            {
+                *op = plain;
+            }
+            None
+        }
+        Expr::Function(function) => {
+            bare_function_name(&mut function.name);
+            array_subquery(function).then(|| string("{}"))
+        }
+        Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
+            any_of(left, right, false)
+        }
+        Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => any_of(left, right, true),
+        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
+            registered(expr, data_type, context)?
+        }
+        Expr::Subquery(query) if reads(query, "pg_collation") => Some(null()),
+        _ => None,
+    })
+}
+
+fn take(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, null())
+}
+
+fn null() -> Expr {
+    Expr::Value(Value::Null.into())
+}
+
+fn string(text: impl Into<String>) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.into()).into())
+}
+
+fn number(n: u32) -> Expr {
+    Expr::Value(Value::Number(n.to_string(), false).into())
+}
+
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    let arg = |e| FunctionArg::Unnamed(FunctionArgExpr::Expr(e));
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.into_iter().map(arg).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+fn operator(name: &str) -> Option<BinaryOperator> {
+    use BinaryOperator::*;
+    Some(match name {
+        "~" => PGRegexMatch,
+        "~*" => PGRegexIMatch,
+        "!~" => PGRegexNotMatch,
+        "!~*" => PGRegexNotIMatch,
+        "~~" => PGLikeMatch,
+        "~~*" => PGILikeMatch,
+        "!~~" => PGNotLikeMatch,
+        "=" => Eq,
+        "<>" => NotEq,
+        "<" => Lt,
+        "<=" => LtEq,
+        ">" => Gt,
+        ">=" => GtEq,
+        "+" => Plus,
+        "-" => Minus,
+        "*" => Multiply,
+        "/" => Divide,
+        "||" => StringConcat,
+        _ => return None,
+    })
+}
+
+/// `pg_catalog.Version` is `version`.
+fn bare_function_name(name: &mut ObjectName) {
+    let first = name.0.first().and_then(|p| p.as_ident()).map(|i| i.value.to_lowercase());
+    if name.0.len() == 2
+        && matches!(first.as_deref(), Some("pg_catalog" | "information_schema"))
+    {
+        name.0.remove(0);
+    }
+    if let [ObjectNamePart::Identifier(ident)] = &mut name.0[..]
+        && ident.quote_style.is_none()
+    {
+        ident.value = ident.value.to_lowercase();
+    }
+}
+
+/// The one column of a function in FROM is called as the function is.
+fn name_result(function: &str, alias: &mut Option<TableAlias>) {
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: Ident::with_quote('"', function),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        let column = alias.name.clone();
+        alias.columns.push(TableAliasColumnDef { name: column, data_type: None });
+    }
+}
+
+/// `ARRAY(SELECT ..)`, which only catalogue queries say, about what we have none of.
+fn array_subquery(function: &Function) -> bool {
+    matches!(&function.args, FunctionArguments::Subquery(_)) && last_of(&function.name) == "array"
+}
+
+/// `x = ANY (array)` and `x <> ALL (array)`.
+fn any_of(left: &mut Expr, right: &mut Expr, negated: bool) -> Option<Expr> {
+    let mut right = right;
+    while let Expr::Nested(inner) = right {
+        right = inner;
+    }
+    if matches!(right, Expr::Subquery(_)) {
+        return None;
+    }
+    if let Expr::Array(array) = right
+        && !array.elem.is_empty()
+    {
+        let list = std::mem::take(&mut array.elem);
+        return Some(Expr::InList { expr: Box::new(take(left)), list, negated });
+    }
+    let found = call("array_has", vec![take(right), take(left)]);
+    Some(match negated {
+        true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(found) },
+        false => found,
+    })
+}
+
+/// The last word of a type's name, lower case.
+fn type_word(data_type: &DataType) -> Option<String> {
+    match data_type {
+        DataType::Custom(name, _) => Some(last_of(name).to_lowercase()),
+        DataType::Regclass => Some("regclass".into()),
+        _ => None,
+    }
+}
+
+fn literal_text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            _ => None,
+        },
+        Expr::Nested(inner) => literal_text(inner),
+        _ => None,
+    }
+}
+
+/// The text of `'text'::regclass::text`.
+fn regclass_text(expr: &Expr) -> Option<String> {
+    let Expr::Cast { expr: inner, data_type: DataType::Text, .. } = expr else { return None };
+    let Expr::Cast { expr: innermost, data_type, .. } = &**inner else { return None };
+    (type_word(data_type)? == "regclass").then(|| literal_text(innermost).map(str::to_string))?
+}
+
+fn last_part(name: &str) -> String {
+    name.rsplit('.').next().unwrap_or(name).trim_matches('"').to_string()
+}
+
+/// Casts to types that are numbers with a name: `regclass`, `regtype`, ..
+fn registered(
+    expr: &mut Expr,
+    data_type: &DataType,
+    context: &Context,
+) -> SqlResult<Option<Expr>> {
+    let Some(word) = type_word(data_type) else { return Ok(None) };
+    let text = literal_text(expr).map(str::to_string);
+    if let Some(oid) = text.as_deref().and_then(|t| t.parse::<u32>().ok())
+        && word.starts_with("reg")
+    {
+        return Ok(Some(number(oid)));
+    }
+    Ok(match (word.as_str(), text) {
+        ("regclass", Some(name)) => {
+            let oid = catalog::relation_oid(&name, context);
+            Some(number(oid.ok_or_else(|| unknown_relation(&name))?))
+        }
+        ("regtype", Some(name)) => Some(number(catalog::type_oid(&name).ok_or_else(|| {
+            SqlError::new("42704", format!("type \"{name}\" does not exist"))
+        })?)),
+        ("regnamespace", Some(name)) => Some(number(catalog::namespace_oid(&name))),
+        ("regproc" | "regprocedure" | "regoper" | "regrole", Some(name)) => Some(string(name)),
+        ("regclass", None) => Some(call("aeriedb_regclass", vec![take(expr)])),
+        ("regtype", None) => Some(call("format_type", vec![take(expr), null()])),
+        ("regnamespace", None) => Some(call("aeriedb_regnamespace", vec![take(expr)])),
+        ("regrole", None) => Some(call("pg_get_userbyid", vec![take(expr)])),
+        ("regproc" | "regprocedure" | "regoper", None) => Some(call("aeriedb_text", vec![take(expr)])),
+        _ => None,
+    })
+}
+
+/// Whether the query's own FROM names this relation.
+fn reads(query: &Query, relation: &str) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    relations(&select.from).any(|factor| {
+        matches!(factor, TableFactor::Table { name, .. } if last_of(name) == relation)
+    })
+}
+
+fn relations(from: &[TableWithJoins]) -> impl Iterator<Item = &TableFactor> {
+    from.iter().flat_map(|TableWithJoins { relation, joins }| {
+        std::iter::once(relation).chain(joins.iter().map(|join| &join.relation))
+    })
+}
+
+/// A sub-select of the select list over the system catalogue gives one value at most, which
+/// DataFusion must be told: it becomes `max(..)`.
+fn single_valued(select: &mut Select) {
+    for item in &mut select.projection {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
+            continue;
+        };
+        wrap_subquery(expr);
+    }
+}
+
+fn wrap_subquery(expr: &mut Expr) {
+    let query = match expr {
+        Expr::Subquery(query) => query,
+        Expr::Nested(inner) => return wrap_subquery(inner),
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter_mut().for_each(|when| wrap_subquery(&mut when.result));
+            return else_result.iter_mut().for_each(|e| wrap_subquery(e));
+        }
+        Expr::Cast { expr, .. } => return wrap_subquery(expr),
+        Expr::Function(function) => {
+            if let FunctionArguments::List(list) = &mut function.args {
+                for arg in &mut list.args {
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) = arg {
+                        wrap_subquery(inner);
+                    }
+                }
+            }
+            return;
+        }
+        _ => return,
+    };
+    if query.limit_clause.is_some() || query.order_by.is_some() {
+        return;
+    }
+    let SetExpr::Select(select) = &mut *query.body else { return };
+    let system = |factor: &TableFactor| {
+        matches!(factor, TableFactor::Table { name, .. } if last_of(name).starts_with("pg_"))
+    };
+    if select.from.is_empty() || !relations(&select.from).all(system) {
+        return;
+    }
+    if let [SelectItem::UnnamedExpr(inner) | SelectItem::ExprWithAlias { expr: inner, .. }] =
+        &mut select.projection[..]
+    {
+        let aggregate = matches!(inner, Expr::Function(f) if is_aggregate(&last_of(&f.name)));
+        if !aggregate {
+            *inner = call("max", vec![take(inner)]);
+        }
+    }
+}
+
+fn is_aggregate(name: &str) -> bool {
+    matches!(
+        name,
+        "count" | "max" | "min" | "sum" | "avg" | "string_agg" | "array_agg" | "bool_or" | "bool_and"
+            | "json_agg" | "jsonb_agg" | "json_object_agg"
+    )
+}
+
+/// Gives the unnamed columns of a derived table PostgreSQL's names.
+fn name_columns(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) = item
+                    && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+                    && let Some(name) = names::guess(expr)
+                {
+                    let expr = take(expr);
+                    *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) };
+                }
+            }
+        }
+        SetExpr::SetOperation { left, .. } => name_columns(left),
+        SetExpr::Query(query) => name_columns(&mut query.body),
+        _ => {}
+    }
+}
+
+/// DataFusion wants different names in a select list; what a second column of a name is called
+/// nobody sees.
+fn distinct_names(items: &mut [SelectItem]) {
+    let mut seen = HashSet::new();
+    for (i, item) in items.iter_mut().enumerate() {
+        let shown = match &*item {
+            SelectItem::UnnamedExpr(expr) => expr.to_string(),
+            SelectItem::ExprWithAlias { alias, .. } => of_ident(alias),
+            _ => continue,
+        };
+        if !seen.insert(shown.clone())
+            && let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+        {
+            let alias = Ident::with_quote('"', format!("{shown} {i}"));
+            *item = SelectItem::ExprWithAlias { expr: take(expr), alias };
+        }
+    }
+}
+
+fn using(operator: &JoinOperator) -> Option<&Vec<ObjectName>> {
+    match constraint(operator)? {
+        JoinConstraint::Using(columns) => Some(columns),
+        _ => None,
+    }
+}
+
+fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
+    use JoinOperator::*;
+    match operator {
+        Join(c) | Inner(c) | Left(c) | LeftOuter(c) | Right(c) | RightOuter(c) | FullOuter(c) => {
+            Some(c)
+        }
+        _ => None,
+    }
+}
+
+impl Rewriter<'_> {
+    /// `*` and `t.*` as the columns they show.
+    fn write_out_wildcards(&self, select: &mut Select) -> SqlResult<()> {
+        if !select.projection.iter().any(is_wildcard) {
+            return Ok(());
+        }
+        let natural = select.from.iter().flat_map(|from| &from.joins).any(|join| {
+            matches!(constraint(&join.join_operator), Some(JoinConstraint::Natural))
+        });
+        if natural {
+            return Err(SqlError::unsupported("NATURAL JOIN beside hidden columns")
+                .hint("say JOIN .. USING (..) or JOIN .. ON .."));
+        }
+        let shown = self.shown(&select.from);
+        let mut items = Vec::with_capacity(select.projection.len() + 8);
+        for item in std::mem::take(&mut select.projection) {
+            match &item {
+                SelectItem::Wildcard(_) => {
+                    items.extend(shown.iter().flat_map(|(_, items)| items.iter().cloned()));
+                }
+                SelectItem::QualifiedWildcard(
+                    SelectItemQualifiedWildcardKind::ObjectName(name),
+                    _,
+                ) => {
+                    let last = last_of(name);
+                    match shown.iter().find(|(alias, _)| *alias == last) {
+                        Some((_, found)) => items.extend(found.iter().cloned()),
+                        None => items.push(item),
+                    }
+                }
+                _ => items.push(item),
+            }
+        }
+        select.projection = items;
+        Ok(())
+    }
+
+    /// What `*` shows of each relation of FROM, by the relation's name.
+    fn shown(&self, from: &[TableWithJoins]) -> Vec<(String, Vec<SelectItem>)> {
+        let mut all = Vec::new();
+        for TableWithJoins { relation, joins } in from {
+            all.extend(self.shown_of(relation, &[]));
+            for join in joins {
+                let columns = using(&join.join_operator).map(Vec::as_slice).unwrap_or_default();
+                let skipped: Vec<String> = columns.iter().map(last_of).collect();
+                all.extend(self.shown_of(&join.relation, &skipped));
+            }
+        }
+        all
+    }
+
+    fn shown_of(
+        &self,
+        factor: &TableFactor,
+        skipped: &[String],
+    ) -> Option<(String, Vec<SelectItem>)> {
+        let (name, alias) = match factor {
+            TableFactor::Table { name, alias, .. } => (Some(name), alias),
+            TableFactor::Derived { alias, .. } => (None, alias),
+            _ => return None,
+        };
+        let table = name.and_then(|name| self.table(name));
+        let relation = match alias {
+            Some(alias) => alias.name.clone(),
+            None => name?.0.last()?.as_ident()?.clone(),
+        };
+        let shown = of_ident(&relation);
+        let relation = Ident::with_quote('"', shown.clone());
+        let renamed = alias.as_ref().is_some_and(|alias| !alias.columns.is_empty());
+        let items = match table {
+            Some(table) if !renamed => visible_columns(&table)
+                .into_iter()
+                .filter(|column| !skipped.contains(&column.name))
+                .map(|column| {
+                    let column = Ident::with_quote('"', column.name);
+                    SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![relation.clone(), column]))
+                })
+                .collect(),
+            _ => vec![SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![relation])),
+                WildcardAdditionalOptions::default(),
+            )],
+        };
+        Some((shown, items))
+    }
+
+    fn table(&self, name: &ObjectName) -> Option<std::sync::Arc<model::Table>> {
+        let parts: Vec<String> =
+            name.0.iter().filter_map(|part| part.as_ident().map(of_ident)).collect();
+        let (namespace, table) = match &parts[..] {
+            [table] => (&self.context.session.namespace, table),
+            [.., namespace, table] => (namespace, table),
+            [] => return None,
+        };
+        self.context.catalog.namespaces.get(namespace)?.tables.get(table).cloned()
+    }
+}
+
+fn is_wildcard(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+}

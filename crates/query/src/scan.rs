@@ -1,0 +1,420 @@
+//! Reading a whole set: [`SetScan`], and [`RecordCount`] where only the number of records is asked.
+//!
+//! A scan's partitions are ranges of the 4096 partitions. Each asks the store for at most
+//! [`SCAN_MAX`] records at a time, turns up to a batch of them into columns, filters, and gives
+//! what is left; it asks for more only when it is polled, so that a slow client's back-pressure
+//! reaches the store, and a dropped stream reads no more. A scan is no snapshot.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, Int64Array, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::coop::cooperative;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    SendableRecordBatchStream,
+};
+use futures::StreamExt;
+use model::{Name, PARTITIONS, Record, Table};
+use store::{Bins, ScanCursor, Store};
+
+use crate::columns::{SetColumn, Source, batch};
+use crate::error::external;
+
+/// Records of one call to the store: what one partition of a large set holds, and few enough that
+/// other work on the thread waits well below a millisecond.
+const SCAN_MAX: usize = 1024;
+
+/// How records become rows: shared by all nodes that read a set.
+pub(crate) struct Reader<S> {
+    pub(crate) store: Arc<S>,
+    pub(crate) table: Arc<Table>,
+    /// Columns that are read: those of the output, then those that only the filter needs.
+    pub(crate) columns: Arc<[SetColumn]>,
+    /// Their schema.
+    pub(crate) schema: SchemaRef,
+    /// How many of them are output.
+    pub(crate) output: usize,
+    /// What must be true of a row.
+    pub(crate) filter: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl<S> Clone for Reader<S> {
+    fn clone(&self) -> Reader<S> {
+        Reader {
+            store: self.store.clone(),
+            table: self.table.clone(),
+            columns: self.columns.clone(),
+            schema: self.schema.clone(),
+            output: self.output,
+            filter: self.filter.clone(),
+        }
+    }
+}
+
+impl<S: Store> Reader<S> {
+    /// The schema of the rows.
+    pub(crate) fn output_schema(&self) -> SchemaRef {
+        let fields: Vec<_> = self.schema.fields()[..self.output].to_vec();
+        Arc::new(datafusion::arrow::datatypes::Schema::new(fields))
+    }
+
+    /// The bins that are read.
+    pub(crate) fn bins(&self) -> Vec<Name> {
+        let bin = |column: &SetColumn| match &column.source {
+            Source::Bin(name) => Some(name.clone()),
+            _ => None,
+        };
+        self.columns.iter().filter_map(bin).collect()
+    }
+
+    /// Records as rows that pass the filter, at most `limit`.
+    pub(crate) fn rows(&self, records: &[Record], limit: usize) -> Result<RecordBatch> {
+        let now_ms = self.store.now_ms();
+        let mut rows = batch(&self.table, &self.columns, &self.schema, records, now_ms)
+            .map_err(external)?;
+        if let Some(filter) = &self.filter {
+            let passed = filter.evaluate(&rows)?.into_array(rows.num_rows())?;
+            let passed = match passed.data_type() {
+                datafusion::arrow::datatypes::DataType::Null => {
+                    return Ok(RecordBatch::new_empty(self.output_schema()));
+                }
+                _ => passed,
+            };
+            rows = filter_record_batch(&rows, passed.as_boolean())?;
+        }
+        let columns = rows.columns()[..self.output].to_vec();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let rows = RecordBatch::try_new_with_options(self.output_schema(), columns, &options)?;
+        Ok(if rows.num_rows() > limit { rows.slice(0, limit) } else { rows })
+    }
+
+    /// `ns.set  bins=[..] filter=..`, as EXPLAIN shows it.
+    pub(crate) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}  bins=[{}]", self.table.namespace, self.table.name, self.bins().join(", "))?;
+        match &self.filter {
+            Some(filter) => write!(f, " filter={filter}"),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn visit(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.filter.as_ref().map_or(Ok(TreeNodeRecursion::Continue), f)
+    }
+}
+
+/// Properties of a node that reads `partitions` streams of this schema, in no order.
+pub(crate) fn properties(schema: SchemaRef, partitions: usize) -> Arc<PlanProperties> {
+    Arc::new(PlanProperties::new(
+        EquivalenceProperties::new(schema),
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    ))
+}
+
+/// A scan of one set.
+pub(crate) struct SetScan<S> {
+    reader: Reader<S>,
+    limit: Option<usize>,
+    estimate: Option<usize>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl<S> fmt::Debug for SetScan<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SetScan({})", self.reader.table.name)
+    }
+}
+
+impl<S: Store> SetScan<S> {
+    pub(crate) fn new(
+        reader: Reader<S>,
+        partitions: usize,
+        limit: Option<usize>,
+        estimate: Option<usize>,
+    ) -> SetScan<S> {
+        let partitions = partitions.clamp(1, PARTITIONS as usize);
+        let properties = properties(reader.output_schema(), partitions);
+        let metrics = ExecutionPlanMetricsSet::new();
+        SetScan { reader, limit, estimate, properties, metrics }
+    }
+
+    /// The partitions of the namespace that stream `number` of this node reads.
+    fn range(&self, number: usize) -> ScanCursor {
+        let streams = self.properties.partitioning.partition_count();
+        let edge = |n: usize| (PARTITIONS as usize * n / streams) as u16;
+        ScanCursor::new(edge(number), edge(number + 1))
+    }
+
+    fn counts_only(&self) -> bool {
+        self.reader.filter.is_none() && self.limit.is_none()
+    }
+}
+
+impl<S> DisplayAs for SetScan<S>
+where
+    S: Store,
+{
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SetScan on ")?;
+        self.reader.describe(f)?;
+        match self.limit {
+            Some(limit) => write!(f, " limit={limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where one stream of a scan is.
+struct Progress<S> {
+    reader: Reader<S>,
+    bins: Vec<Name>,
+    cursor: ScanCursor,
+    left: usize,
+    batch_size: usize,
+    metrics: BaselineMetrics,
+}
+
+impl<S: Store> Progress<S> {
+    /// The next rows; `None` at the end.
+    async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
+        loop {
+            let records = self.read().await?;
+            if records.is_empty() {
+                return Ok(None);
+            }
+            let rows = {
+                let _timer = self.metrics.elapsed_compute().timer();
+                self.reader.rows(&records, self.left)?
+            };
+            self.left -= rows.num_rows();
+            if rows.num_rows() > 0 {
+                self.metrics.record_output(rows.num_rows());
+                return Ok(Some((rows, self)));
+            }
+        }
+    }
+
+    /// The next records, up to a batch; none at the end.
+    async fn read(&mut self) -> Result<Vec<Record>> {
+        let most = match self.reader.filter {
+            None => self.batch_size.min(self.left),
+            Some(_) => self.batch_size,
+        };
+        let mut records = Vec::new();
+        while records.len() < most && self.left > 0 && !self.cursor.done() {
+            let max = SCAN_MAX.min(most - records.len());
+            let bins = if self.bins.is_empty() { Bins::None } else { Bins::Named(&self.bins) };
+            let Table { namespace, name, .. } = &*self.reader.table;
+            let more =
+                self.reader.store.scan(namespace, name, bins, &mut self.cursor, max).await;
+            records.append(&mut more.map_err(external)?);
+            tokio::task::coop::consume_budget().await;
+        }
+        Ok(records)
+    }
+}
+
+impl<S: Store> ExecutionPlan for SetScan<S> {
+    fn name(&self) -> &str {
+        "SetScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.reader.visit(f)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, number: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let progress = Progress {
+            bins: self.reader.bins(),
+            reader: self.reader.clone(),
+            cursor: self.range(number),
+            left: self.limit.unwrap_or(usize::MAX),
+            batch_size: task.session_config().batch_size(),
+            metrics: BaselineMetrics::new(&self.metrics, number),
+        };
+        let rows = futures::stream::try_unfold(progress, Progress::next).boxed();
+        let rows = RecordBatchStreamAdapter::new(self.schema(), rows);
+        Ok(Box::pin(cooperative(rows)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        if let Some(records) = self.estimate {
+            let streams = self.properties.partitioning.partition_count();
+            let share = if partition.is_some() { records / streams } else { records };
+            let rows = self.limit.map_or(share, |limit| share.min(limit));
+            statistics.num_rows = Precision::Inexact(rows);
+        }
+        Ok(Arc::new(statistics))
+    }
+}
+
+/// The number of records of a set, from the index: one row, the same number in each column.
+pub(crate) struct RecordCount<S> {
+    store: Arc<S>,
+    table: Arc<Table>,
+    properties: Arc<PlanProperties>,
+}
+
+impl<S> fmt::Debug for RecordCount<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordCount({})", self.table.name)
+    }
+}
+
+impl<S: Store> DisplayAs for RecordCount<S> {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecordCount of {}.{}", self.table.namespace, self.table.name)
+    }
+}
+
+impl<S: Store> ExecutionPlan for RecordCount<S> {
+    fn name(&self) -> &str {
+        "RecordCount"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (store, table, schema) = (self.store.clone(), self.table.clone(), self.schema());
+        let one = async move {
+            let count = store.count(&table.namespace, &table.name).await.map_err(external)?;
+            let count = i64::try_from(count)
+                .map_err(|_| DataFusionError::Execution("count overflow".into()))?;
+            let columns = schema.fields().iter();
+            let columns = columns.map(|_| Arc::new(Int64Array::from(vec![count])) as _).collect();
+            Ok(RecordBatch::try_new(schema.clone(), columns)?)
+        };
+        let rows = futures::stream::once(one);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+    }
+}
+
+/// Turns `count(*)` over a whole [`SetScan`] into a [`RecordCount`].
+pub(crate) struct CountRecords<S>(std::marker::PhantomData<fn() -> S>);
+
+impl<S> CountRecords<S> {
+    pub(crate) fn new() -> CountRecords<S> {
+        CountRecords(std::marker::PhantomData)
+    }
+}
+
+impl<S> fmt::Debug for CountRecords<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CountRecords")
+    }
+}
+
+impl<S: Store> PhysicalOptimizerRule for CountRecords<S> {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let replace = |plan: Arc<dyn ExecutionPlan>| match counted::<S>(&plan) {
+            Some(scan) => Ok(Transformed::yes(Arc::new(RecordCount {
+                store: scan.reader.store.clone(),
+                table: scan.reader.table.clone(),
+                properties: properties(plan.schema(), 1),
+            }) as Arc<dyn ExecutionPlan>)),
+            None => Ok(Transformed::no(plan)),
+        };
+        Ok(plan.transform_down(replace)?.data)
+    }
+
+    fn name(&self) -> &str {
+        "CountRecords"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The scan below, where the node only counts its rows: the first or only step of aggregates that
+/// are all `count(constant)`.
+fn counted<S: Store>(plan: &Arc<dyn ExecutionPlan>) -> Option<&SetScan<S>> {
+    let aggregate = plan.downcast_ref::<AggregateExec>()?;
+    let first = matches!(
+        aggregate.mode(),
+        AggregateMode::Partial | AggregateMode::Single | AggregateMode::SinglePartitioned
+    );
+    let plain = first
+        && aggregate.group_expr().is_empty()
+        && aggregate.filter_expr().iter().all(Option::is_none)
+        && !aggregate.aggr_expr().is_empty();
+    let counts = aggregate.aggr_expr().iter().all(|expr| {
+        let constant = |arg: &Arc<dyn PhysicalExpr>| {
+            arg.downcast_ref::<Literal>().is_some_and(|l| *l.value() != ScalarValue::Null)
+        };
+        expr.fun().name() == "count" && !expr.is_distinct() && expr.expressions().iter().all(constant)
+    });
+    let mut input = aggregate.input();
+    while input.name() == "CoalescePartitionsExec" || input.name() == "CoalesceBatchesExec" {
+        input = input.children().first().copied()?;
+    }
+    let scan = input.downcast_ref::<SetScan<S>>()?;
+    (plain && counts && scan.counts_only()).then_some(scan)
+}

@@ -1,0 +1,488 @@
+//! What PostgreSQL means and DataFusion does not: types by name, literals that take the type of
+//! what they meet, casts, parameters without a type.
+//!
+//! [`apply`] runs over a logical plan once names are resolved and before DataFusion's own type
+//! coercion, so that a literal is read by PostgreSQL's rules and an error says so.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, StringArray};
+use datafusion::arrow::compute::{CastOptions, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::expr::{Cast, InList, Placeholder, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, TypePlanner};
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    Between, BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
+};
+use model::{ColumnType, json};
+use sql::{SqlError, SqlResult};
+
+use crate::columns::parse_decimal;
+use crate::error::external;
+use crate::functions;
+use crate::names::last_of;
+use crate::text::{parse_bytea, parse_uuid};
+use crate::types::{self, PG_TYPE};
+
+/// SQL types by name.
+#[derive(Debug)]
+pub(crate) struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, sql_type: &SqlType) -> Result<Option<FieldRef>> {
+        Ok(field_of(sql_type).map(Arc::new))
+    }
+}
+
+fn field_of(sql_type: &SqlType) -> Option<Field> {
+    use ColumnType::*;
+    let of = |t| Some(types::field("", t));
+    match sql_type {
+        SqlType::Int2(_) | SqlType::SmallInt(_) => of(Int2),
+        SqlType::Int4(_) | SqlType::Int(_) | SqlType::Integer(_) => of(Int4),
+        SqlType::Int8(_) | SqlType::BigInt(_) => of(Int8),
+        SqlType::Float4 | SqlType::Real => of(Float4),
+        SqlType::Float8 | SqlType::Double(_) | SqlType::DoublePrecision | SqlType::Float(_) => {
+            of(Float8)
+        }
+        SqlType::Text | SqlType::String(_) => of(Text),
+        SqlType::Varchar(_) | SqlType::CharacterVarying(_) => of(Varchar(length(sql_type))),
+        SqlType::Bytea => of(Bytea),
+        SqlType::Bool | SqlType::Boolean => of(Bool),
+        SqlType::JSON | SqlType::JSONB => of(Jsonb),
+        SqlType::Uuid => of(Uuid),
+        SqlType::Date => of(Date),
+        SqlType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => of(Timestamp),
+        SqlType::Timestamp(_, _) => of(Timestamptz),
+        SqlType::Numeric(info) | SqlType::Decimal(info) | SqlType::Dec(info) => of(numeric(info)),
+        SqlType::Regclass => Some(marked(DataType::Int64, "oid")),
+        SqlType::Custom(name, _) => custom(&last_of(name).to_lowercase()),
+        SqlType::Array(
+            ArrayElemTypeDef::SquareBracket(item, _) | ArrayElemTypeDef::AngleBracket(item),
+        ) => {
+            let item = field_of(item)?;
+            let list = Field::new_list_field(item.data_type().clone(), true);
+            Some(Field::new("", DataType::List(Arc::new(list)), true))
+        }
+        _ => None,
+    }
+}
+
+fn length(sql_type: &SqlType) -> Option<u32> {
+    let text = sql_type.to_string();
+    text.split_once('(')?.1.split(')').next()?.trim().parse().ok()
+}
+
+fn numeric(info: &ExactNumberInfo) -> ColumnType {
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => (0, 0),
+        ExactNumberInfo::Precision(p) => (*p, 0),
+        ExactNumberInfo::PrecisionAndScale(p, s) => (*p, (*s).max(0) as u64),
+    };
+    ColumnType::Numeric { precision: precision.min(38) as u8, scale: scale.min(38) as u8 }
+}
+
+fn marked(data_type: DataType, mark: &str) -> Field {
+    let metadata = [(PG_TYPE.to_string(), mark.to_string())].into();
+    Field::new("", data_type, true).with_metadata(metadata)
+}
+
+fn custom(name: &str) -> Option<Field> {
+    use ColumnType::*;
+    Some(match name {
+        "oid" | "regclass" | "regtype" | "xid" => marked(DataType::Int64, "oid"),
+        "name" => marked(DataType::Utf8, "name"),
+        "char" => marked(DataType::Utf8, "char"),
+        "text" | "regproc" | "cstring" | "sql_identifier" | "character_data" | "yes_or_no" => {
+            types::field("", Text)
+        }
+        "int2" => types::field("", Int2),
+        "int4" | "cardinal_number" => types::field("", Int4),
+        "int8" => types::field("", Int8),
+        "bool" => types::field("", Bool),
+        "float4" => types::field("", Float4),
+        "float8" => types::field("", Float8),
+        "varchar" => types::field("", Varchar(None)),
+        "numeric" => types::field("", Numeric { precision: 0, scale: 0 }),
+        "timestamptz" => types::field("", Timestamptz),
+        "timestamp" => types::field("", Timestamp),
+        "date" => types::field("", Date),
+        "uuid" => types::field("", Uuid),
+        "json" | "jsonb" => types::field("", Jsonb),
+        "bytea" => types::field("", Bytea),
+        "int2vector" | "oidvector" => types::field("", Int8Array),
+        _ => return None,
+    })
+}
+
+/// Operators that DataFusion has no meaning for: JSON access.
+#[derive(Debug)]
+pub(crate) struct Operators;
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        _: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let name = match expr.op {
+            BinaryOperator::Arrow => "jsonb_get",
+            BinaryOperator::LongArrow => "jsonb_get_text",
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let args = vec![expr.left, expr.right];
+        Ok(PlannerResult::Planned(call(name, args)))
+    }
+}
+
+fn call(name: &str, args: Vec<Expr>) -> Expr {
+    Expr::ScalarFunction(ScalarFunction::new_udf(functions::internal(name), args))
+}
+
+/// Gives every expression of a plan PostgreSQL's meaning.
+pub(crate) fn apply(plan: LogicalPlan, _: &SessionState) -> Result<LogicalPlan> {
+    let node = |plan: LogicalPlan| {
+        let schema = input_schema(&plan)?;
+        let names = NamePreserver::new(&plan);
+        let each = |expr: Expr| {
+            let name = names.save(&expr);
+            let new = expr.transform_up(|e| meaning(e, &schema))?;
+            Ok(new.update_data(|e| name.restore(e)))
+        };
+        let new = plan.map_expressions(each)?;
+        new.map_data(LogicalPlan::recompute_schema)
+    };
+    Ok(plan.transform_up_with_subqueries(node)?.data)
+}
+
+/// The columns that a node's expressions may name.
+fn input_schema(plan: &LogicalPlan) -> Result<DFSchema> {
+    let mut schema = merge_schema(&plan.inputs());
+    if let LogicalPlan::TableScan(scan) = plan {
+        let source = scan.source.schema();
+        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &source)?);
+    }
+    Ok(schema)
+}
+
+fn meaning(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expr {
+        Expr::Placeholder(Placeholder { id, field: None }) => {
+            let field = Some(Arc::new(types::field("", ColumnType::Text)));
+            Ok(Transformed::yes(Expr::Placeholder(Placeholder { id, field })))
+        }
+        Expr::BinaryExpr(binary) => operands(binary, schema),
+        Expr::InList(list) => members(list, schema),
+        Expr::Between(between) => bounds(between, schema),
+        Expr::Cast(cast) => casted(cast, schema),
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+fn is_text(field: &Field) -> bool {
+    let string =
+        matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    string && !matches!(types::mark(field), Some("jsonb" | "geojson" | "json"))
+}
+
+fn literal_text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => Some(text),
+        _ => None,
+    }
+}
+
+/// The literal as a value of the type that it meets.
+fn adapted(literal: Expr, other: &Expr, schema: &DFSchema) -> Result<Expr> {
+    let Some(text) = literal_text(&literal) else { return Ok(literal) };
+    if matches!(other, Expr::Placeholder(_)) {
+        return Ok(literal);
+    }
+    let (_, field) = other.to_field(schema)?;
+    if is_text(&field) || field.data_type() == &DataType::Null {
+        return Ok(literal);
+    }
+    Ok(Expr::Literal(text_scalar(text, &field).map_err(external)?, None))
+}
+
+fn operands(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    use Operator::*;
+    let compares = matches!(
+        binary.op,
+        Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom
+    );
+    let counts = matches!(binary.op, Plus | Minus | Multiply | Divide | Modulo);
+    if !compares && !counts {
+        return Ok(Transformed::no(Expr::BinaryExpr(binary)));
+    }
+    let BinaryExpr { left, op, right } = binary;
+    let texts = (literal_text(&left).is_some(), literal_text(&right).is_some());
+    let (left, right) = match texts {
+        (true, false) => {
+            let left = adapted(*left, &right, schema)?;
+            (left, *right)
+        }
+        (false, true) => {
+            let right = adapted(*right, &left, schema)?;
+            (*left, right)
+        }
+        _ => (*left, *right),
+    };
+    check_operands(&left, op, &right, counts, schema)?;
+    let binary = BinaryExpr { left: Box::new(left), op, right: Box::new(right) };
+    Ok(Transformed::yes(Expr::BinaryExpr(binary)))
+}
+
+/// PostgreSQL has no operator between text and a number.
+fn check_operands(
+    left: &Expr,
+    op: Operator,
+    right: &Expr,
+    counts: bool,
+    schema: &DFSchema,
+) -> Result<()> {
+    let ((_, l), (_, r)) = (left.to_field(schema)?, right.to_field(schema)?);
+    let text_and_number =
+        is_text(&l) && r.data_type().is_numeric() || is_text(&r) && l.data_type().is_numeric();
+    if text_and_number && counts {
+        let (l, r) = (types::type_name(&l), types::type_name(&r));
+        let message = format!("operator does not exist: {l} {op} {r}");
+        return Err(external(SqlError::new("42883", message).hint("cast one of the operands")));
+    }
+    Ok(())
+}
+
+fn members(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let InList { expr, list, negated } = list;
+    let list = list.into_iter().map(|item| adapted(item, &expr, schema));
+    let list = list.collect::<Result<Vec<_>>>()?;
+    Ok(Transformed::yes(Expr::InList(InList { expr, list, negated })))
+}
+
+fn bounds(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Between { expr, negated, low, high } = between;
+    let low = Box::new(adapted(*low, &expr, schema)?);
+    let high = Box::new(adapted(*high, &expr, schema)?);
+    Ok(Transformed::yes(Expr::Between(Between { expr, negated, low, high })))
+}
+
+/// A cast with PostgreSQL's rounding and texts.
+fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (_, from) = cast.expr.to_field(schema)?;
+    let to = cast.field.data_type().clone();
+    let mark = types::mark(&cast.field);
+    if let Some(text) = literal_text(&cast.expr)
+        && !is_text(&cast.field)
+        && !to.is_temporal_interval()
+    {
+        let scalar = text_scalar(text, &cast.field).map_err(external)?;
+        let literal = Expr::Literal(scalar, Some(cast.field.metadata().clone().into()));
+        return Ok(Transformed::yes(literal));
+    }
+    let inner = *cast.expr;
+    let new = match (from.data_type(), &to) {
+        (DataType::Null, _) => None,
+        (_, DataType::Utf8) if mark == Some("jsonb") && is_text(&from) => {
+            Some(call("aeriedb_jsonb", vec![inner.clone()]))
+        }
+        (from_type, DataType::Utf8) if mark != Some("jsonb") => {
+            let text = match from_type {
+                DataType::Utf8 => inner.clone(),
+                _ => call("aeriedb_text", vec![inner.clone()]),
+            };
+            match types::field_typmod(&cast.field) {
+                n if n > 4 => Some(call("aeriedb_left", vec![
+                    text,
+                    Expr::Literal(ScalarValue::Int64(Some(i64::from(n) - 4)), None),
+                ])),
+                _ => Some(text),
+            }
+        }
+        (DataType::Utf8, DataType::Binary) => Some(call("aeriedb_bytea", vec![inner.clone()])),
+        (DataType::Utf8, DataType::FixedSizeBinary(16)) => {
+            Some(call("aeriedb_uuid", vec![inner.clone()]))
+        }
+        (DataType::Float32 | DataType::Float64, t) if t.is_integer() => {
+            Some(call("aeriedb_rint", vec![inner.clone()]))
+        }
+        (f, t) if f.is_decimal() && t.is_integer() => {
+            Some(call("round", vec![inner.clone()]))
+        }
+        _ => None,
+    };
+    let changed = new.is_some();
+    let expr = Box::new(new.unwrap_or(inner));
+    let cast = Expr::Cast(Cast { expr, field: cast.field });
+    Ok(if changed { Transformed::yes(cast) } else { Transformed::no(cast) })
+}
+
+trait Intervals {
+    fn is_temporal_interval(&self) -> bool;
+}
+
+impl Intervals for DataType {
+    fn is_temporal_interval(&self) -> bool {
+        matches!(self, DataType::Interval(_) | DataType::Duration(_) | DataType::Time64(_))
+    }
+}
+
+fn bad_syntax(field: &Field, text: &str) -> SqlError {
+    let sqlstate = match field.data_type() {
+        DataType::Date32 | DataType::Timestamp(_, _) => "22007",
+        _ => "22P02",
+    };
+    let name = types::type_name(field);
+    SqlError::new(sqlstate, format!("invalid input syntax for type {name}: \"{text}\""))
+}
+
+/// A text, read as a value of the field's type.
+pub(crate) fn text_scalar(text: &str, field: &Field) -> SqlResult<ScalarValue> {
+    let bad = || bad_syntax(field, text);
+    let trimmed = text.trim();
+    Ok(match field.data_type() {
+        DataType::Utf8 => {
+            let value = json::parse(text).map_err(|_| bad().detail("the text is no JSON"))?;
+            ScalarValue::Utf8(Some(json::print(&value)))
+        }
+        DataType::Boolean => ScalarValue::Boolean(Some(boolean(trimmed).ok_or_else(bad)?)),
+        t if t.is_integer() => {
+            let number: i128 = trimmed.parse().map_err(|_| bad())?;
+            let out = || {
+                let name = types::type_name(field);
+                let message = format!("value \"{trimmed}\" is out of range for type {name}");
+                SqlError::new("22003", message)
+            };
+            let number = i64::try_from(number).map_err(|_| out())?;
+            ScalarValue::Int64(Some(number)).cast_to(t).map_err(|_| out())?
+        }
+        DataType::Float64 => ScalarValue::Float64(Some(trimmed.parse().map_err(|_| bad())?)),
+        DataType::Float32 => ScalarValue::Float32(Some(trimmed.parse().map_err(|_| bad())?)),
+        DataType::Binary => {
+            let bytes = parse_bytea(text).ok_or_else(|| {
+                SqlError::new("22023", format!("invalid hexadecimal data: \"{text}\""))
+            })?;
+            ScalarValue::Binary(Some(bytes))
+        }
+        DataType::FixedSizeBinary(16) => {
+            let bytes = parse_uuid(text).ok_or_else(bad)?;
+            ScalarValue::FixedSizeBinary(16, Some(bytes.to_vec()))
+        }
+        DataType::Decimal128(precision, scale) => {
+            let exact = parse_decimal(trimmed, *scale);
+            match exact {
+                Some(digits) => ScalarValue::Decimal128(Some(digits), *precision, *scale),
+                None => by_arrow(trimmed, field).ok_or_else(bad)?,
+            }
+        }
+        _ => by_arrow(trimmed, field).ok_or_else(bad)?,
+    })
+}
+
+fn by_arrow(text: &str, field: &Field) -> Option<ScalarValue> {
+    let array: ArrayRef = Arc::new(StringArray::from(vec![text]));
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let array = cast_with_options(&array, field.data_type(), &options).ok()?;
+    ScalarValue::try_from_array(&array, 0).ok()
+}
+
+/// PostgreSQL's words for true and false, and their beginnings.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    let text = text.to_ascii_lowercase();
+    let begins = |word: &str| !text.is_empty() && word.starts_with(&text);
+    match &*text {
+        "1" | "on" => Some(true),
+        "0" | "of" | "off" => Some(false),
+        _ if begins("true") || begins("yes") => Some(true),
+        _ if begins("false") || begins("no") => Some(false),
+        _ => None,
+    }
+}
+
+/// Types of `$1..`.
+pub(crate) fn param_types(plan: &LogicalPlan) -> Result<Vec<Option<ColumnType>>> {
+    let mut types = Vec::new();
+    for (id, field) in plan.get_parameter_fields()? {
+        let number: usize = id.trim_start_matches('$').parse().unwrap_or(1);
+        if types.len() < number {
+            types.resize(number, Some(ColumnType::Text));
+        }
+        let known = field.map(|field| types::column_type(&field));
+        types[number - 1] = Some(known.unwrap_or(ColumnType::Text));
+    }
+    Ok(types)
+}
+
+/// The plan with columns of those Arrow types only that the wire knows.
+pub(crate) fn wire_types(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let schema = plan.schema().clone();
+    if schema.fields().iter().all(|field| wire_type(field.data_type()).is_none()) {
+        return Ok(plan);
+    }
+    let columns = schema.columns();
+    let items = columns.into_iter().zip(schema.fields()).map(|(column, field)| {
+        let relation = column.relation.clone();
+        let expr = Expr::Column(column);
+        match wire_type(field.data_type()) {
+            None => expr,
+            Some(wanted) => {
+                Expr::Cast(Cast::new(Box::new(expr), wanted)).alias_qualified(relation, field.name())
+            }
+        }
+    });
+    LogicalPlanBuilder::from(plan).project(items.collect::<Vec<_>>())?.build()
+}
+
+fn wire_type(data_type: &DataType) -> Option<DataType> {
+    Some(match data_type {
+        DataType::Int8 | DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        DataType::Float16 => DataType::Float32,
+        DataType::Null | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+        DataType::Date64 => DataType::Date32,
+        DataType::Timestamp(unit, zone) if *unit != TimeUnit::Microsecond => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+        }
+        DataType::Dictionary(_, value) => wire_type(value).unwrap_or((**value).clone()),
+        DataType::Decimal256(_, scale) => DataType::Decimal128(38, *scale),
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
+        DataType::List(item) | DataType::LargeList(item) => {
+            let inner = wire_type(item.data_type());
+            if inner.is_none() && matches!(data_type, DataType::List(_)) {
+                return None;
+            }
+            let inner = inner.unwrap_or_else(|| item.data_type().clone());
+            DataType::List(Arc::new(Field::new_list_field(inner, true)))
+        }
+        _ => return None,
+    })
+}
+
+/// What PostgreSQL refuses and DataFusion lets pass.
+pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Filter(filter) = node {
+            let kind = filter.predicate.get_type(filter.input.schema());
+            if let Ok(kind) = kind
+                && !matches!(kind, DataType::Boolean | DataType::Null)
+            {
+                let field = Field::new("", kind, true);
+                let name = types::type_name(&field);
+                let message = format!("argument of WHERE must be type boolean, not type {name}");
+                return Err(external(SqlError::new("42804", message)));
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
+}
+

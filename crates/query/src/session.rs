@@ -1,0 +1,84 @@
+//! What a statement knows of its session, and how functions get at it.
+//!
+//! Functions are registered once and shared. Each statement runs with a copy of the engine's
+//! configuration that carries a [`Context`]; a function finds it in its arguments.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
+use datafusion::error::{DataFusionError, Result};
+use model::Catalog;
+
+/// Looks a setting up by name.
+pub type Settings = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What the server knows of a session.
+#[derive(Clone)]
+pub struct SessionInfo {
+    /// The user's name.
+    pub user: String,
+    /// The database of the connection.
+    pub database: String,
+    /// The namespace that names without one mean.
+    pub namespace: String,
+    /// The process id that the client was told.
+    pub pid: i32,
+    /// The session's settings.
+    pub settings: Settings,
+}
+
+impl fmt::Debug for SessionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionInfo")
+            .field("user", &self.user)
+            .field("namespace", &self.namespace)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One statement's view of session and catalogue.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) session: SessionInfo,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) now_ms: u64,
+}
+
+impl Context {
+    /// The context of the statement that this configuration belongs to.
+    pub(crate) fn of(config: &ConfigOptions) -> Result<&Context> {
+        config
+            .extensions
+            .get::<Context>()
+            .ok_or_else(|| DataFusionError::Internal("a statement runs without a session".into()))
+    }
+}
+
+impl ConfigExtension for Context {
+    const PREFIX: &'static str = "aeriedb";
+}
+
+impl ExtensionOptions for Context {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, _value: &str) -> Result<()> {
+        Err(DataFusionError::Configuration(format!("{key} cannot be set here")))
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        Vec::new()
+    }
+}
