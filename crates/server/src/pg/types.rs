@@ -163,8 +163,8 @@ pub fn typmod_of(column_type: ColumnType) -> i32 {
     }
 }
 
-/// The column type that stores values of this wire type; `None` where none does (interval, arrays
-/// without a column type of their own).
+/// The column type that stores values of this wire type; `None` where none does (0, unknown,
+/// interval, arrays without a column type of their own).
 pub fn column_type(oid: u32) -> Option<ColumnType> {
     use ColumnType::*;
     Some(match oid {
@@ -174,7 +174,7 @@ pub fn column_type(oid: u32) -> Option<ColumnType> {
         oid::INT4 => Int4,
         oid::INT8 | oid::OID | oid::XID => Int8,
         oid::REGPROC | oid::REGCLASS | oid::REGTYPE | oid::REGNAMESPACE => Int8,
-        oid::TEXT | oid::NAME | oid::CHAR | oid::BPCHAR | oid::UNKNOWN => Text,
+        oid::TEXT | oid::NAME | oid::CHAR | oid::BPCHAR => Text,
         oid::VARCHAR => Varchar(None),
         oid::JSON | oid::JSONB => Jsonb,
         oid::FLOAT4 => Float4,
