@@ -403,3 +403,13 @@ fn location_in(text: &str) -> Option<Location> {
     let (line, column) = place.split_once(", Column: ")?;
     Some(Location { line: line.parse().ok()?, column: column.parse().ok()? })
 }
+
+/// One expression alone: a column's default.
+pub(crate) fn expression(text: &str) -> SqlResult<ast::Expr> {
+    let places = Places::of(text);
+    let tokens = tokens(text, &places)?;
+    check_shape(&tokens, &places)?;
+    let chars = Chars::of(text);
+    let cut = Cut { tokens: &tokens, places: &places, chars: &chars, end: end_of(&tokens) };
+    cut.with_parser(tokens.clone(), |parser| parser.parse_expr())
+}

@@ -94,6 +94,26 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// The same compiler over a table, with the parameters that it knows so far.
+    pub(crate) fn of_table<'t>(&self, table: &'t Arc<Table>) -> Compiler<'t>
+    where
+        'a: 't,
+    {
+        Compiler {
+            table: Some(table),
+            alias: None,
+            excluded: false,
+            places: self.places,
+            params: RefCell::new(self.params.borrow().clone()),
+            depth: Cell::new(0),
+        }
+    }
+
+    /// A column of a table as an expression.
+    pub(crate) fn column(table: &Table, column: &Column) -> Expr {
+        column_expr(table, column)
+    }
+
     /// Types of the parameters, after everything is compiled. What nothing gave a type is text.
     pub(crate) fn params(&self) -> Vec<Option<ColumnType>> {
         let params = self.params.borrow();
@@ -136,18 +156,12 @@ impl<'a> Compiler<'a> {
         column: &Column,
         schemaless: bool,
     ) -> Compiled<Expr> {
-        let part = self.part(e)?;
+        let part = self.value_part(e)?;
         let t = column.column_type;
         if schemaless {
             return self.natural(part, t).map_err(|u| self.mark(u, e));
         }
-        let loose = part.loose;
-        let target = match (&part.expr.node, t) {
-            // jsonb takes JSON text, as PostgreSQL's does.
-            (_, t) if loose != Loose::No => t,
-            _ => t,
-        };
-        let expr = self.adapt(part, target).map_err(|u| self.mark(u, e))?;
+        let expr = self.adapt(part, t).map_err(|u| self.mark(u, e))?;
         self.assignable(expr, column).map_err(|u| self.mark(u, e))
     }
 
@@ -216,7 +230,7 @@ impl<'a> Compiler<'a> {
         column: &Column,
         schemaless: bool,
     ) -> Compiled<Option<Expr>> {
-        let part = self.part(e)?;
+        let part = self.value_part(e)?;
         let t = column.column_type;
         if !self.steady(&part.expr) {
             return Ok(None);
@@ -320,6 +334,22 @@ impl<'a> Compiler<'a> {
         let part = self.part_inner(e).map_err(|unfit| self.mark(unfit, e));
         self.depth.set(self.depth.get() - 1);
         part
+    }
+
+    /// A part in the place of a value: there aql writes text in double quotes.
+    fn value_part(&self, e: &ast::Expr) -> Compiled<Part> {
+        match unnested(e) {
+            ast::Expr::Identifier(ident) if ident.quote_style == Some('"') => {
+                let known = |table: &Arc<Table>| self.column_of(table, &ident.value, true).is_some();
+                if self.table.is_some_and(known) {
+                    return self.part(e);
+                }
+                let text = Value::String(ident.value.clone());
+                let expr = Expr::constant(Some(text), ColumnType::Text);
+                Ok(Part { expr, loose: Loose::Literal })
+            }
+            _ => self.part(e),
+        }
     }
 
     fn part_inner(&self, e: &ast::Expr) -> Compiled<Part> {
@@ -464,14 +494,6 @@ impl<'a> Compiler<'a> {
         if !quoted && let Some(signature) = niladic(&ident.value) {
             return Ok(self.call(signature, &[])?.into());
         }
-        if quoted && ident.quote_style == Some('"') {
-            // aql writes strings in double quotes.
-            let text = Value::String(ident.value.clone());
-            return Ok(Part {
-                expr: Expr::constant(Some(text), ColumnType::Text),
-                loose: Loose::Literal,
-            });
-        }
         let error = match self.table {
             Some(table) => resolve::no_column(table, &ident.value),
             None if is_niladic_of_session(&ident.value) => return Err(Unfit::NotOurs),
@@ -613,7 +635,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn compare(&self, op: Cmp, a: &ast::Expr, b: &ast::Expr) -> Compiled<Expr> {
-        let (x, y) = (self.part(a)?, self.part(b)?);
+        let (x, y) = (self.part(a)?, self.value_part(b)?);
         let (x, y) = self.unified(x, y, op.symbol())?;
         Ok(boolean(Node::Compare(op, Box::new(x), Box::new(y))))
     }
@@ -677,7 +699,7 @@ impl<'a> Compiler<'a> {
         let mut items = Vec::with_capacity(list.len());
         let mut alone = Vec::new();
         for item in list {
-            let item = self.part(item)?;
+            let item = self.value_part(item)?;
             let left = Part::from(inner.clone());
             let (x, y) = self.unified(left, item, "=")?;
             match x.column_type == inner.column_type {
@@ -705,7 +727,7 @@ impl<'a> Compiler<'a> {
             return Ok(part.expr);
         }
         for item in list {
-            let item = self.part(item)?;
+            let item = self.value_part(item)?;
             if item.loose == Loose::No {
                 return self.adapt(part, item.expr.column_type);
             }

@@ -24,6 +24,8 @@ use model::{ColumnType, Name, Value};
 pub use row::Row;
 
 pub(crate) use compile::{Compiler, Unfit};
+pub(crate) use display::identifier;
+pub(crate) use eval::{from_base64, key_of};
 
 use crate::SqlResult;
 use crate::types::numeric::Op;

@@ -1,15 +1,131 @@
 //! Planning, one file a statement.
 
-use crate::parse::Statement;
-use crate::plan::{Plan, Planned};
+mod ddl;
+mod delete;
+mod insert;
+mod keys;
+mod select;
+mod show;
+mod update;
+
+use std::sync::Arc;
+
+use model::{ColumnType, Table};
+use sqlparser::ast::{self, Spanned};
+
+use crate::expr::{Compiler, Expr, Unfit};
+use crate::parse::{Places, Statement};
+use crate::plan::{Output, Plan, Planned, Session};
+use crate::rewrite;
 use crate::{Parsed, Scope, SqlError, SqlResult};
+
+pub(crate) use select::output_name;
+
+/// Types of parameters, as far as a plan knows them.
+type Params = Vec<Option<ColumnType>>;
 
 /// Plans one statement.
 pub(crate) fn plan(parsed: &Parsed, scope: &Scope) -> SqlResult<Planned> {
-    let plan = match &parsed.statement {
-        Statement::Query(query) => Plan::Query(query.clone()),
-        Statement::Session(session) => Plan::Session(session.clone()),
-        _ => return Err(SqlError::unsupported("this statement is not there yet")),
-    };
-    Ok(Planned { plan, params: scope.params.to_vec(), catalog_version: scope.catalog.version })
+    let context = Context { scope, places: &parsed.places };
+    let (plan, params) = context.statement(&parsed.statement)?;
+    Ok(Planned { plan, params, catalog_version: scope.catalog.version })
+}
+
+/// What planning needs at hand.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    scope: &'a Scope<'a>,
+    places: &'a Places,
+}
+
+impl Context<'_> {
+    fn statement(&self, statement: &Statement) -> SqlResult<(Plan, Params)> {
+        let alone = |plan| Ok((plan, Vec::new()));
+        match statement {
+            Statement::Query(query) => self.select(query),
+            Statement::Insert(insert, mode, options) => self.insert(insert, *mode, options),
+            Statement::Update(update, options) => self.update(update, options),
+            Statement::Delete(delete, options) => self.delete(delete, options),
+            Statement::CreateTable(table) => alone(self.create_table(table)?),
+            Statement::DropTable { names, if_exists } => {
+                alone(Plan::DropTable { tables: self.tables(names, *if_exists)? })
+            }
+            Statement::Truncate { names, if_exists, before_lut_ms } => alone(Plan::Truncate {
+                tables: self.tables(names, *if_exists)?,
+                before_lut_ms: *before_lut_ms,
+            }),
+            Statement::ShowNamespaces => alone(Plan::ShowNamespaces),
+            Statement::ShowSets(namespace) => alone(self.show_sets(namespace.as_ref())?),
+            Statement::ShowBins(name) => alone(self.show_bins(name.as_ref())?),
+            Statement::Explain { analyze, statement } => {
+                let (plan, params) = self.statement(statement)?;
+                Ok((Plan::Explain { analyze: *analyze, plan: Box::new(plan) }, params))
+            }
+            Statement::Session(Session::Declare { name, hold, query }) => {
+                let mut query = query.clone();
+                rewrite::prepare(&mut query, self.scope, self.places)?;
+                let declare = Session::Declare { name: name.clone(), hold: *hold, query };
+                Ok((Plan::Session(declare), self.scope.params.to_vec()))
+            }
+            Statement::Session(session) => alone(Plan::Session(session.clone())),
+        }
+    }
+
+    fn compiler<'c>(&'c self, table: Option<&'c Arc<Table>>) -> Compiler<'c> {
+        Compiler::new(self.places, self.scope.params, table)
+    }
+
+    /// A query for DataFusion.
+    fn query(&self, query: &ast::Query) -> SqlResult<Box<ast::Query>> {
+        let mut query = Box::new(query.clone());
+        rewrite::prepare(&mut query, self.scope, self.places)?;
+        Ok(query)
+    }
+
+    /// An error at the place of this syntax.
+    fn at(&self, error: SqlError, syntax: &impl Spanned) -> SqlError {
+        self.places.mark(error, syntax.span())
+    }
+
+    /// The columns of RETURNING.
+    fn returning(&self, c: &Compiler, items: Option<&Vec<ast::SelectItem>>) -> SqlResult<Vec<Output>> {
+        let Some(items) = items else { return Ok(Vec::new()) };
+        ours(self.outputs(c, items), "this expression in RETURNING")
+    }
+
+    /// `WITH (ttl = ..)`.
+    fn ttl(&self, c: &Compiler, ttl: Option<&ast::Expr>) -> SqlResult<Option<Expr>> {
+        ttl.map(|e| ours(c.integer(e), "this expression as a time to live")).transpose()
+    }
+}
+
+/// Where only our own evaluator can do it, what it cannot is an error.
+fn ours<T>(compiled: Result<T, Unfit>, what: &str) -> SqlResult<T> {
+    compiled.map_err(|unfit| match unfit {
+        Unfit::Wrong(error) => error,
+        Unfit::NotOurs => SqlError::unsupported(format!("{what} is not supported"))
+            .hint("use columns, constants and simple functions here"),
+    })
+}
+
+/// The table that a FROM item names, with its alias.
+fn plain_table(factor: &ast::TableFactor) -> Option<(&ast::ObjectName, Option<&ast::TableAlias>)> {
+    match factor {
+        ast::TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            with_hints,
+            version: None,
+            with_ordinality: false,
+            partitions,
+            json_path: None,
+            sample: None,
+            index_hints,
+        } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => {
+            let columns = alias.as_ref().is_some_and(|a| !a.columns.is_empty());
+            (!columns).then_some((name, alias.as_ref()))
+        }
+        _ => None,
+    }
 }
