@@ -1,0 +1,68 @@
+//! EXPLAIN: how a statement reaches its records.
+
+use std::time::Instant;
+
+use futures::StreamExt;
+use model::Value;
+use sql::SqlResult;
+use sql::plan::{Plan, Planned};
+use store::Store;
+
+use super::{Executor, Ready, columns, query_of, session_info};
+use crate::pg::{Answer, SessionState};
+
+impl<S: Store> Executor<S> {
+    /// The lines of EXPLAIN; with `analyze` the statement is run.
+    pub(super) async fn explain(
+        &self,
+        session: &mut SessionState,
+        ready: &Ready,
+        plan: &Plan,
+        analyze: bool,
+        params: &[Option<Value>],
+    ) -> SqlResult<Vec<String>> {
+        let mut lines = sql::explain_lines(plan, params);
+        if let (Some(_), Some(query)) = (query_of(plan), &ready.query) {
+            let info = session_info(session);
+            // A write's own query is only planned here: it runs with the write.
+            let run = analyze && matches!(plan, Plan::Query(_));
+            let below = self.engine.explain(query, params, run, &info).await?;
+            let indent = if lines.is_empty() { "" } else { "  " };
+            lines.extend(below.into_iter().map(|line| format!("{indent}{line}")));
+        }
+        if analyze && !matches!(plan, Plan::Query(_)) {
+            lines.extend(self.measured(session, ready, plan, params).await?);
+        }
+        Ok(lines)
+    }
+
+    /// Runs a plan and says how many rows it gave or changed, and how long it took.
+    async fn measured(
+        &self,
+        session: &mut SessionState,
+        ready: &Ready,
+        plan: &Plan,
+        params: &[Option<Value>],
+    ) -> SqlResult<Vec<String>> {
+        let begun = Instant::now();
+        let alone = Ready {
+            planned: Planned { plan: plan.clone(), ..ready.planned.clone() },
+            query: ready.query.clone(),
+            params: ready.params.clone(),
+            columns: columns(plan, ready.query.as_ref()),
+        };
+        let rows = match Box::pin(self.run(session, &alone, params)).await? {
+            Answer::Done(tag) => tag.count(),
+            Answer::Values(_, rows) => rows.len() as u64,
+            Answer::Stream(_, mut stream) => {
+                let mut rows = 0;
+                while let Some(batch) = stream.0.next().await {
+                    rows += batch.map_err(query::sql_error)?.num_rows() as u64;
+                }
+                rows
+            }
+        };
+        let ms = begun.elapsed().as_secs_f64() * 1000.0;
+        Ok(vec![format!("Rows: {rows}"), format!("Execution Time: {ms:.3} ms")])
+    }
+}

@@ -1,0 +1,474 @@
+//! Running plans: the database behind the Postgres wire.
+//!
+//! 1. [`Executor::prepare`] plans a statement against the catalogue as it is, and asks the query
+//!    engine for parameters and columns where DataFusion is to run it.
+//! 2. [`Executor::execute`] looks whether the catalogue has moved on, plans again if so (a
+//!    statement keeps the columns that it described), and runs the plan.
+//!
+//! Point and batch statements run here, over the [`Store`], without DataFusion or Arrow.
+
+mod explain;
+mod get;
+mod keys;
+mod show;
+mod write;
+
+use std::sync::{Arc, Mutex};
+
+use futures::StreamExt;
+use model::{ColumnType, Key, Record, Value};
+use query::{Engine, SendableRecordBatchStream, SessionInfo};
+use sql::expr::{Expr, Row};
+use sql::plan::{
+    Get, Insert, InsertSource, OnConflict, Output, Plan, Planned, Query, Session as Command, Target,
+};
+use sql::{Parsed, Scope, SqlError, SqlResult};
+use store::{Store, Ttl};
+
+use crate::pg::column_type;
+use crate::pg::{Answer, Backend, Chunk, Field, Notice, Prepared, RowSource, SessionState, Tag};
+
+/// Rows as values in their stored representation.
+type Rows = Vec<Vec<Option<Value>>>;
+
+/// The database behind the Postgres wire, over any store.
+pub struct Executor<S: Store> {
+    store: Arc<S>,
+    engine: Engine<S>,
+}
+
+/// A statement that was prepared.
+pub struct Statement {
+    parsed: Parsed,
+    declared: Vec<Option<ColumnType>>,
+    /// As planned against the newest catalogue that it ran with.
+    ready: Mutex<Arc<Ready>>,
+}
+
+/// A plan with what the wire has to know of it.
+struct Ready {
+    planned: Planned,
+    /// Where DataFusion runs it.
+    query: Option<query::Prepared>,
+    params: Vec<Option<ColumnType>>,
+    columns: Option<Vec<Field>>,
+}
+
+/// What a session's settings mean to a statement.
+struct Session {
+    info: SessionInfo,
+    record_ttl: Option<Ttl>,
+}
+
+impl<S: Store> Executor<S> {
+    /// An executor over this store.
+    pub fn new(store: Arc<S>) -> SqlResult<Executor<S>> {
+        let engine = Engine::new(store.clone(), query::Options::default())?;
+        Ok(Executor { store, engine })
+    }
+
+    async fn ready(
+        &self,
+        session: &SessionState,
+        parsed: &Parsed,
+        declared: &[Option<ColumnType>],
+    ) -> SqlResult<Ready> {
+        let catalog = self.store.catalog();
+        let scope = Scope {
+            catalog: &catalog,
+            namespace: session.namespace(),
+            insert: record_exists_action(session)?,
+            params: declared,
+        };
+        let planned = sql::plan(parsed, &scope)?;
+        let query = match query_of(&planned.plan) {
+            Some(query) => {
+                let info = session_info(session);
+                Some(self.engine.prepare(query, &info, &planned.params).await?)
+            }
+            None => None,
+        };
+        let params = match &query {
+            Some(query) => merged(&planned.params, query.params()),
+            None => planned.params.clone(),
+        };
+        let columns = columns(&planned.plan, query.as_ref());
+        Ok(Ready { planned, query, params, columns })
+    }
+
+    /// The statement as planned against the catalogue of now. A statement whose columns would
+    /// differ from those that it described is refused, as PostgreSQL does.
+    async fn current(
+        &self,
+        session: &SessionState,
+        statement: &Statement,
+    ) -> SqlResult<Arc<Ready>> {
+        let ready = lock(&statement.ready).clone();
+        if ready.planned.catalog_version == self.store.catalog().version {
+            return Ok(ready);
+        }
+        let again = Arc::new(self.ready(session, &statement.parsed, &statement.declared).await?);
+        if again.columns != ready.columns || again.params != ready.params {
+            return Err(SqlError::unsupported("cached plan must not change result type")
+                .hint("the columns of a set have changed; prepare the statement again"));
+        }
+        *lock(&statement.ready) = again.clone();
+        Ok(again)
+    }
+
+    async fn run(
+        &self,
+        session: &mut SessionState,
+        ready: &Ready,
+        params: &[Option<Value>],
+    ) -> SqlResult<Answer<ArrowRows>> {
+        let store = &*self.store;
+        let writer = |settings| write::Writer {
+            store,
+            engine: &self.engine,
+            session: settings,
+            params,
+            now_ms: store.now_ms(),
+        };
+        let done = Ok(Answer::Done(Tag::Text("")));
+        match &ready.planned.plan {
+            Plan::Empty => done,
+            Plan::PointGet(get) | Plan::BatchGet(get) => {
+                Ok(Answer::Values(Tag::Rows("SELECT"), get::get(store, get, params).await?))
+            }
+            Plan::Values(output) => {
+                let row = Row { params, now_ms: store.now_ms(), ..Row::default() };
+                Ok(Answer::Values(Tag::Rows("SELECT"), vec![outputs(output, &row)?]))
+            }
+            Plan::Query(_) | Plan::Session(Command::Declare { .. }) => {
+                let query = ready.query.as_ref().ok_or_else(no_query)?;
+                let info = session_info(session);
+                let stream = self.engine.execute(query, params, &info).await?;
+                Ok(Answer::Stream(Tag::Rows("SELECT"), ArrowRows(stream)))
+            }
+            Plan::Insert(insert) => {
+                let settings = settings(session)?;
+                let written = writer(&settings).insert(insert).await?;
+                Ok(answer("INSERT 0", written, &insert.returning))
+            }
+            Plan::Update(update) => {
+                let settings = settings(session)?;
+                let written = writer(&settings).update(update).await?;
+                Ok(answer("UPDATE", written, &update.returning))
+            }
+            Plan::Delete(delete) => {
+                let settings = settings(session)?;
+                let written = writer(&settings).delete(delete).await?;
+                Ok(answer("DELETE", written, &delete.returning))
+            }
+            Plan::Truncate { tables, before_lut_ms } => {
+                for table in tables {
+                    store.truncate(&table.namespace, &table.name, *before_lut_ms).await?;
+                }
+                Ok(Answer::Done(Tag::Text("TRUNCATE TABLE")))
+            }
+            Plan::CreateTable { table, if_not_exists } => {
+                self.create_table(session, table, *if_not_exists).await
+            }
+            Plan::DropTable { tables } => {
+                for table in tables {
+                    store.drop_table(&table.namespace, &table.name).await?;
+                }
+                Ok(Answer::Done(Tag::Text("DROP TABLE")))
+            }
+            Plan::ShowNamespaces => Ok(show::namespaces(store)),
+            Plan::ShowSets(namespace) => show::sets(store, namespace.as_deref()),
+            Plan::ShowBins { namespace, set } => {
+                show::bins(store, namespace.as_deref(), set.as_deref())
+            }
+            Plan::Explain { analyze, plan } => {
+                let lines = self.explain(session, ready, plan, *analyze, params).await?;
+                let row = |line| vec![Some(Value::String(line))];
+                Ok(Answer::Values(Tag::Text("EXPLAIN"), lines.into_iter().map(row).collect()))
+            }
+            Plan::Session(_) => Err(SqlError::new("XX000", "the session runs its own commands")),
+        }
+    }
+
+    async fn create_table(
+        &self,
+        session: &mut SessionState,
+        table: &model::Table,
+        if_not_exists: bool,
+    ) -> SqlResult<Answer<ArrowRows>> {
+        let catalog = self.store.catalog();
+        let tables = catalog.namespaces.get(&table.namespace);
+        let there = tables.and_then(|n| n.tables.get(&table.name)).is_some_and(|t| t.declared);
+        let message = format!("relation \"{}\" already exists", table.name);
+        match (there, if_not_exists) {
+            (true, false) => {
+                return Err(SqlError::new("42P07", message)
+                    .hint("DROP TABLE it first, or say CREATE TABLE IF NOT EXISTS"));
+            }
+            (true, true) => {
+                let message = format!("{message}, skipping");
+                session.notice(Notice { sqlstate: "42P07", ..Notice::notice(message) });
+            }
+            (false, _) => self.store.declare(table.clone()).await?,
+        }
+        Ok(Answer::Done(Tag::Text("CREATE TABLE")))
+    }
+}
+
+impl<S: Store> Backend for Executor<S> {
+    type Parsed = Parsed;
+    type Statement = Statement;
+    type Rows = ArrowRows;
+
+    fn namespaces(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.store.catalog().namespaces.keys().cloned().collect();
+        // `test` is where Aerospike's own tools begin.
+        names.sort_by_key(|name| (name != "test", name.clone()));
+        names
+    }
+
+    fn parse(&self, _session: &SessionState, text: &str) -> SqlResult<Vec<Parsed>> {
+        sql::parse(text)
+    }
+
+    async fn prepare(
+        &self,
+        session: &SessionState,
+        parsed: Parsed,
+        declared: &[u32],
+    ) -> SqlResult<Prepared<Statement>> {
+        let declared: Vec<_> = declared.iter().map(|oid| declared_type(*oid)).collect();
+        let ready = Arc::new(self.ready(session, &parsed, &declared).await?);
+        Ok(Prepared {
+            params: ready.params.clone(),
+            columns: ready.columns.clone(),
+            statement: Statement { parsed, declared, ready: Mutex::new(ready) },
+        })
+    }
+
+    async fn execute(
+        &self,
+        session: &mut SessionState,
+        statement: &Arc<Statement>,
+        params: Vec<Option<Value>>,
+    ) -> SqlResult<Answer<ArrowRows>> {
+        let ready = self.current(session, statement).await?;
+        self.run(session, &ready, &params).await
+    }
+
+    fn session<'a>(&self, statement: &'a Statement) -> Option<&'a Command> {
+        sql::session_command(&statement.parsed)
+    }
+
+    fn writes(&self, statement: &Statement) -> bool {
+        fn writes(plan: &Plan) -> bool {
+            match plan {
+                Plan::Insert(_) | Plan::Update(_) | Plan::Delete(_) => true,
+                Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => true,
+                Plan::Explain { analyze, plan } => *analyze && writes(plan),
+                _ => false,
+            }
+        }
+        writes(&lock(&statement.ready).planned.plan)
+    }
+
+    fn constants(
+        &self,
+        _session: &SessionState,
+        args: &[Expr],
+        types: &[Option<ColumnType>],
+    ) -> SqlResult<Vec<Option<Value>>> {
+        let row = Row { now_ms: self.store.now_ms(), ..Row::default() };
+        let constant = |(arg, wanted): (&Expr, &Option<ColumnType>)| {
+            let value = arg.eval(&row)?;
+            match (value, wanted) {
+                (Some(Value::String(text)), Some(wanted)) => {
+                    sql::types::parse_text(*wanted, &text).map(Some)
+                }
+                (Some(value), Some(wanted)) => sql::types::coerce(*wanted, value).map(Some),
+                (value, _) => Ok(value),
+            }
+        };
+        args.iter().zip(types).map(constant).collect()
+    }
+}
+
+/// Rows that DataFusion streams.
+pub struct ArrowRows(SendableRecordBatchStream);
+
+impl std::fmt::Debug for ArrowRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ArrowRows")
+    }
+}
+
+impl RowSource for ArrowRows {
+    async fn next(&mut self) -> SqlResult<Option<Chunk>> {
+        match self.0.next().await {
+            None => Ok(None),
+            Some(batch) => Ok(Some(Chunk::Arrow(batch.map_err(query::sql_error)?))),
+        }
+    }
+}
+
+/// The type that a client's declaration settles. Text settles nothing: drivers declare it for
+/// whatever they send as text, and the context knows better.
+fn declared_type(oid: u32) -> Option<ColumnType> {
+    column_type(oid).filter(|t| !matches!(t, ColumnType::Text | ColumnType::Varchar(_)))
+}
+
+fn answer(word: &'static str, written: write::Written, returning: &[Output]) -> Answer<ArrowRows> {
+    match returning {
+        [] => Answer::Done(Tag::Count(word, written.count)),
+        _ => Answer::Values(Tag::Rows(word), written.rows),
+    }
+}
+
+/// The query that DataFusion has to plan for a statement's own answer.
+fn query_of(plan: &Plan) -> Option<&Query> {
+    match plan {
+        Plan::Query(query) | Plan::Session(Command::Declare { query, .. }) => Some(query),
+        Plan::Explain { plan, .. } => match &**plan {
+            Plan::Update(update) => target_query(&update.target),
+            Plan::Delete(delete) => target_query(&delete.target),
+            Plan::Insert(insert) => source_query(insert),
+            plan => query_of(plan),
+        },
+        Plan::Update(update) => target_query(&update.target),
+        Plan::Delete(delete) => target_query(&delete.target),
+        Plan::Insert(insert) => source_query(insert),
+        _ => None,
+    }
+}
+
+fn target_query(target: &Target) -> Option<&Query> {
+    match target {
+        Target::Query(query) => Some(query),
+        _ => None,
+    }
+}
+
+fn source_query(insert: &Insert) -> Option<&Query> {
+    match &insert.source {
+        InsertSource::Query { query, .. } => Some(query),
+        _ => None,
+    }
+}
+
+/// Columns of the answer; `None` where there are no rows.
+fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
+    match plan {
+        Plan::Values(output) => Some(fields(output)),
+        Plan::PointGet(get) | Plan::BatchGet(get) => Some(get_fields(get)),
+        Plan::Query(_) | Plan::Session(Command::Declare { .. }) => {
+            query.map(|query| query.fields().iter().map(query_field).collect())
+        }
+        Plan::Insert(insert) => returning(&insert.returning),
+        Plan::Update(update) => returning(&update.returning),
+        Plan::Delete(delete) => returning(&delete.returning),
+        Plan::ShowNamespaces => Some(show::namespace_fields()),
+        Plan::ShowSets(_) => Some(show::set_fields()),
+        Plan::ShowBins { .. } => Some(show::bin_fields()),
+        Plan::Explain { .. } => Some(vec![Field::new("QUERY PLAN", ColumnType::Text)]),
+        _ => None,
+    }
+}
+
+fn returning(output: &[Output]) -> Option<Vec<Field>> {
+    (!output.is_empty()).then(|| fields(output))
+}
+
+fn fields(output: &[Output]) -> Vec<Field> {
+    output.iter().map(|o| Field::new(o.name.as_str(), o.expr.column_type())).collect()
+}
+
+/// Columns of a get know where they come from.
+fn get_fields(get: &Get) -> Vec<Field> {
+    let mut fields = fields(&get.output);
+    for (field, output) in fields.iter_mut().zip(&get.output) {
+        let Some(name) = output.expr.as_column() else { continue };
+        let columns = get.table.key.iter().chain(&get.table.columns);
+        let place = columns.zip(1..).find(|(column, _)| **name == *column.name);
+        if let Some((_, attnum)) = place {
+            field.table_oid = get.table.oid;
+            field.attnum = attnum;
+        }
+    }
+    fields
+}
+
+fn query_field(field: &query::Field) -> Field {
+    Field { typmod: field.typmod, ..Field::of_oid(field.name.as_str(), field.oid) }
+}
+
+/// Parameter types: what the dialect knows, else what the query engine infers.
+fn merged(
+    known: &[Option<ColumnType>],
+    inferred: &[Option<ColumnType>],
+) -> Vec<Option<ColumnType>> {
+    let count = known.len().max(inferred.len());
+    let at = |types: &[Option<ColumnType>], i: usize| types.get(i).copied().flatten();
+    (0..count).map(|i| at(known, i).or_else(|| at(inferred, i))).collect()
+}
+
+fn no_query() -> SqlError {
+    SqlError::new("XX000", "a query was not planned before it was run")
+}
+
+fn outputs(output: &[Output], row: &Row<'_>) -> SqlResult<Vec<Option<Value>>> {
+    output.iter().map(|column| column.expr.eval(row)).collect()
+}
+
+fn passes(filter: Option<&Expr>, row: &Row<'_>) -> SqlResult<bool> {
+    filter.map_or(Ok(true), |filter| filter.is_true(row))
+}
+
+/// What expressions see of a record.
+fn row<'a>(
+    set: &'a str,
+    record: Option<&'a Record>,
+    key: Option<&'a Key>,
+    params: &'a [Option<Value>],
+    now_ms: u64,
+) -> Row<'a> {
+    Row { record, key, set, excluded: None, params, now_ms }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// What a plain INSERT does to a record that is there.
+fn record_exists_action(session: &SessionState) -> SqlResult<OnConflict> {
+    Ok(match session.settings.get("record_exists_action").unwrap_or("create_only") {
+        "create_only" => OnConflict::Error,
+        "update" => OnConflict::Merge,
+        "replace" => OnConflict::Replace,
+        "update_only" => OnConflict::UpdateOnly,
+        "replace_only" => OnConflict::ReplaceOnly,
+        other => {
+            let message = format!("record_exists_action \"{other}\" is unknown");
+            return Err(SqlError::new("22023", message));
+        }
+    })
+}
+
+fn settings(session: &SessionState) -> SqlResult<Session> {
+    let record_ttl = match session.settings.get("record_ttl").map(str::parse::<i64>) {
+        Some(Ok(-1)) => Some(Ttl::Never),
+        Some(Ok(seconds)) if seconds > 0 => u32::try_from(seconds).ok().map(Ttl::Seconds),
+        _ => None,
+    };
+    Ok(Session { info: session_info(session), record_ttl })
+}
+
+fn session_info(session: &SessionState) -> SessionInfo {
+    let settings = session.settings.clone();
+    SessionInfo {
+        user: session.user.clone(),
+        database: session.database.clone(),
+        namespace: session.namespace().to_string(),
+        pid: session.pid,
+        settings: Arc::new(move |name: &str| settings.get(name).map(str::to_string)),
+    }
+}

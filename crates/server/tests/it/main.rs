@@ -1,0 +1,8 @@
+//! The daemon as its users meet it: a real process, real files, real sockets, `kill -9`.
+
+mod flip;
+mod kill9;
+mod malformed;
+mod start;
+mod support;
+mod tour;

@@ -1,0 +1,93 @@
+//! Starting: from the production file, and refusing in one clear line.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use crate::support::{Node, command, run};
+
+fn samples() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/config"))
+}
+
+/// Runs a start that must fail, and returns its one line.
+fn refusal(command: &mut std::process::Command) -> String {
+    let (output, text) = run(command);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    assert_eq!(lines.len(), 1, "one clear line, not: {text}");
+    lines[0].to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_production_file_starts_a_node_on_files_and_loopback() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let node = Node::with(
+        command().current_dir(folder.path()).arg("--config").arg(samples().join("local.conf")),
+    );
+    let client = node.client("user_data").await;
+    let setup = "CREATE TABLE t (id int8 PRIMARY KEY, s text); INSERT INTO t VALUES (1, 'kept');
+        CREATE TABLE sessions.s (id int8 PRIMARY KEY); INSERT INTO sessions.s VALUES (1)";
+    client.batch_execute(setup).await.expect("both namespaces take tables");
+    let ttl = client.query_one("SELECT \"TTL\" FROM t WHERE id = 1", &[]).await.expect("a row");
+    let ttl: i64 = ttl.get(0);
+    assert!(ttl > 29 * 86_400 && ttl <= 30 * 86_400 + 1, "default-ttl 30D, not {ttl}");
+    node.stop();
+    let node = Node::with(
+        command().current_dir(folder.path()).arg("--config").arg(samples().join("local.conf")),
+    );
+    let client = node.client("user_data").await;
+    let row = client.query_one("SELECT s FROM t WHERE id = 1", &[]).await.expect("a row");
+    assert_eq!(row.get::<_, String>(0), "kept");
+}
+
+#[test]
+fn config_check_knows_every_parameter_of_the_production_file() {
+    let (output, text) =
+        run(command().args(["config", "check"]).arg(samples().join("appendix.conf")));
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("unknown:"), "{text}");
+    for word in ["honoured", "translated", "ignored"] {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let line = refusal(command().args(["--pg", &address]).arg("--data").arg(folder.path()));
+    assert!(line.contains(&address) && line.contains("in use"), "{line}");
+}
+
+#[test]
+fn an_unwritable_folder_is_one_clear_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "not a folder").expect("a file");
+    let line = refusal(command().args(["--pg", "127.0.0.1:0"]).arg("--data").arg(&file));
+    assert!(line.contains("file"), "{line}");
+}
+
+#[test]
+fn a_second_node_on_the_same_data_is_one_clear_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let _first = Node::on(folder.path());
+    let line = refusal(command().args(["--pg", "127.0.0.1:0"]).arg("--data").arg(folder.path()));
+    assert!(line.contains("test.dat") && line.contains("another"), "{line}");
+}
+
+#[test]
+fn a_foreign_file_is_one_clear_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("test.dat"), vec![0xa5; 1 << 20]).expect("a file");
+    let line = refusal(command().args(["--pg", "127.0.0.1:0"]).arg("--data").arg(folder.path()));
+    assert!(line.contains("test.dat"), "{line}");
+}
+
+#[test]
+fn other_addresses_need_insecure() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let line = refusal(command().args(["--pg", "0.0.0.0:0"]).arg("--data").arg(folder.path()));
+    assert!(line.contains("--insecure"), "{line}");
+}
