@@ -16,7 +16,7 @@ use crate::plan::Session;
 use crate::{DEPTH_MAX, PARAMS_MAX, SqlError, SqlResult, TEXT_MAX};
 
 /// Most operators in a row at one level of parentheses, AND and OR apart: each nests one deeper.
-const CHAIN_MAX: usize = 256;
+const CHAIN_MAX: usize = 100;
 /// Most ANDs and ORs in a row; they are balanced before anybody recurses into them.
 const LOGIC_MAX: usize = 4096;
 /// Most joins, set operations and BETWEENs of one query.
@@ -250,13 +250,17 @@ fn check_shape(tokens: &[TokenWithSpan], places: &Places) -> SqlResult<()> {
         let mut top = levels.pop().unwrap_or_default();
         let before = top;
         match &token.token {
-            Token::LParen | Token::LBracket | Token::LBrace => {
+            Token::LParen | Token::LBracket | Token::LBrace | Token::Word(_)
+                if opens(&token.token) =>
+            {
                 levels.push(top);
                 (open.chain, open.logic) = (open.chain + top.chain + 1, open.logic + top.logic);
                 open.parts += top.parts;
                 top = Level::default();
             }
-            Token::RParen | Token::RBracket | Token::RBrace => {
+            Token::RParen | Token::RBracket | Token::RBrace | Token::Word(_)
+                if closes(&token.token) =>
+            {
                 if let Some(outer) = levels.pop() {
                     open.chain = open.chain.saturating_sub(outer.chain + 1);
                     open.logic = open.logic.saturating_sub(outer.logic);
@@ -277,6 +281,21 @@ fn check_shape(tokens: &[TokenWithSpan], places: &Places) -> SqlResult<()> {
         levels.push(top);
     }
     Ok(())
+}
+
+/// What begins a level: a parenthesis or a CASE.
+fn opens(token: &Token) -> bool {
+    match token {
+        Token::Word(w) => w.quote_style.is_none() && w.value.eq_ignore_ascii_case("case"),
+        _ => true,
+    }
+}
+
+fn closes(token: &Token) -> bool {
+    match token {
+        Token::Word(w) => w.quote_style.is_none() && w.value.eq_ignore_ascii_case("end"),
+        _ => true,
+    }
 }
 
 fn count(token: &Token, level: &mut Level) {

@@ -269,10 +269,8 @@ impl Rewriter<'_> {
         for item in &mut select.projection {
             match item {
                 ast::SelectItem::UnnamedExpr(e) => {
-                    let plain = matches!(
-                        e,
-                        ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_)
-                    );
+                    let plain =
+                        matches!(e, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_));
                     let name = output_name(e);
                     self.expr(e)?;
                     if plain {
@@ -442,7 +440,9 @@ impl Rewriter<'_> {
         let there = ours.is_some_and(|(_, t)| t.resolve(&wanted.value, quoted).is_some());
         let catalogue = wanted.value.get(..3).is_some_and(|p| p.eq_ignore_ascii_case("pg_"));
         let system = match parts.namespace {
-            Some(namespace) if resolve::is_system(namespace) => Some(namespace.value.to_lowercase()),
+            Some(namespace) if resolve::is_system(namespace) => {
+                Some(namespace.value.to_lowercase())
+            }
             None if !there && catalogue => Some("pg_catalog".to_string()),
             _ => None,
         };
@@ -529,7 +529,9 @@ impl Rewriter<'_> {
             (Kind::Opaque, None) if quoted => column.value.clone(),
             (Kind::Opaque, None) => column.value.to_lowercase(),
             (Kind::Table(table), None) => {
-                return Err(self.places.mark(resolve::no_column(table, &column.value), column.span));
+                return Err(self
+                    .places
+                    .mark(resolve::no_column(table, &column.value), column.span));
             }
             (Kind::Columns(_), None) => {
                 let name = format!("{}.{}", qualifier.value, column.value);
@@ -569,7 +571,10 @@ impl Rewriter<'_> {
         }
         impl ast::VisitorMut for Walk<'_, '_> {
             type Break = SqlError;
-            fn pre_visit_query(&mut self, query: &mut ast::Query) -> std::ops::ControlFlow<SqlError> {
+            fn pre_visit_query(
+                &mut self,
+                query: &mut ast::Query,
+            ) -> std::ops::ControlFlow<SqlError> {
                 self.inside += 1;
                 match self.inside {
                     1 => flow(self.rewriter.query(query).map(|_| ())),
@@ -654,8 +659,15 @@ impl Relation {
 /// Words that are values, not columns, to DataFusion's planner.
 fn is_keyword_value(ident: &ast::Ident) -> bool {
     const WORDS: [&str; 9] = [
-        "current_date", "current_time", "current_timestamp", "localtimestamp", "current_user",
-        "session_user", "user", "current_catalog", "current_schema",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "localtimestamp",
+        "current_user",
+        "session_user",
+        "user",
+        "current_catalog",
+        "current_schema",
     ];
     ident.quote_style.is_none() && WORDS.iter().any(|w| w.eq_ignore_ascii_case(&ident.value))
 }

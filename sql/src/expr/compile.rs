@@ -19,7 +19,7 @@ use crate::types::{self, Field, can_cast, from_sql_name, parse_text};
 use crate::{SqlError, SqlResult};
 
 /// Deepest nesting of an expression while it is compiled and computed.
-const DEPTH_MAX: usize = 400;
+const DEPTH_MAX: usize = 200;
 const NUMERIC: ColumnType = ColumnType::Numeric { precision: 0, scale: 0 };
 
 /// Why an expression was not compiled.
@@ -340,7 +340,8 @@ impl<'a> Compiler<'a> {
     fn value_part(&self, e: &ast::Expr) -> Compiled<Part> {
         match unnested(e) {
             ast::Expr::Identifier(ident) if ident.quote_style == Some('"') => {
-                let known = |table: &Arc<Table>| self.column_of(table, &ident.value, true).is_some();
+                let known =
+                    |table: &Arc<Table>| self.column_of(table, &ident.value, true).is_some();
                 if self.table.is_some_and(known) {
                     return self.part(e);
                 }

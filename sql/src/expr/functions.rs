@@ -4,7 +4,7 @@ use model::{ColumnType, Value};
 
 use super::eval::{eval, order};
 use super::{Expr, Row};
-use crate::types::{self, Field, field_of, jsonb_text, numeric};
+use crate::types::{self, Field, field_of, numeric};
 use crate::{SqlError, SqlResult};
 
 /// Longest text that a function makes, bytes: no longer than a record can be.

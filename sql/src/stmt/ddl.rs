@@ -34,8 +34,12 @@ impl Context<'_> {
             return Err(SqlError::unsupported("CREATE TABLE AS is not supported")
                 .hint("CREATE TABLE with columns, then INSERT INTO .. SELECT"));
         }
-        let foreign = create.or_replace || create.like.is_some() || create.partition_by.is_some()
-            || create.inherits.is_some() || create.partition_of.is_some() || create.external;
+        let foreign = create.or_replace
+            || create.like.is_some()
+            || create.partition_by.is_some()
+            || create.inherits.is_some()
+            || create.partition_of.is_some()
+            || create.external;
         if foreign {
             return Err(SqlError::unsupported("this form of CREATE TABLE is not supported")
                 .hint("CREATE TABLE [IF NOT EXISTS] ns.set (column type .., PRIMARY KEY (..))"));
@@ -43,7 +47,8 @@ impl Context<'_> {
         let parts = TableName::of(&create.name).map_err(|e| self.at(e, &create.name))?;
         let (namespace, _) = resolve::namespace(parts.namespace, self.scope, self.places)?;
         let name = parts.table.value.clone();
-        limits::check_set(&name).map_err(|e| self.name_error(e, &name, parts.table, limits::SET_NAME_MAX))?;
+        limits::check_set(&name)
+            .map_err(|e| self.name_error(e, &name, parts.table, limits::SET_NAME_MAX))?;
         let mut key_names = Vec::new();
         let mut columns = Vec::with_capacity(create.columns.len());
         for def in &create.columns {
@@ -96,7 +101,9 @@ impl Context<'_> {
                 ast::ColumnOption::Null | ast::ColumnOption::Comment(_) => {}
                 ast::ColumnOption::NotNull => column.not_null = true,
                 ast::ColumnOption::PrimaryKey(_) => is_key = true,
-                ast::ColumnOption::Default(e) => column.default = Some(self.checked_default(e, &column)?),
+                ast::ColumnOption::Default(e) => {
+                    column.default = Some(self.checked_default(e, &column)?)
+                }
                 other => return Err(place(refused(&other.to_string()))),
             }
         }
@@ -137,7 +144,8 @@ impl Context<'_> {
             match exact.or_else(|| columns.iter().find(same)) {
                 Some(column) if !key.contains(&column.name) => key.push(column.name.clone()),
                 Some(_) => {
-                    let message = format!("column \"{}\" appears twice in primary key", ident.value);
+                    let message =
+                        format!("column \"{}\" appears twice in primary key", ident.value);
                     return Err(self.places.mark(SqlError::new("42701", message), ident.span));
                 }
                 None => {
@@ -150,7 +158,11 @@ impl Context<'_> {
     }
 
     /// Key columns in the key's order, and the others.
-    fn split(&self, names: Vec<String>, columns: Vec<Column>) -> SqlResult<(Vec<Column>, Vec<Column>)> {
+    fn split(
+        &self,
+        names: Vec<String>,
+        columns: Vec<Column>,
+    ) -> SqlResult<(Vec<Column>, Vec<Column>)> {
         let (mut key, columns): (Vec<Column>, Vec<Column>) =
             columns.into_iter().partition(|c| names.contains(&c.name));
         key.sort_by_key(|c| names.iter().position(|n| *n == c.name));
@@ -159,7 +171,16 @@ impl Context<'_> {
             use ColumnType::*;
             let fits = matches!(
                 column.column_type,
-                Int2 | Int4 | Int8 | Text | Varchar(_) | Bytea | Bool | Uuid | Date | Timestamp | Timestamptz
+                Int2 | Int4
+                    | Int8
+                    | Text
+                    | Varchar(_)
+                    | Bytea
+                    | Bool
+                    | Uuid
+                    | Date
+                    | Timestamp
+                    | Timestamptz
             );
             if !fits {
                 let message = format!("a primary key cannot be of type {}", column.column_type);
@@ -180,12 +201,17 @@ impl Context<'_> {
         let mut ttl = None;
         for option in options {
             match option {
-                ast::SqlOption::KeyValue { key, value } if key.value.eq_ignore_ascii_case("ttl") => {
+                ast::SqlOption::KeyValue { key, value }
+                    if key.value.eq_ignore_ascii_case("ttl") =>
+                {
                     ttl = Some(constant_seconds(value)?);
                 }
                 other => {
-                    return Err(SqlError::new("22023", format!("unrecognized parameter \"{other}\""))
-                        .hint("there is ttl: WITH (ttl = '30d')"));
+                    return Err(SqlError::new(
+                        "22023",
+                        format!("unrecognized parameter \"{other}\""),
+                    )
+                    .hint("there is ttl: WITH (ttl = '30d')"));
                 }
             }
         }

@@ -11,7 +11,11 @@ use crate::resolve;
 use crate::{SqlError, SqlResult};
 
 impl Context<'_> {
-    pub(super) fn delete(&self, delete: &ast::Delete, options: &Options) -> SqlResult<(Plan, Params)> {
+    pub(super) fn delete(
+        &self,
+        delete: &ast::Delete,
+        options: &Options,
+    ) -> SqlResult<(Plan, Params)> {
         let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) =
             &delete.from;
         let plain = delete.tables.is_empty() && delete.using.is_none() && delete.output.is_none();

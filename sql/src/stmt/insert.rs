@@ -53,8 +53,11 @@ impl Context<'_> {
     fn target_columns(&self, insert: &ast::Insert, table: &Table) -> SqlResult<Vec<Column>> {
         if insert.columns.is_empty() {
             if table.columns.is_empty() && !table.declared && insert.source.is_some() {
-                return Err(SqlError::syntax(format!("the bins of \"{}\" are not known", table.name))
-                    .hint("name the columns: INSERT INTO set (PK, bin, ..) VALUES (..)"));
+                return Err(SqlError::syntax(format!(
+                    "the bins of \"{}\" are not known",
+                    table.name
+                ))
+                .hint("name the columns: INSERT INTO set (PK, bin, ..) VALUES (..)"));
             }
             let all = insert.source.is_some();
             let columns = table.key.iter().chain(&table.columns).filter(|_| all);
@@ -99,7 +102,8 @@ impl Context<'_> {
         }
         if table.declared {
             let error = resolve::no_column(table, name);
-            let message = format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
+            let message =
+                format!("column \"{name}\" of relation \"{}\" does not exist", table.name);
             return place(SqlError { message, ..error });
         }
         if let Err(error) = limits::check_bin(name) {
@@ -163,7 +167,10 @@ impl Context<'_> {
         }
         if let ast::SetExpr::Select(select) = &*query.body {
             let star = |i: &ast::SelectItem| {
-                !matches!(i, ast::SelectItem::UnnamedExpr(_) | ast::SelectItem::ExprWithAlias { .. })
+                !matches!(
+                    i,
+                    ast::SelectItem::UnnamedExpr(_) | ast::SelectItem::ExprWithAlias { .. }
+                )
             };
             if !select.projection.iter().any(star) {
                 check_count(select.projection.len(), given, !insert.columns.is_empty())?;
@@ -187,11 +194,12 @@ impl Context<'_> {
     ) -> Compiled<Vec<Vec<Expr>>> {
         let mut rows = Vec::with_capacity(values.rows.len());
         for values in &values.rows {
-            check_count(values.content.len(), given, explicit)
-                .map_err(|e| match values.content.first() {
+            check_count(values.content.len(), given, explicit).map_err(|e| {
+                match values.content.first() {
                     Some(first) => self.at(e, first),
                     None => e,
-                })?;
+                }
+            })?;
             let mut row = Vec::with_capacity(columns.len());
             for (i, column) in columns[..given].iter().enumerate() {
                 row.push(match values.content.get(i) {
@@ -232,8 +240,9 @@ impl Context<'_> {
             });
         };
         if mode != InsertMode::Insert {
-            return Err(SqlError::syntax("ON CONFLICT stands only with INSERT")
-                .hint("UPSERT merges bins, REPLACE replaces the record, both without ON CONFLICT"));
+            return Err(SqlError::syntax("ON CONFLICT stands only with INSERT").hint(
+                "UPSERT merges bins, REPLACE replaces the record, both without ON CONFLICT",
+            ));
         }
         self.check_target(clause.conflict_target.as_ref(), table)?;
         let update = match &clause.action {
@@ -245,7 +254,8 @@ impl Context<'_> {
         let assignments = assignments
             .into_iter()
             .map(|(column, e)| {
-                let expr = ours(self.new_value(c, table, &column, e), "this expression in DO UPDATE")?;
+                let expr =
+                    ours(self.new_value(c, table, &column, e), "this expression in DO UPDATE")?;
                 Ok(Assignment { column: typed(column, &expr, table), expr })
             })
             .collect::<SqlResult<_>>()?;
@@ -262,7 +272,8 @@ impl Context<'_> {
             None => Ok(()),
             Some(ast::ConflictTarget::Columns(columns)) => {
                 let is_key = |ident: &ast::Ident| {
-                    self.column(ident, table).is_ok_and(|c| table.key.iter().any(|k| k.name == c.name))
+                    self.column(ident, table)
+                        .is_ok_and(|c| table.key.iter().any(|k| k.name == c.name))
                 };
                 if columns.len() == table.key.len() && columns.iter().all(is_key) {
                     return Ok(());
@@ -284,7 +295,8 @@ impl Context<'_> {
                 }
                 let message =
                     format!("constraint \"{last}\" for table \"{}\" does not exist", table.name);
-                Err(self.at(SqlError::new("42704", message).hint(format!("there is {wanted}")), name))
+                Err(self
+                    .at(SqlError::new("42704", message).hint(format!("there is {wanted}")), name))
             }
         }
     }
@@ -329,8 +341,10 @@ impl Context<'_> {
                     names.iter().zip(values).try_for_each(|(n, v)| add(n, v))?;
                 }
                 _ => {
-                    return Err(SqlError::unsupported("SET (..) takes as many values in parentheses")
-                        .hint("SET a = 1, b = 2"));
+                    return Err(SqlError::unsupported(
+                        "SET (..) takes as many values in parentheses",
+                    )
+                    .hint("SET a = 1, b = 2"));
                 }
             }
         }

@@ -73,7 +73,9 @@ fn conjunction(
     }
     match parts.into_iter().collect::<Option<Vec<Expr>>>() {
         Some(parts) if !parts.is_empty() => {
-            used.iter().rev().for_each(|i| drop(rest.remove(*i)));
+            for i in used.iter().rev() {
+                rest.remove(*i);
+            }
             Ok(Some(KeyLookup::Key(parts)))
         }
         _ => Ok(None),
@@ -236,12 +238,15 @@ fn digest(c: &Compiler, part: KeyPart, value: &ast::Expr) -> Compiled<Option<Exp
 
 fn digest_bytes(part: KeyPart, text: &str) -> SqlResult<Vec<u8>> {
     match part {
-        KeyPart::Edigest => crate::expr::from_base64(text)
-            .filter(|bytes| bytes.len() == 20)
-            .ok_or_else(|| {
-                SqlError::new("22023", format!("an edigest is 20 bytes in base64, this is \"{text}\""))
-                    .hint("a digest in hexadecimal digits is compared with DIGEST")
-            }),
+        KeyPart::Edigest => {
+            crate::expr::from_base64(text).filter(|bytes| bytes.len() == 20).ok_or_else(|| {
+                SqlError::new(
+                    "22023",
+                    format!("an edigest is 20 bytes in base64, this is \"{text}\""),
+                )
+                .hint("a digest in hexadecimal digits is compared with DIGEST")
+            })
+        }
         _ => {
             let hex = text.strip_prefix("\\x").unwrap_or(text);
             Ok(Digest::from_hex(hex)?.0.to_vec())

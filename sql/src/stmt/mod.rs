@@ -88,7 +88,11 @@ impl Context<'_> {
     }
 
     /// The columns of RETURNING.
-    fn returning(&self, c: &Compiler, items: Option<&Vec<ast::SelectItem>>) -> SqlResult<Vec<Output>> {
+    fn returning(
+        &self,
+        c: &Compiler,
+        items: Option<&Vec<ast::SelectItem>>,
+    ) -> SqlResult<Vec<Output>> {
         let Some(items) = items else { return Ok(Vec::new()) };
         ours(self.outputs(c, items), "this expression in RETURNING")
     }

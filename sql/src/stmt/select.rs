@@ -31,7 +31,33 @@ impl Context<'_> {
                 Err(Unfit::NotOurs) => {}
             }
         }
-        Ok((Plan::Query(self.query(query)?), self.scope.params.to_vec()))
+        let prepared = self.query(query)?;
+        self.check_condition(query)?;
+        Ok((Plan::Query(prepared), self.scope.params.to_vec()))
+    }
+
+    /// Types in the WHERE clause of one of our tables are held to the same rules, whoever runs the
+    /// query.
+    fn check_condition(&self, query: &ast::Query) -> SqlResult<()> {
+        let ast::SetExpr::Select(select) = &*query.body else { return Ok(()) };
+        let ([from], Some(selection), None) = (&select.from[..], &select.selection, &query.with)
+        else {
+            return Ok(());
+        };
+        let Some((name, alias)) = plain_table(&from.relation).filter(|_| from.joins.is_empty())
+        else {
+            return Ok(());
+        };
+        if self.is_system(name)? {
+            return Ok(());
+        }
+        let table = resolve::table(name, self.scope, self.places)?;
+        let mut c = self.compiler(Some(&table));
+        c.alias = alias.map(|a| a.name.value.as_str());
+        match c.condition(selection) {
+            Err(Unfit::Wrong(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// SELECT without FROM.

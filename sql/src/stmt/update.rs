@@ -16,16 +16,19 @@ use crate::resolve;
 use crate::{SqlError, SqlResult};
 
 impl Context<'_> {
-    pub(super) fn update(&self, update: &ast::Update, options: &Options) -> SqlResult<(Plan, Params)> {
+    pub(super) fn update(
+        &self,
+        update: &ast::Update,
+        options: &Options,
+    ) -> SqlResult<(Plan, Params)> {
         let plain = update.table.joins.is_empty()
             && update.from.is_none()
             && update.or.is_none()
             && update.output.is_none();
         let named = plain_table(&update.table.relation).filter(|_| plain);
         let Some((name, alias)) = named else {
-            return Err(SqlError::unsupported("UPDATE with FROM or a join is not supported").hint(
-                "use a subquery: UPDATE t SET a = (SELECT ..) WHERE id IN (SELECT ..)",
-            ));
+            return Err(SqlError::unsupported("UPDATE with FROM or a join is not supported")
+                .hint("use a subquery: UPDATE t SET a = (SELECT ..) WHERE id IN (SELECT ..)"));
         };
         if !update.order_by.is_empty() || update.limit.is_some() {
             return Err(SqlError::unsupported("UPDATE with ORDER BY or LIMIT is not supported")
@@ -46,8 +49,7 @@ impl Context<'_> {
             Ok(Assignment { column: typed(column.clone(), &expr, &table), expr })
         };
         let compiled: Compiled<Vec<Assignment>> = pairs.iter().map(new_value).collect();
-        let compiled =
-            compiled.and_then(|a| Ok((a, self.target(&c, &table, selection.as_ref())?)));
+        let compiled = compiled.and_then(|a| Ok((a, self.target(&c, &table, selection.as_ref())?)));
         let (assignments, target, c) = match compiled {
             Ok((assignments, target)) => (assignments, target, c),
             Err(Unfit::Wrong(error)) => return Err(error),
@@ -64,7 +66,10 @@ impl Context<'_> {
         let ttl = self.ttl(&c, options.ttl.as_ref())?;
         let returning = self.returning(&c, update.returning.as_ref())?;
         let params = self.params_of(&c, &target);
-        Ok((Plan::Update(Update { table: table.clone(), target, assignments, ttl, returning }), params))
+        Ok((
+            Plan::Update(Update { table: table.clone(), target, assignments, ttl, returning }),
+            params,
+        ))
     }
 
     /// Which records a WHERE clause means, where our evaluator can say it.
@@ -99,7 +104,8 @@ impl Context<'_> {
             let alias = ast::Ident::with_quote('"', format!("{i}"));
             projection.push(ast::SelectItem::ExprWithAlias { expr: value.clone(), alias });
         }
-        let mut query = crate::rewrite::query_of(name.clone(), alias, projection, selection.cloned());
+        let mut query =
+            crate::rewrite::query_of(name.clone(), alias, projection, selection.cloned());
         crate::rewrite::prepare(&mut query, self.scope, self.places)?;
         Ok(Target::Query(Box::new(query)))
     }

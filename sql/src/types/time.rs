@@ -131,10 +131,10 @@ fn moment(text: &str, name: &str) -> SqlResult<Moment> {
     if bc {
         rest = rest[..rest.len() - 3].trim_end();
     }
-    let cut = rest.find(['T', 't', ' ']).filter(|cut| {
-        // `Feb 29, 2024` has spaces before its end.
-        rest[..*cut].bytes().next().is_some_and(|b| b.is_ascii_digit()) && *cut >= 6
-    });
+    // The clock begins after a T, or with the first word that has a colon: dates may have spaces.
+    let t = rest.find(['T', 't']).filter(|at| *at >= 8 && rest.as_bytes()[0].is_ascii_digit());
+    let clock = || rest.find(':').and_then(|colon| rest[..colon].rfind(' '));
+    let cut = t.filter(|at| !rest[..*at].contains(' ')).or_else(clock);
     let (date, time) = cut.map_or((rest, ""), |cut| (&rest[..cut], rest[cut + 1..].trim()));
     let (year, month, day) = ymd(date).ok_or_else(syntax)?;
     let year = if bc { 1 - year } else { year };
