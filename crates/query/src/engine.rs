@@ -201,12 +201,13 @@ impl<S: Store> Engine<S> {
 
     fn state_for(&self, session: &SessionInfo) -> SessionState {
         let mut state = self.state.clone();
-        state.mark_start_execution();
         state.config_mut().options_mut().extensions.insert(Context {
             session: session.clone(),
             catalog: self.store.catalog(),
             now_ms: self.store.now_ms(),
         });
+        // Hands the configuration to expressions, so it comes after the session is in it.
+        state.mark_start_execution();
         state
     }
 }
@@ -253,7 +254,6 @@ fn prepare<S: Store>(
         .execute_and_check(plan, options, |_, _| {})
         .map_err(sql_error)?;
     let plan = semantics::wire_types(plan).map_err(sql_error)?;
-    semantics::check(&plan).map_err(sql_error)?;
     let fields = fields(&plan, &names);
     Ok(Prepared { plan: Arc::new(plan), params: params.into(), fields: fields.into() })
 }

@@ -4,7 +4,7 @@
 //! they went in. The rest is told apart by variant where there is one, else by DataFusion's text.
 
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::{Column, SchemaError};
+use datafusion::common::{Column, Location, SchemaError};
 use datafusion::error::DataFusionError;
 use sql::SqlError;
 
@@ -21,7 +21,11 @@ pub(crate) fn external(error: impl Into<SqlError>) -> DataFusionError {
 fn of(error: &DataFusionError) -> SqlError {
     match error {
         DataFusionError::External(inner) => of_external(inner.as_ref()),
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => of(inner),
+        DataFusionError::Context(_, inner) => of(inner),
+        DataFusionError::Diagnostic(diagnostic, inner) => match (of(inner), diagnostic.span) {
+            (error, Some(span)) if error.position.is_none() => placed(error, span.start),
+            (error, _) => error,
+        },
         DataFusionError::Shared(inner) => of(inner),
         DataFusionError::Collection(all) => all.first().map_or_else(
             || SqlError::new("XX000", "an error without a cause"),
@@ -79,7 +83,7 @@ fn of_schema(error: &SchemaError) -> SqlError {
         SchemaError::FieldNotFound { field, valid_fields } => column_missing(field, valid_fields),
         SchemaError::AmbiguousReference { field } => {
             let message = format!("column reference \"{}\" is ambiguous", field.name);
-            placed(SqlError::new("42702", message), field)
+            at_column(SqlError::new("42702", message), field)
                 .hint("say which table: put its name or alias and a dot before the column")
         }
         SchemaError::DuplicateQualifiedField { name, .. }
@@ -94,7 +98,7 @@ fn of_schema(error: &SchemaError) -> SqlError {
 fn column_missing(field: &Column, valid: &[Column]) -> SqlError {
     let Some(relation) = &field.relation else {
         let error = column_unknown(format!("\"{}\"", field.name), &field.name, valid);
-        return placed(error, field);
+        return at_column(error, field);
     };
     let table = relation.table();
     let known = valid.iter().any(|c| c.relation.as_ref().is_some_and(|r| r.table() == table));
@@ -103,7 +107,7 @@ fn column_missing(field: &Column, valid: &[Column]) -> SqlError {
     } else {
         SqlError::new("42P01", format!("missing FROM-clause entry for table \"{table}\""))
     };
-    placed(error, field)
+    at_column(error, field)
 }
 
 fn column_unknown(shown: String, name: &str, valid: &[Column]) -> SqlError {
@@ -114,11 +118,16 @@ fn column_unknown(shown: String, name: &str, valid: &[Column]) -> SqlError {
     }
 }
 
-/// The place of a column, where the text has one line: spans count lines, PostgreSQL characters.
-fn placed(error: SqlError, field: &Column) -> SqlError {
+/// The error at its place, where that is in the text's first line: spans count lines, PostgreSQL
+/// characters.
+fn placed(error: SqlError, place: Location) -> SqlError {
+    if place.line == 1 { error.at(place.column as usize) } else { error }
+}
+
+fn at_column(error: SqlError, field: &Column) -> SqlError {
     match field.spans().first() {
-        Some(span) if span.start.line == 1 => error.at(span.start.column as usize),
-        _ => error,
+        Some(span) => placed(error, span.start),
+        None => error,
     }
 }
 
@@ -237,6 +246,11 @@ fn of_plan_text(text: &str) -> SqlError {
         return SqlError::new("42883", message)
             .hint("no function matches the given name and argument types; add explicit casts");
     }
+    if let Some(operation) = between(text, "coerce arithmetic expression ", " to valid types") {
+        let words: Vec<&str> = operation.split(' ').map(type_name).collect();
+        let message = format!("operator does not exist: {}", words.join(" "));
+        return SqlError::new("42883", message).hint("cast one of the operands");
+    }
     if has("Cannot infer common argument type")
         || has("Cannot coerce arithmetic expression")
         || has("Unsupported operation")
@@ -249,7 +263,7 @@ fn of_plan_text(text: &str) -> SqlError {
         let message = "more than one row returned by a subquery used as an expression";
         return SqlError::new("21000", message);
     }
-    if has("same number of columns") || has("columns but") && has("UNION") {
+    if has("same number of columns") || has("different number of columns") || has("columns but") && has("UNION") {
         return SqlError::syntax("each query of a set operation must have the same number of columns");
     }
     if has("should only return one column") || has("must return one column") || has("one column") {
@@ -259,7 +273,9 @@ fn of_plan_text(text: &str) -> SqlError {
         return SqlError::new("42P10", "ORDER BY position is not in select list");
     }
     if has("Cannot create filter with non-boolean predicate") || has("non-boolean") {
-        return SqlError::new("42804", "argument of WHERE must be type boolean");
+        let kind = text.split("returning ").nth(1).map_or("another", |t| type_name(t.trim()));
+        let message = format!("argument of WHERE must be type boolean, not type {kind}");
+        return SqlError::new("42804", message);
     }
     if has("LIMIT must be") || has("Limit") && has(">= 0") {
         return SqlError::new("2201W", "LIMIT must not be negative");

@@ -83,10 +83,10 @@ pub(crate) fn guess(expr: &Expr) -> Option<String> {
         Expr::CompoundFieldAccess { root, .. } => guess(root),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => guess(inner),
         Expr::Function(function) => Some(last_of(&function.name)),
-        Expr::Cast { expr, data_type, .. } => guess(expr).or_else(|| Some(of_type(data_type))),
+        Expr::Cast { expr, data_type, .. } => own(expr).or_else(|| Some(of_type(data_type))),
         Expr::TypedString(TypedString { data_type, .. }) => Some(of_type(data_type)),
         Expr::Case { else_result, .. } => {
-            else_result.as_ref().and_then(|e| guess(e)).or_else(|| fixed("case"))
+            else_result.as_ref().and_then(|e| own(e)).or_else(|| fixed("case"))
         }
         Expr::Subquery(query) => of_query(query).head.into_iter().next(),
         Expr::Exists { .. } => fixed("exists"),
@@ -106,6 +106,17 @@ pub(crate) fn guess(expr: &Expr) -> Option<String> {
             _ => "btrim",
         }),
         _ => None,
+    }
+}
+
+/// The name of what is cast, unless that is only a type's.
+fn own(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => own(inner),
+        Expr::Cast { expr, .. } => own(expr),
+        Expr::TypedString(_) => None,
+        Expr::Case { else_result, .. } => else_result.as_ref().and_then(|e| own(e)),
+        other => guess(other),
     }
 }
 

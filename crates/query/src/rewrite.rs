@@ -11,12 +11,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
+    ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName,
     ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
     TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
     WildcardAdditionalOptions,
 };
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use sql::{SqlError, SqlResult};
 
 use crate::catalog;
@@ -169,7 +170,7 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
         }
         Expr::Function(function) => {
             bare_function_name(&mut function.name);
-            array_subquery(function).then(|| string("{}"))
+            array_subquery(function).then(empty_array)
         }
         Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
             any_of(left, right, false)
@@ -178,7 +179,7 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
             registered(expr, data_type, context)?
         }
-        Expr::Subquery(query) if reads(query, "pg_collation") => Some(null()),
+        Expr::Subquery(query) if reads(query, "pg_collation") || expands(query) => Some(null()),
         _ => None,
     })
 }
@@ -276,6 +277,17 @@ fn array_subquery(function: &Function) -> bool {
     matches!(&function.args, FunctionArguments::Subquery(_)) && last_of(&function.name) == "array"
 }
 
+fn empty_array() -> Expr {
+    let text = ArrayElemTypeDef::SquareBracket(Box::new(DataType::Text), None);
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(call("make_array", Vec::new())),
+        data_type: DataType::Array(text),
+        array: false,
+        format: None,
+    }
+}
+
 /// `x = ANY (array)` and `x <> ALL (array)`.
 fn any_of(left: &mut Expr, right: &mut Expr, negated: bool) -> Option<Expr> {
     let mut right = right;
@@ -369,53 +381,109 @@ fn reads(query: &Query, relation: &str) -> bool {
     })
 }
 
+/// Whether the query expands an array of the system catalogue: all of those are empty here.
+fn expands(query: &Query) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    let function = |f: &TableFactor| matches!(f, TableFactor::Table { args: Some(_), .. });
+    let system = relations(&select.from).any(is_system);
+    system && relations(&select.from).any(function)
+}
+
+fn is_system(factor: &TableFactor) -> bool {
+    matches!(factor, TableFactor::Table { name, .. } if last_of(name).starts_with("pg_"))
+}
+
 fn relations(from: &[TableWithJoins]) -> impl Iterator<Item = &TableFactor> {
     from.iter().flat_map(|TableWithJoins { relation, joins }| {
         std::iter::once(relation).chain(joins.iter().map(|join| &join.relation))
     })
 }
 
-/// A sub-select of the select list over the system catalogue gives one value at most, which
-/// DataFusion must be told: it becomes `max(..)`.
+/// What stands in the select list, or beside other conditions, and DataFusion decorrelates only as
+/// an aggregate: a sub-select over the system catalogue, which gives one value at most, becomes
+/// `max(..)`; `EXISTS` in the select list becomes `count(*) > 0`.
 fn single_valued(select: &mut Select) {
     for item in &mut select.projection {
-        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
-            continue;
-        };
-        wrap_subquery(expr);
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            wrap(expr, true);
+        }
+    }
+    if let Some(condition) = &mut select.selection {
+        wrap(condition, false);
     }
 }
 
-fn wrap_subquery(expr: &mut Expr) {
-    let query = match expr {
-        Expr::Subquery(query) => query,
-        Expr::Nested(inner) => return wrap_subquery(inner),
-        Expr::Case { conditions, else_result, .. } => {
-            conditions.iter_mut().for_each(|when| wrap_subquery(&mut when.result));
-            return else_result.iter_mut().for_each(|e| wrap_subquery(e));
+fn wrap(expr: &mut Expr, listed: bool) {
+    match expr {
+        Expr::Subquery(query) => {
+            if let Some(condition) = aggregated(query) {
+                let result = take(expr);
+                *expr = case(condition, result);
+            }
         }
-        Expr::Cast { expr, .. } => return wrap_subquery(expr),
-        Expr::Function(function) => {
-            if let FunctionArguments::List(list) = &mut function.args {
-                for arg in &mut list.args {
-                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) = arg {
-                        wrap_subquery(inner);
-                    }
+        Expr::Exists { subquery, negated } if listed => {
+            let zero = if *negated { BinaryOperator::Eq } else { BinaryOperator::Gt };
+            if let SetExpr::Select(select) = &mut *subquery.body
+                && subquery.limit_clause.is_none()
+                && select.having.is_none()
+            {
+                let all = FunctionArg::Unnamed(FunctionArgExpr::Wildcard);
+                let mut count = call("count", Vec::new());
+                if let Expr::Function(function) = &mut count
+                    && let FunctionArguments::List(list) = &mut function.args
+                {
+                    list.args.push(all);
+                }
+                select.projection = vec![SelectItem::UnnamedExpr(count)];
+                let counted = Expr::Subquery(subquery.clone());
+                let (left, right) = (Box::new(counted), Box::new(number(0)));
+                *expr = Expr::BinaryOp { left, op: zero, right };
+            }
+        }
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } => {
+            wrap(inner, listed);
+        }
+        Expr::BinaryOp { left, right, .. } => {
+            wrap(left, listed);
+            wrap(right, listed);
+        }
+        Expr::Case { conditions, else_result, .. } => {
+            for when in conditions {
+                wrap(&mut when.condition, listed);
+                wrap(&mut when.result, listed);
+            }
+            else_result.iter_mut().for_each(|e| wrap(e, listed));
+        }
+        Expr::Function(Function { args: FunctionArguments::List(list), .. }) => {
+            for arg in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(inner)) = arg {
+                    wrap(inner, listed);
                 }
             }
-            return;
         }
-        _ => return,
-    };
-    if query.limit_clause.is_some() || query.order_by.is_some() {
-        return;
+        _ => {}
     }
-    let SetExpr::Select(select) = &mut *query.body else { return };
-    let system = |factor: &TableFactor| {
-        matches!(factor, TableFactor::Table { name, .. } if last_of(name).starts_with("pg_"))
-    };
-    if select.from.is_empty() || !relations(&select.from).all(system) {
-        return;
+}
+
+fn case(condition: Expr, result: Expr) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result }],
+        else_result: None,
+    }
+}
+
+/// Makes a sub-select over the system catalogue an aggregate. Conditions that are about the outer
+/// row alone are taken out of it and given back: DataFusion cannot decorrelate them.
+fn aggregated(query: &mut Query) -> Option<Expr> {
+    if query.limit_clause.is_some() || query.order_by.is_some() {
+        return None;
+    }
+    let SetExpr::Select(select) = &mut *query.body else { return None };
+    if select.from.is_empty() || !relations(&select.from).all(is_system) {
+        return None;
     }
     if let [SelectItem::UnnamedExpr(inner) | SelectItem::ExprWithAlias { expr: inner, .. }] =
         &mut select.projection[..]
@@ -425,6 +493,54 @@ fn wrap_subquery(expr: &mut Expr) {
             *inner = call("max", vec![take(inner)]);
         }
     }
+    let own: Vec<String> = relations(&select.from).filter_map(alias_of).collect();
+    let mut conditions = Vec::new();
+    conjuncts(select.selection.take()?, &mut conditions);
+    let (inner, outer): (Vec<_>, Vec<_>) = conditions.into_iter().partition(|c| mentions(c, &own));
+    select.selection = inner.into_iter().reduce(and);
+    outer.into_iter().reduce(and)
+}
+
+fn and(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
+}
+
+fn conjuncts(expr: Expr, out: &mut Vec<Expr>) {
+    match expr {
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            conjuncts(*left, out);
+            conjuncts(*right, out);
+        }
+        other => out.push(other),
+    }
+}
+
+fn alias_of(factor: &TableFactor) -> Option<String> {
+    match factor {
+        TableFactor::Table { alias: Some(alias), .. } => Some(of_ident(&alias.name)),
+        TableFactor::Table { name, .. } => Some(last_of(name)),
+        _ => None,
+    }
+}
+
+/// Whether an expression may be about one of these relations.
+fn mentions(expr: &Expr, relations: &[String]) -> bool {
+    struct Search<'a>(&'a [String]);
+    impl Visitor for Search<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            let found = match expr {
+                Expr::Identifier(_) => true,
+                Expr::CompoundIdentifier(parts) => {
+                    parts.iter().rev().nth(1).is_some_and(|p| self.0.contains(&of_ident(p)))
+                }
+                _ => false,
+            };
+            if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    expr.visit(&mut Search(relations)).is_break()
 }
 
 fn is_aggregate(name: &str) -> bool {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, StringArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::expr::{Cast, InList, Placeholder, ScalarFunction};
@@ -150,6 +150,7 @@ fn call(name: &str, args: Vec<Expr>) -> Expr {
 /// Gives every expression of a plan PostgreSQL's meaning.
 pub(crate) fn apply(plan: LogicalPlan, _: &SessionState) -> Result<LogicalPlan> {
     let node = |plan: LogicalPlan| {
+        let plan = counted_limit(plan)?;
         let schema = input_schema(&plan)?;
         let names = NamePreserver::new(&plan);
         let each = |expr: Expr| {
@@ -161,6 +162,21 @@ pub(crate) fn apply(plan: LogicalPlan, _: &SessionState) -> Result<LogicalPlan> 
         new.map_data(LogicalPlan::recompute_schema)
     };
     Ok(plan.transform_up_with_subqueries(node)?.data)
+}
+
+/// Parameters of LIMIT and OFFSET are numbers.
+fn counted_limit(plan: LogicalPlan) -> Result<LogicalPlan> {
+    if !matches!(plan, LogicalPlan::Limit(_)) {
+        return Ok(plan);
+    }
+    let number = |expr: Expr| match expr {
+        Expr::Placeholder(Placeholder { id, field: None }) => {
+            let field = Some(Arc::new(types::field("", ColumnType::Int8)));
+            Ok(Transformed::yes(Expr::Placeholder(Placeholder { id, field })))
+        }
+        other => Ok(Transformed::no(other)),
+    };
+    Ok(plan.map_expressions(|expr| expr.transform_up(number))?.data)
 }
 
 /// The columns that a node's expressions may name.
@@ -183,8 +199,26 @@ fn meaning(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::InList(list) => members(list, schema),
         Expr::Between(between) => bounds(between, schema),
         Expr::Cast(cast) => casted(cast, schema),
+        Expr::Case(case) => {
+            if case.expr.is_none() {
+                for (when, _) in &case.when_then_expr {
+                    must_be_boolean(when, "CASE/WHEN", schema)?;
+                }
+            }
+            Ok(Transformed::no(Expr::Case(case)))
+        }
         other => Ok(Transformed::no(other)),
     }
+}
+
+fn must_be_boolean(expr: &Expr, what: &str, schema: &DFSchema) -> Result<()> {
+    let (_, field) = expr.to_field(schema)?;
+    if matches!(field.data_type(), DataType::Boolean | DataType::Null) {
+        return Ok(());
+    }
+    let name = types::type_name(&field);
+    let message = format!("argument of {what} must be type boolean, not type {name}");
+    Err(external(SqlError::new("42804", message)))
 }
 
 fn is_text(field: &Field) -> bool {
@@ -466,23 +500,3 @@ fn wire_type(data_type: &DataType) -> Option<DataType> {
         _ => return None,
     })
 }
-
-/// What PostgreSQL refuses and DataFusion lets pass.
-pub(crate) fn check(plan: &LogicalPlan) -> Result<()> {
-    plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Filter(filter) = node {
-            let kind = filter.predicate.get_type(filter.input.schema());
-            if let Ok(kind) = kind
-                && !matches!(kind, DataType::Boolean | DataType::Null)
-            {
-                let field = Field::new("", kind, true);
-                let name = types::type_name(&field);
-                let message = format!("argument of WHERE must be type boolean, not type {name}");
-                return Err(external(SqlError::new("42804", message)));
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(())
-}
-

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, Int64Array, StringBuilder};
+use datafusion::arrow::array::{Array, AsArray, Int32Array, Int64Array, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Volatility};
@@ -39,6 +39,12 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
                 Some(catalog::relation_name(oid, context).unwrap_or_else(|| oid.to_string()))
             }),
         }
+    });
+    for name in ["array_upper", "cardinality"] {
+        add_function(list, name, Immutable, Returns::Fixed(DataType::Int32, None), lengths);
+    }
+    add_function(list, "array_lower", Immutable, Returns::Fixed(DataType::Int32, None), |_| {
+        Ok(ColumnarValue::Scalar(ScalarValue::Int32(Some(1))))
     });
     let oid = || Returns::Fixed(DataType::Int64, Some("oid"));
     add_function(list, "to_regclass", Stable, oid(), |args| {
@@ -113,6 +119,16 @@ fn oids_of_names(args: &ScalarFunctionArgs, context: &Context) -> Result<Columna
     };
     let oids: Int64Array = names.as_string::<i32>().iter().map(of).collect();
     Ok(ColumnarValue::Array(Arc::new(oids)))
+}
+
+/// Elements of each array; arrays have one dimension here.
+fn lengths(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let Some(array) = arg(args, 0)? else { return Ok(ScalarValue::Int32(None).into()) };
+    let Some(lists) = array.as_list_opt::<i32>() else {
+        return Ok(ScalarValue::Int32(None).into());
+    };
+    let lengths: Int32Array = lists.iter().map(|list| list.map(|l| l.len() as i32)).collect();
+    Ok(ColumnarValue::Array(Arc::new(lengths)))
 }
 
 /// Sizes of sets are told by `SHOW SETS`; the catalogue has no number at hand for them.

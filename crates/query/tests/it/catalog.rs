@@ -1,0 +1,40 @@
+//! What clients ask of the system catalogue, as they ask it, and what they are answered.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::Bench;
+
+/// Runs each statement of a script and compares, or writes the answers into the script.
+async fn script(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name);
+    let text = std::fs::read_to_string(&path).expect(name);
+    let bench = Bench::new(9);
+    let mut out = String::new();
+    for (i, block) in text.split("\n\n").map(str::trim).filter(|b| !b.is_empty()).enumerate() {
+        if i > 0 {
+            out.push('\n');
+        }
+        let Some((statement, _)) = block.split_once("\n----") else {
+            let _ = writeln!(out, "{block}");
+            continue;
+        };
+        let answer = bench.text(statement.trim_end_matches(';')).await;
+        let _ = writeln!(out, "{statement}\n----\n{answer}");
+    }
+    if std::env::var("AERIE_GOLDEN").as_deref() == Ok("write") {
+        std::fs::write(&path, out).expect(name);
+    } else {
+        assert_eq!(out, text, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn psql() {
+    script("psql.txt").await;
+}
+
+#[tokio::test]
+async fn pgjdbc() {
+    script("pgjdbc.txt").await;
+}

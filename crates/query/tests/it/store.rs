@@ -1,0 +1,196 @@
+//! A store in memory that counts what is asked of it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use model::{
+    Catalog, Column, ColumnType, Digest, Error, ErrorKind, Key, Name, NamespaceCatalog, Record,
+    Result, Table, Value,
+};
+use store::{
+    Address, BinInfo, Bins, Change, NamespaceInfo, Outcome, ScanCursor, ScanPosition, SetInfo,
+    Store, Target,
+};
+
+/// What the store was asked for.
+#[derive(Debug, Default)]
+pub struct Asked {
+    pub scanned: AtomicU64,
+    pub gets: AtomicU64,
+    pub counts: AtomicU64,
+    /// Most bins named by any read.
+    pub bins: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+pub struct Memory {
+    catalog: Catalog,
+    sets: BTreeMap<(String, String), BTreeMap<(u16, Digest), Record>>,
+    pub asked: Asked,
+    broken: Mutex<bool>,
+}
+
+pub const NOW_MS: u64 = 1_700_000_000_000;
+
+pub fn column(name: &str, column_type: ColumnType) -> Column {
+    Column { name: name.into(), column_type, not_null: false, default: None }
+}
+
+impl Memory {
+    pub fn table(&mut self, table: Table) {
+        let namespace = self.catalog.namespaces.entry(table.namespace.clone()).or_default();
+        let NamespaceCatalog { tables } = namespace;
+        self.sets.insert((table.namespace.clone(), table.name.clone()), BTreeMap::new());
+        tables.insert(table.name.clone(), Arc::new(table));
+    }
+
+    pub fn put(&mut self, set: &str, key: Key, bins: Vec<(&str, Value)>) {
+        let digest = key.digest(set);
+        let record = Record {
+            digest,
+            key: Some(key),
+            bins: bins.into_iter().map(|(name, value)| (Name::from(name), value)).collect(),
+            generation: 3,
+            lut_ms: NOW_MS - 1000,
+            void_time: 0,
+            size: 64,
+        };
+        let records = self.sets.get_mut(&("test".into(), set.into())).expect("a set");
+        records.insert((digest.partition().get(), digest), record);
+    }
+
+    /// From now on every scan meets a damaged record.
+    pub fn damage(&self) {
+        *self.broken.lock().expect("no panic") = true;
+    }
+
+    fn note(&self, bins: Bins<'_>) {
+        let count = match bins {
+            Bins::All => usize::MAX,
+            Bins::None => 0,
+            Bins::Named(names) => names.len(),
+        };
+        self.asked.bins.fetch_max(count, Ordering::Relaxed);
+    }
+}
+
+fn only(record: &Record, bins: Bins<'_>) -> Record {
+    let mut record = record.clone();
+    match bins {
+        Bins::All => {}
+        Bins::None => record.bins.clear(),
+        Bins::Named(names) => record.bins.retain(|(name, _)| names.contains(name)),
+    }
+    record
+}
+
+fn read_only<T>() -> Result<T> {
+    Err(Error::new(ErrorKind::Forbidden, "queries do not write"))
+}
+
+impl Store for Memory {
+    fn catalog(&self) -> Arc<Catalog> {
+        Arc::new(self.catalog.clone())
+    }
+
+    async fn get(&self, at: Address<'_>, bins: Bins<'_>) -> Result<Option<Record>> {
+        Ok(self.get_many(at.namespace, at.set, &[at.digest], bins).await?.remove(0))
+    }
+
+    async fn get_many(
+        &self,
+        namespace: &str,
+        set: &str,
+        digests: &[Digest],
+        bins: Bins<'_>,
+    ) -> Result<Vec<Option<Record>>> {
+        self.note(bins);
+        self.asked.gets.fetch_add(digests.len() as u64, Ordering::Relaxed);
+        let records = &self.sets[&(namespace.to_string(), set.to_string())];
+        let one = |d: &Digest| records.get(&(d.partition().get(), *d)).map(|r| only(r, bins));
+        Ok(digests.iter().map(one).collect())
+    }
+
+    async fn modify<F>(&self, _: Address<'_>, _: F) -> Result<Outcome>
+    where
+        F: FnMut(Option<&Record>) -> Result<Change> + Send,
+    {
+        read_only()
+    }
+
+    async fn modify_many<F>(&self, _: &str, _: &str, _: &[Target], _: F) -> Result<Vec<Outcome>>
+    where
+        F: FnMut(usize, Option<&Record>) -> Result<Change> + Send,
+    {
+        read_only()
+    }
+
+    async fn scan(
+        &self,
+        namespace: &str,
+        set: &str,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+    ) -> Result<Vec<Record>> {
+        self.note(bins);
+        if *self.broken.lock().expect("no panic") {
+            return Err(Error::new(ErrorKind::Corrupt, "a record fails its checksum"));
+        }
+        let records = &self.sets[&(namespace.to_string(), set.to_string())];
+        let done = cursor.position.map_or(0, |p| p.0[0]) as usize;
+        let start = (cursor.partition, Digest([0; 20]));
+        let range = records.range(start..(cursor.end, Digest([0; 20])));
+        let found: Vec<Record> = range.skip(done).take(max).map(|(_, r)| only(r, bins)).collect();
+        match found.len() < max {
+            true => cursor.partition = cursor.end,
+            false => cursor.position = Some(ScanPosition([(done + max) as u64, 0, 0])),
+        }
+        self.asked.scanned.fetch_add(found.len() as u64, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    async fn count(&self, namespace: &str, set: &str) -> Result<u64> {
+        self.asked.counts.fetch_add(1, Ordering::Relaxed);
+        Ok(self.sets[&(namespace.to_string(), set.to_string())].len() as u64)
+    }
+
+    async fn truncate(&self, _: &str, _: &str, _: Option<u64>) -> Result<()> {
+        read_only()
+    }
+
+    async fn declare(&self, _: Table) -> Result<()> {
+        read_only()
+    }
+
+    async fn drop_table(&self, _: &str, _: &str) -> Result<()> {
+        read_only()
+    }
+
+    fn namespaces(&self) -> Vec<NamespaceInfo> {
+        Vec::new()
+    }
+
+    fn sets(&self, namespace: &str) -> Result<Vec<SetInfo>> {
+        let own = self.sets.iter().filter(|((n, _), _)| n == namespace);
+        Ok(own
+            .map(|((namespace, name), records)| SetInfo {
+                namespace: namespace.clone(),
+                name: name.clone(),
+                objects: records.len() as u64,
+                tombstones: 0,
+                bytes: 0,
+                declared: true,
+            })
+            .collect())
+    }
+
+    fn bins(&self, _: &str, _: &str) -> Result<Vec<BinInfo>> {
+        Ok(Vec::new())
+    }
+
+    fn now_ms(&self) -> u64 {
+        NOW_MS
+    }
+}
