@@ -49,99 +49,71 @@ pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
 
 /// Runs sqlparser and takes the one kind of statement that must come.
 fn parsed(cut: &Cut, tokens: Vec<TokenWithSpan>) -> SqlResult<ast::Statement> {
-    let tokens = distinct_operands(tokens);
+    let tokens = distinct_operators(tokens);
     let mut statement = cut.with_parser(tokens, |parser| match parser.peek_token_ref().token {
         Token::Word(ref w) if w.keyword == Keyword::TABLE => {
             parser.parse_query().map(ast::Statement::Query)
         }
         _ => parser.parse_statement(),
     })?;
-    balance(&mut statement);
+    tidy(&mut statement);
     Ok(statement)
 }
 
-/// sqlparser takes everything after `IS DISTINCT FROM` as its operand, ANDs and ORs too: here the
-/// operand gets parentheses.
-fn distinct_operands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let word = |t: &TokenWithSpan| match &t.token {
-        Token::Word(w) if w.quote_style.is_none() => w.value.to_ascii_uppercase(),
-        _ => String::new(),
-    };
-    let found = tokens.windows(3).any(|w| word(&w[1]) == "DISTINCT" && word(&w[2]) == "FROM");
-    if !found {
-        return tokens;
-    }
-    const ENDS: [&str; 22] = [
-        "AND",
-        "OR",
-        "THEN",
-        "ELSE",
-        "END",
-        "WHEN",
-        "GROUP",
-        "ORDER",
-        "LIMIT",
-        "OFFSET",
-        "RETURNING",
-        "HAVING",
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "AS",
-        "FROM",
-        "WHERE",
-        "IS",
-        "WINDOW",
-        "FETCH",
-        "FOR",
-    ];
-    let paren = |token: Token, t: &TokenWithSpan| TokenWithSpan { token, span: t.span };
-    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
-    // Levels of parentheses at which an operand is open.
-    let (mut depth, mut open) = (0usize, Vec::new());
-    let mut before: [String; 3] = Default::default();
-    for token in tokens {
-        let this = word(&token);
-        let closing = matches!(token.token, Token::RParen | Token::RBracket);
-        let ends = closing || token.token == Token::Comma || ENDS.contains(&this.as_str());
-        if ends && open.last() == Some(&depth) {
-            out.push(paren(Token::RParen, &token));
-            open.pop();
+/// sqlparser takes everything after `IS DISTINCT FROM` as its operand, ANDs and ORs too. So the
+/// words become operators that bind as comparisons do, and [`tidy`] turns those back.
+fn distinct_operators(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is = |t: Option<&TokenWithSpan>, k| matches!(t.map(|t| &t.token), Some(Token::Word(w)) if w.keyword == k);
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let negated = is(tokens.get(at + 1), Keyword::NOT);
+        let after = at + 1 + usize::from(negated);
+        let found = is(tokens.get(at), Keyword::IS)
+            && is(tokens.get(after), Keyword::DISTINCT)
+            && is(tokens.get(after + 1), Keyword::FROM);
+        if found {
+            let token = if negated { Token::Spaceship } else { Token::TildeEqual };
+            out.push(TokenWithSpan { token, span: tokens[at].span });
+            at = after + 2;
+        } else {
+            out.push(tokens[at].clone());
+            at += 1;
         }
-        let is_distinct = before[2] == "FROM"
-            && before[1] == "DISTINCT"
-            && matches!(before[0].as_str(), "IS" | "NOT");
-        if is_distinct && this != "CASE" {
-            out.push(paren(Token::LParen, &token));
-            open.push(depth);
-        }
-        match token.token {
-            Token::LParen | Token::LBracket => depth += 1,
-            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        before.rotate_left(1);
-        before[2] = this;
-        out.push(token);
-    }
-    if let (Some(_), Some(last)) = (open.last(), out.last().cloned()) {
-        open.iter().for_each(|_| out.push(paren(Token::RParen, &last)));
     }
     out
 }
 
 /// Long chains of AND and OR are left-deep trees; as balanced ones nobody recurses far into them.
-fn balance(statement: &mut ast::Statement) {
-    struct Balance;
-    impl ast::VisitorMut for Balance {
+/// Operators of [`distinct_operators`] become what was written.
+fn tidy(statement: &mut ast::Statement) {
+    struct Tidy;
+    impl ast::VisitorMut for Tidy {
         type Break = ();
         fn pre_visit_expr(&mut self, e: &mut ast::Expr) -> std::ops::ControlFlow<()> {
             balance_one(e, &ast::BinaryOperator::And);
             balance_one(e, &ast::BinaryOperator::Or);
+            distinct(e);
             std::ops::ControlFlow::Continue(())
         }
     }
-    let _ = ast::VisitMut::visit(statement, &mut Balance);
+    let _ = ast::VisitMut::visit(statement, &mut Tidy);
+}
+
+fn distinct(e: &mut ast::Expr) {
+    let ast::Expr::BinaryOp { op, .. } = e else { return };
+    let negated = match op {
+        ast::BinaryOperator::Spaceship => true,
+        ast::BinaryOperator::TildeEq => false,
+        _ => return,
+    };
+    let whole = std::mem::replace(e, ast::Expr::Value(ast::Value::Null.into()));
+    if let ast::Expr::BinaryOp { left, right, .. } = whole {
+        *e = match negated {
+            true => ast::Expr::IsNotDistinctFrom(left, right),
+            false => ast::Expr::IsDistinctFrom(left, right),
+        };
+    }
 }
 
 fn balance_one(e: &mut ast::Expr, wanted: &ast::BinaryOperator) {

@@ -187,7 +187,7 @@ impl Rewriter<'_> {
     /// Rewrites a body. A SELECT leaves its frame on the stack for ORDER BY.
     fn set_expr(&mut self, body: &mut ast::SetExpr) -> SqlResult<Option<Vec<String>>> {
         match body {
-            ast::SetExpr::Select(select) => self.select(select).map(Some).map(|c| c.flatten_star()),
+            ast::SetExpr::Select(select) => self.select(select),
             ast::SetExpr::Query(query) => self.query(query),
             ast::SetExpr::SetOperation { left, right, .. } => {
                 let depth = self.frames.len();
@@ -221,7 +221,7 @@ impl Rewriter<'_> {
         }
     }
 
-    fn select(&mut self, select: &mut ast::Select) -> SqlResult<Named> {
+    fn select(&mut self, select: &mut ast::Select) -> SqlResult<Option<Vec<String>>> {
         if select.into.is_some() {
             return Err(SqlError::unsupported("SELECT INTO is not supported")
                 .hint("CREATE TABLE with columns, then INSERT INTO .. SELECT"));
@@ -263,29 +263,20 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Rewrites the projection, and names each column as PostgreSQL does.
+    /// Rewrites the projection. Columns keep the names that they have: naming the nameless ones is
+    /// the query engine's.
     fn projection(&mut self, select: &mut ast::Select) -> SqlResult<()> {
-        let mut taken: Vec<String> = Vec::new();
+        let mut names = Vec::new();
         for item in &mut select.projection {
             match item {
                 ast::SelectItem::UnnamedExpr(e) => {
-                    let plain =
-                        matches!(e, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_));
-                    let name = output_name(e);
+                    names.push(output_name(e));
                     self.expr(e)?;
-                    if plain {
-                        taken.push(output_name(e));
-                        continue;
-                    }
-                    let alias = ast::Ident::with_quote('"', self.free_name(name, &taken));
-                    taken.push(alias.value.clone());
-                    let expr = std::mem::replace(e, ast::Expr::Value(ast::Value::Null.into()));
-                    *item = ast::SelectItem::ExprWithAlias { expr, alias };
                 }
                 ast::SelectItem::ExprWithAlias { expr, alias } => {
                     self.expr(expr)?;
                     quote(alias);
-                    taken.push(alias.value.clone());
+                    names.push(alias.value.clone());
                 }
                 ast::SelectItem::QualifiedWildcard(
                     ast::SelectItemQualifiedWildcardKind::ObjectName(name),
@@ -294,32 +285,12 @@ impl Rewriter<'_> {
                 _ => {}
             }
         }
-        let aliases = select.projection.iter().filter_map(|item| match item {
-            ast::SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
-            _ => None,
-        });
-        let aliases = aliases.collect();
-        self.put_aliases(aliases);
+        self.put_aliases(names);
         Ok(())
     }
 
-    /// A name that no other column of the answer and no column of the tables has, so that GROUP BY
-    /// and ORDER BY cannot take one for the other.
-    fn free_name(&self, name: String, taken: &[String]) -> String {
-        let is_column = |name: &str| {
-            let frame = self.frames.last();
-            frame.is_some_and(|f| f.relations.iter().any(|r| r.column(name, true).is_some()))
-        };
-        let free = |name: &str| !taken.iter().any(|t| t == name) && !is_column(name);
-        if free(&name) {
-            return name;
-        }
-        let numbered = |n: usize| format!("{name}_{n}");
-        (2..).map(numbered).find(|n| free(n)).unwrap_or(name)
-    }
-
     /// Names of a SELECT's columns.
-    fn columns_of(&self, select: &ast::Select) -> Named {
+    fn columns_of(&self, select: &ast::Select) -> Option<Vec<String>> {
         let mut names = Vec::new();
         for item in &select.projection {
             match item {
@@ -327,16 +298,13 @@ impl Rewriter<'_> {
                 ast::SelectItem::ExprWithAlias { alias, .. } => names.push(alias.value.clone()),
                 ast::SelectItem::Wildcard(_) => {
                     for relation in self.frames.last().iter().flat_map(|f| &f.relations) {
-                        match relation.columns() {
-                            Some(columns) => names.extend(columns),
-                            None => return Named(None),
-                        }
+                        names.extend(relation.columns()?);
                     }
                 }
-                _ => return Named(None),
+                _ => return None,
             }
         }
-        Named(Some(names))
+        Some(names)
     }
 
     fn table_with_joins(&mut self, from: &mut ast::TableWithJoins) -> SqlResult<()> {
@@ -606,19 +574,6 @@ impl Rewriter<'_> {
             std::ops::ControlFlow::Continue(()) => Ok(()),
             std::ops::ControlFlow::Break(error) => Err(error),
         }
-    }
-}
-
-/// Names of columns, where they are known.
-struct Named(Option<Vec<String>>);
-
-trait FlattenStar {
-    fn flatten_star(self) -> Option<Vec<String>>;
-}
-
-impl FlattenStar for Option<Named> {
-    fn flatten_star(self) -> Option<Vec<String>> {
-        self.and_then(|named| named.0)
     }
 }
 

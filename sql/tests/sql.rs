@@ -370,10 +370,11 @@ fn depth_is_bounded() {
         format!("SELECT * FROM demo{}", " JOIN demo USING (PK)".repeat(5000)),
     ];
     for text in &deep {
-        eprintln!("{}", &text[..60]);
         let result = becomes(text, &catalog);
         assert!(
-            result.starts_with("54001") || result.starts_with("42"),
+            result.starts_with("54001")
+                || result.starts_with("42")
+                || result.contains("nests deeper"),
             "{}: {result}",
             &text[..60]
         );
@@ -381,15 +382,17 @@ fn depth_is_bounded() {
     // Within the limits all goes well, on the small stack of a test's thread.
     let fine = [
         format!("SELECT {}1{}", "(".repeat(60), ")".repeat(60)),
+        format!("SELECT {}1{}", "(1 + ".repeat(48), ")".repeat(48)),
+        format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(60), " END".repeat(60)),
+        format!("SELECT CASE 1 {} END", "WHEN 2 THEN 3".repeat(500)),
         format!("SELECT * FROM demo WHERE PK = 'a' AND (age = 1{})", " OR age = 1".repeat(4000)),
-        format!("SELECT 1{}", " + 1".repeat(200)),
+        format!("SELECT 1{}", " + 1".repeat(98)),
         format!(
             "DELETE FROM demo WHERE age = 0{}",
             " OR age = (SELECT max(age) FROM demo)".repeat(300)
         ),
     ];
     for text in &fine {
-        eprintln!("{}", &text[..60]);
         let result = becomes(text, &catalog);
         assert!(!result.starts_with('5') && !result.starts_with('4'), "{}: {result}", &text[..60]);
     }

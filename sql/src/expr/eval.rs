@@ -287,7 +287,7 @@ fn key_value(t: ColumnType, key: &Key) -> Value {
 
 fn pseudo(pseudo: Pseudo, record: &Record, row: &Row) -> Option<Value> {
     Some(match pseudo {
-        Pseudo::Digest => Value::String(record.digest.to_string()),
+        Pseudo::Digest => Value::Blob(record.digest.0.to_vec()),
         Pseudo::Edigest => Value::String(base64(&record.digest.0)),
         Pseudo::Gen => Value::Integer(record.generation.into()),
         Pseudo::Ttl if record.void_time == 0 => Value::Integer(-1),

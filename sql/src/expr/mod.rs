@@ -124,13 +124,13 @@ pub(crate) enum Pseudo {
 impl Pseudo {
     /// Those that there are, with name and type.
     pub(crate) const ALL: [(Pseudo, &'static str, ColumnType); 7] = [
-        (Pseudo::Digest, "DIGEST", ColumnType::Text),
+        (Pseudo::Digest, "DIGEST", ColumnType::Bytea),
         (Pseudo::Edigest, "EDIGEST", ColumnType::Text),
         (Pseudo::Gen, "GEN", ColumnType::Int4),
         (Pseudo::Ttl, "TTL", ColumnType::Int8),
         (Pseudo::Lut, "LUT", ColumnType::Timestamptz),
         (Pseudo::SetName, "SET_NAME", ColumnType::Text),
-        (Pseudo::RecordSize, "RECORD_SIZE", ColumnType::Int8),
+        (Pseudo::RecordSize, "RECORD_SIZE", ColumnType::Int4),
     ];
 
     /// The one of this name, whatever its case.
