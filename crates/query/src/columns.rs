@@ -113,8 +113,8 @@ pub(crate) fn batch(
     records: &[Record],
     now_ms: u64,
 ) -> SqlResult<RecordBatch> {
-    let composite = table.key.len() > 1
-        && columns.iter().any(|column| matches!(column.source, Source::Key(_)));
+    let composite =
+        table.key.len() > 1 && columns.iter().any(|column| matches!(column.source, Source::Key(_)));
     let keys = if composite { decoded_keys(records)? } else { Vec::new() };
     let arrays = columns
         .iter()
@@ -467,7 +467,10 @@ fn assignable(array: &ArrayRef, field: &Field, to: ColumnType) -> SqlResult<Arra
         || (array.data_type().is_temporal() && wanted.is_temporal())
         || (array.data_type().is_nested() && wanted.is_nested())
         || textual && data_type(from) == wanted
-        || matches!((from, to), (ColumnType::Bytea | ColumnType::Hll, ColumnType::Bytea | ColumnType::Hll));
+        || matches!(
+            (from, to),
+            (ColumnType::Bytea | ColumnType::Hll, ColumnType::Bytea | ColumnType::Hll)
+        );
     if !allowed {
         let message = format!("the column is of type {to} but the expression is of type {from}");
         return Err(SqlError::new("42804", message)
@@ -481,8 +484,7 @@ fn assignable(array: &ArrayRef, field: &Field, to: ColumnType) -> SqlResult<Arra
         return crate::text::to_text(array, field);
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, &wanted, &options)
-        .map_err(|e| sql_error(e.into()))
+    cast_with_options(array, &wanted, &options).map_err(|e| sql_error(e.into()))
 }
 
 /// The value in row `i` of an array of exactly the Arrow type of `column_type`.
@@ -530,9 +532,8 @@ fn items(array: &ArrayRef, i: usize, element: ColumnType) -> SqlResult<Value> {
 /// One value as an array of one row of its column type.
 fn one(value: Option<&Value>, column_type: ColumnType) -> SqlResult<ArrayRef> {
     let cell = [value.map_or(Cell::None, Cell::Of)];
-    array(column_type, &cell).map_err(|bad| {
-        SqlError::new("42804", format!("{} is no {column_type}", bad.0))
-    })
+    array(column_type, &cell)
+        .map_err(|bad| SqlError::new("42804", format!("{} is no {column_type}", bad.0)))
 }
 
 /// A constant as the value that a column of this type holds: `None` where it is of another type,

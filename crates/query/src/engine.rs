@@ -249,10 +249,7 @@ fn prepare<S: Store>(
     let plan = semantics::apply(plan, &state).map_err(sql_error)?;
     let params = semantics::param_types(&plan).map_err(sql_error)?;
     let options = state.config_options();
-    let plan = state
-        .analyzer()
-        .execute_and_check(plan, options, |_, _| {})
-        .map_err(sql_error)?;
+    let plan = state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(sql_error)?;
     let plan = semantics::wire_types(plan).map_err(sql_error)?;
     let fields = fields(&plan, &names);
     Ok(Prepared { plan: Arc::new(plan), params: params.into(), fields: fields.into() })
@@ -264,8 +261,8 @@ fn logical<S: Store>(
     declared: &[Option<ColumnType>],
 ) -> Result<LogicalPlan> {
     let known = |t: &Option<ColumnType>| t.map(|t| Arc::new(types::field("", t)));
-    let mut planning = PlannerContext::new()
-        .with_prepare_param_data_types(declared.iter().map(known).collect());
+    let mut planning =
+        PlannerContext::new().with_prepare_param_data_types(declared.iter().map(known).collect());
     let options = ParserOptions {
         parse_float_as_decimal: false,
         map_string_types_to_utf8view: false,

@@ -27,10 +27,9 @@ fn of(error: &DataFusionError) -> SqlError {
             (error, _) => error,
         },
         DataFusionError::Shared(inner) => of(inner),
-        DataFusionError::Collection(all) => all.first().map_or_else(
-            || SqlError::new("XX000", "an error without a cause"),
-            of,
-        ),
+        DataFusionError::Collection(all) => {
+            all.first().map_or_else(|| SqlError::new("XX000", "an error without a cause"), of)
+        }
         DataFusionError::ArrowError(inner, _) => of_arrow(inner),
         DataFusionError::SchemaError(inner, _) => of_schema(inner),
         DataFusionError::ResourcesExhausted(_) => SqlError::new("53200", "out of memory")
@@ -263,8 +262,13 @@ fn of_plan_text(text: &str) -> SqlError {
         let message = "more than one row returned by a subquery used as an expression";
         return SqlError::new("21000", message);
     }
-    if has("same number of columns") || has("different number of columns") || has("columns but") && has("UNION") {
-        return SqlError::syntax("each query of a set operation must have the same number of columns");
+    if has("same number of columns")
+        || has("different number of columns")
+        || has("columns but") && has("UNION")
+    {
+        return SqlError::syntax(
+            "each query of a set operation must have the same number of columns",
+        );
     }
     if has("should only return one column") || has("must return one column") || has("one column") {
         return SqlError::syntax("subquery has too many columns");
@@ -288,7 +292,10 @@ fn of_plan_text(text: &str) -> SqlError {
             .hint("give each its own name with AS");
     }
     if has("Placeholder") || has("placeholder") {
-        return SqlError::new("42P18", format!("could not determine the type of a parameter: {line}"));
+        return SqlError::new(
+            "42P18",
+            format!("could not determine the type of a parameter: {line}"),
+        );
     }
     if has("ot supported") || has("ot implemented") || has("nsupported") {
         return SqlError::unsupported(line);

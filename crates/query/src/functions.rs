@@ -239,11 +239,9 @@ fn session(list: &mut Vec<Arc<ScalarUDF>>) {
     use Volatility::Stable;
     let int = |data_type| Returns::Fixed(data_type, None);
     let name = || Returns::Fixed(DataType::Utf8, Some("name"));
-    for function in ["current_schema"] {
-        add(list, function, Stable, name(), |args| {
-            text_value(&Context::of(&args.config_options)?.session.namespace)
-        });
-    }
+    add(list, "current_schema", Stable, name(), |args| {
+        text_value(&Context::of(&args.config_options)?.session.namespace)
+    });
     for function in ["current_database", "current_catalog"] {
         add(list, function, Stable, name(), |args| {
             text_value(&Context::of(&args.config_options)?.session.database)
@@ -283,12 +281,16 @@ fn session(list: &mut Vec<Arc<ScalarUDF>>) {
             ))),
         })
     });
-    add(list, "set_config", Stable, text_type(), |args| {
-        Ok(ColumnarValue::Array(texts(args, 1)?))
-    });
-    for function in ["now", "current_timestamp", "transaction_timestamp", "statement_timestamp",
-        "clock_timestamp", "pg_postmaster_start_time", "pg_conf_load_time"]
-    {
+    add(list, "set_config", Stable, text_type(), |args| Ok(ColumnarValue::Array(texts(args, 1)?)));
+    for function in [
+        "now",
+        "current_timestamp",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "clock_timestamp",
+        "pg_postmaster_start_time",
+        "pg_conf_load_time",
+    ] {
         add(list, function, Stable, int(timestamptz()), now);
     }
     let local = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -308,29 +310,63 @@ fn constants(list: &mut Vec<Arc<ScalarUDF>>) {
         ))
     });
     for function in [
-        "has_table_privilege", "has_schema_privilege", "has_database_privilege",
-        "has_column_privilege", "has_any_column_privilege", "has_function_privilege",
-        "has_sequence_privilege", "has_type_privilege", "has_tablespace_privilege",
-        "has_language_privilege", "has_server_privilege", "pg_has_role", "pg_table_is_visible",
-        "pg_type_is_visible", "pg_function_is_visible", "pg_operator_is_visible",
-        "pg_opclass_is_visible", "pg_collation_is_visible", "pg_conversion_is_visible",
-        "pg_ts_config_is_visible", "pg_statistics_obj_is_visible", "pg_advisory_unlock",
-        "pg_try_advisory_lock", "pg_cancel_backend",
+        "has_table_privilege",
+        "has_schema_privilege",
+        "has_database_privilege",
+        "has_column_privilege",
+        "has_any_column_privilege",
+        "has_function_privilege",
+        "has_sequence_privilege",
+        "has_type_privilege",
+        "has_tablespace_privilege",
+        "has_language_privilege",
+        "has_server_privilege",
+        "pg_has_role",
+        "pg_table_is_visible",
+        "pg_type_is_visible",
+        "pg_function_is_visible",
+        "pg_operator_is_visible",
+        "pg_opclass_is_visible",
+        "pg_collation_is_visible",
+        "pg_conversion_is_visible",
+        "pg_ts_config_is_visible",
+        "pg_statistics_obj_is_visible",
+        "pg_advisory_unlock",
+        "pg_try_advisory_lock",
+        "pg_cancel_backend",
     ] {
         add(list, function, Immutable, of(DataType::Boolean), yes);
     }
-    for function in ["pg_is_in_recovery", "pg_is_other_temp_schema", "pg_relation_is_publishable",
-        "row_security_active"]
-    {
+    for function in [
+        "pg_is_in_recovery",
+        "pg_is_other_temp_schema",
+        "pg_relation_is_publishable",
+        "row_security_active",
+    ] {
         add(list, function, Immutable, of(DataType::Boolean), no);
     }
     for function in [
-        "obj_description", "col_description", "shobj_description", "pg_get_viewdef",
-        "pg_get_ruledef", "pg_get_triggerdef", "pg_get_partkeydef", "pg_get_serial_sequence",
-        "pg_get_function_result", "pg_get_function_arguments", "pg_get_function_identity_arguments",
-        "pg_get_functiondef", "pg_get_statisticsobjdef", "pg_get_statisticsobjdef_columns",
-        "pg_tablespace_location", "pg_relation_filepath", "inet_server_addr", "inet_client_addr",
-        "array_to_json_null", "pg_describe_object", "pg_get_partition_constraintdef",
+        "obj_description",
+        "col_description",
+        "shobj_description",
+        "pg_get_viewdef",
+        "pg_get_ruledef",
+        "pg_get_triggerdef",
+        "pg_get_partkeydef",
+        "pg_get_serial_sequence",
+        "pg_get_function_result",
+        "pg_get_function_arguments",
+        "pg_get_function_identity_arguments",
+        "pg_get_functiondef",
+        "pg_get_statisticsobjdef",
+        "pg_get_statisticsobjdef_columns",
+        "pg_tablespace_location",
+        "pg_relation_filepath",
+        "inet_server_addr",
+        "inet_client_addr",
+        "array_to_json_null",
+        "pg_describe_object",
+        "pg_get_partition_constraintdef",
     ] {
         add(list, function, Immutable, text_type(), null_text);
     }
@@ -348,11 +384,9 @@ fn constants(list: &mut Vec<Arc<ScalarUDF>>) {
             Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(1))))
         });
     }
-    for function in ["pg_my_temp_schema"] {
-        add(list, function, Immutable, Returns::Fixed(DataType::Int64, Some("oid")), |_| {
-            Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(0))))
-        });
-    }
+    add(list, "pg_my_temp_schema", Immutable, Returns::Fixed(DataType::Int64, Some("oid")), |_| {
+        Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(0))))
+    });
 }
 
 /// Casts with PostgreSQL's rules; `semantics` puts them in.
@@ -407,9 +441,9 @@ fn casts(list: &mut Vec<Arc<ScalarUDF>>) {
     add(list, "aeriedb_rint", Immutable, float, |args| {
         let array = arg(args, 0)?.ok_or_else(|| missing(0))?;
         let rounded: Float64Array = match array.data_type() {
-            DataType::Float32 => array
-                .as_primitive::<Float32Type>()
-                .unary(|x| f64::from(x).round_ties_even()),
+            DataType::Float32 => {
+                array.as_primitive::<Float32Type>().unary(|x| f64::from(x).round_ties_even())
+            }
             _ => array.as_primitive::<Float64Type>().unary(f64::round_ties_even),
         };
         Ok(ColumnarValue::Array(Arc::new(rounded)))

@@ -37,11 +37,7 @@ impl<S> fmt::Debug for BatchGet<S> {
 }
 
 impl<S: Store> BatchGet<S> {
-    pub(crate) fn new(
-        reader: Reader<S>,
-        wanted: Vec<Wanted>,
-        limit: Option<usize>,
-    ) -> BatchGet<S> {
+    pub(crate) fn new(reader: Reader<S>, wanted: Vec<Wanted>, limit: Option<usize>) -> BatchGet<S> {
         let properties = properties(reader.output_schema(), 1);
         let metrics = ExecutionPlanMetricsSet::new();
         BatchGet { reader, wanted: wanted.into(), limit, properties, metrics }

@@ -10,14 +10,15 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, JoinConstraint,
+    JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
     WildcardAdditionalOptions,
 };
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use sql::{SqlError, SqlResult};
 
 use crate::catalog;
@@ -49,7 +50,9 @@ pub(crate) fn mentioned_pseudo_columns(query: &Query) -> Vec<String> {
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             match expr {
                 Expr::Identifier(ident) => self.add(ident),
-                Expr::CompoundIdentifier(parts) => parts.last().into_iter().for_each(|i| self.add(i)),
+                Expr::CompoundIdentifier(parts) => {
+                    parts.last().into_iter().for_each(|i| self.add(i))
+                }
                 _ => {}
             }
             ControlFlow::Continue(())
@@ -168,6 +171,13 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
             }
             None
         }
+        Expr::CompoundFieldAccess { root, access_chain } => expanded(root, access_chain),
+        Expr::Function(function) if last_of(&function.name) == "_pg_expandarray" => {
+            Some(call("unnest", vec![first_arg(function)?]))
+        }
+        Expr::Function(function) if last_of(&function.name) == "generate_subscripts" => {
+            Some(places_of(first_arg(function)?))
+        }
         Expr::Function(function) => {
             bare_function_name(&mut function.name);
             array_subquery(function).then(empty_array)
@@ -179,7 +189,11 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
             registered(expr, data_type, context)?
         }
-        Expr::Subquery(query) if reads(query, "pg_collation") || expands(query) => Some(null()),
+        Expr::Subquery(query)
+            if reads(query, "pg_collation") || reads(query, "pg_sequence") || expands(query) =>
+        {
+            Some(null())
+        }
         _ => None,
     })
 }
@@ -246,9 +260,7 @@ fn operator(name: &str) -> Option<BinaryOperator> {
 /// `pg_catalog.Version` is `version`.
 fn bare_function_name(name: &mut ObjectName) {
     let first = name.0.first().and_then(|p| p.as_ident()).map(|i| i.value.to_lowercase());
-    if name.0.len() == 2
-        && matches!(first.as_deref(), Some("pg_catalog" | "information_schema"))
-    {
+    if name.0.len() == 2 && matches!(first.as_deref(), Some("pg_catalog" | "information_schema")) {
         name.0.remove(0);
     }
     if let [ObjectNamePart::Identifier(ident)] = &mut name.0[..]
@@ -275,6 +287,35 @@ fn name_result(function: &str, alias: &mut Option<TableAlias>) {
 /// `ARRAY(SELECT ..)`, which only catalogue queries say, about what we have none of.
 fn array_subquery(function: &Function) -> bool {
     matches!(&function.args, FunctionArguments::Subquery(_)) && last_of(&function.name) == "array"
+}
+
+/// `(_pg_expandarray(x)).n` and `.x`: the places and the elements of an array, a row each. By now
+/// the inner call is `unnest(x)`.
+fn expanded(root: &mut Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Dot(Expr::Identifier(part))] = chain else { return None };
+    let Expr::Nested(inner) = root else { return None };
+    match (part.value.as_str(), &mut **inner) {
+        ("n", Expr::Function(function)) if last_of(&function.name) == "unnest" => {
+            first_arg(function).ok().map(places_of)
+        }
+        ("x", inner) => Some(take(inner)),
+        _ => None,
+    }
+}
+
+/// 1, 2, .. to the length of an array, a row each.
+fn places_of(array: Expr) -> Expr {
+    let places = vec![number(1), call("cardinality", vec![array])];
+    call("unnest", vec![call("generate_series", places)])
+}
+
+fn first_arg(function: &mut Function) -> SqlResult<Expr> {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = list.args.first_mut()
+    {
+        return Ok(take(first));
+    }
+    Err(SqlError::new("42883", format!("function {} needs an argument", function.name)))
 }
 
 fn empty_array() -> Expr {
@@ -342,11 +383,7 @@ fn last_part(name: &str) -> String {
 }
 
 /// Casts to types that are numbers with a name: `regclass`, `regtype`, ..
-fn registered(
-    expr: &mut Expr,
-    data_type: &DataType,
-    context: &Context,
-) -> SqlResult<Option<Expr>> {
+fn registered(expr: &mut Expr, data_type: &DataType, context: &Context) -> SqlResult<Option<Expr>> {
     let Some(word) = type_word(data_type) else { return Ok(None) };
     let text = literal_text(expr).map(str::to_string);
     if let Some(oid) = text.as_deref().and_then(|t| t.parse::<u32>().ok())
@@ -359,16 +396,22 @@ fn registered(
             let oid = catalog::relation_oid(&name, context);
             Some(number(oid.ok_or_else(|| unknown_relation(&name))?))
         }
-        ("regtype", Some(name)) => Some(number(catalog::type_oid(&name).ok_or_else(|| {
-            SqlError::new("42704", format!("type \"{name}\" does not exist"))
-        })?)),
+        ("regtype", Some(name)) => {
+            Some(number(catalog::type_oid(&name).ok_or_else(|| {
+                SqlError::new("42704", format!("type \"{name}\" does not exist"))
+            })?))
+        }
         ("regnamespace", Some(name)) => Some(number(catalog::namespace_oid(&name))),
-        ("regproc" | "regprocedure" | "regoper" | "regrole", Some(name)) => Some(string(name)),
+        ("regproc" | "regprocedure" | "regoper" | "regrole", Some(name)) => {
+            Some(string(name.strip_prefix("pg_catalog.").unwrap_or(&name)))
+        }
         ("regclass", None) => Some(call("aeriedb_regclass", vec![take(expr)])),
         ("regtype", None) => Some(call("format_type", vec![take(expr), null()])),
         ("regnamespace", None) => Some(call("aeriedb_regnamespace", vec![take(expr)])),
         ("regrole", None) => Some(call("pg_get_userbyid", vec![take(expr)])),
-        ("regproc" | "regprocedure" | "regoper", None) => Some(call("aeriedb_text", vec![take(expr)])),
+        ("regproc" | "regprocedure" | "regoper", None) => {
+            Some(call("aeriedb_text", vec![take(expr)]))
+        }
         _ => None,
     })
 }
@@ -376,9 +419,9 @@ fn registered(
 /// Whether the query's own FROM names this relation.
 fn reads(query: &Query, relation: &str) -> bool {
     let SetExpr::Select(select) = &*query.body else { return false };
-    relations(&select.from).any(|factor| {
-        matches!(factor, TableFactor::Table { name, .. } if last_of(name) == relation)
-    })
+    relations(&select.from).any(
+        |factor| matches!(factor, TableFactor::Table { name, .. } if last_of(name) == relation),
+    )
 }
 
 /// Whether the query expands an array of the system catalogue: all of those are empty here.
@@ -440,7 +483,9 @@ fn wrap(expr: &mut Expr, listed: bool) {
                 *expr = Expr::BinaryOp { left, op: zero, right };
             }
         }
-        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } => {
+        Expr::Nested(inner)
+        | Expr::Cast { expr: inner, .. }
+        | Expr::UnaryOp { expr: inner, .. } => {
             wrap(inner, listed);
         }
         Expr::BinaryOp { left, right, .. } => {
@@ -546,8 +591,18 @@ fn mentions(expr: &Expr, relations: &[String]) -> bool {
 fn is_aggregate(name: &str) -> bool {
     matches!(
         name,
-        "count" | "max" | "min" | "sum" | "avg" | "string_agg" | "array_agg" | "bool_or" | "bool_and"
-            | "json_agg" | "jsonb_agg" | "json_object_agg"
+        "count"
+            | "max"
+            | "min"
+            | "sum"
+            | "avg"
+            | "string_agg"
+            | "array_agg"
+            | "bool_or"
+            | "bool_and"
+            | "json_agg"
+            | "jsonb_agg"
+            | "json_object_agg"
     )
 }
 
@@ -613,9 +668,10 @@ impl Rewriter<'_> {
         if !select.projection.iter().any(is_wildcard) {
             return Ok(());
         }
-        let natural = select.from.iter().flat_map(|from| &from.joins).any(|join| {
-            matches!(constraint(&join.join_operator), Some(JoinConstraint::Natural))
-        });
+        let natural =
+            select.from.iter().flat_map(|from| &from.joins).any(|join| {
+                matches!(constraint(&join.join_operator), Some(JoinConstraint::Natural))
+            });
         if natural {
             return Err(SqlError::unsupported("NATURAL JOIN beside hidden columns")
                 .hint("say JOIN .. USING (..) or JOIN .. ON .."));
@@ -682,7 +738,10 @@ impl Rewriter<'_> {
                 .filter(|column| !skipped.contains(&column.name))
                 .map(|column| {
                     let column = Ident::with_quote('"', column.name);
-                    SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![relation.clone(), column]))
+                    SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![
+                        relation.clone(),
+                        column,
+                    ]))
                 })
                 .collect(),
             _ => vec![SelectItem::QualifiedWildcard(

@@ -85,8 +85,8 @@ impl<S: Store> Reader<S> {
     /// Records as rows that pass the filter, at most `limit`.
     pub(crate) fn rows(&self, records: &[Record], limit: usize) -> Result<RecordBatch> {
         let now_ms = self.store.now_ms();
-        let mut rows = batch(&self.table, &self.columns, &self.schema, records, now_ms)
-            .map_err(external)?;
+        let mut rows =
+            batch(&self.table, &self.columns, &self.schema, records, now_ms).map_err(external)?;
         if let Some(filter) = &self.filter {
             let passed = filter.evaluate(&rows)?.into_array(rows.num_rows())?;
             let passed = match passed.data_type() {
@@ -105,7 +105,13 @@ impl<S: Store> Reader<S> {
 
     /// `ns.set  bins=[..] filter=..`, as EXPLAIN shows it.
     pub(crate) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}  bins=[{}]", self.table.namespace, self.table.name, self.bins().join(", "))?;
+        write!(
+            f,
+            "{}.{}  bins=[{}]",
+            self.table.namespace,
+            self.table.name,
+            self.bins().join(", ")
+        )?;
         match &self.filter {
             Some(filter) => write!(f, " filter={filter}"),
             None => Ok(()),
@@ -225,8 +231,7 @@ impl<S: Store> Progress<S> {
             let max = SCAN_MAX.min(most - records.len());
             let bins = if self.bins.is_empty() { Bins::None } else { Bins::Named(&self.bins) };
             let Table { namespace, name, .. } = &*self.reader.table;
-            let more =
-                self.reader.store.scan(namespace, name, bins, &mut self.cursor, max).await;
+            let more = self.reader.store.scan(namespace, name, bins, &mut self.cursor, max).await;
             records.append(&mut more.map_err(external)?);
             tokio::task::coop::consume_budget().await;
         }
@@ -409,7 +414,9 @@ fn counted<S: Store>(plan: &Arc<dyn ExecutionPlan>) -> Option<&SetScan<S>> {
         let constant = |arg: &Arc<dyn PhysicalExpr>| {
             arg.downcast_ref::<Literal>().is_some_and(|l| *l.value() != ScalarValue::Null)
         };
-        expr.fun().name() == "count" && !expr.is_distinct() && expr.expressions().iter().all(constant)
+        expr.fun().name() == "count"
+            && !expr.is_distinct()
+            && expr.expressions().iter().all(constant)
     });
     let mut input = aggregate.input();
     while input.name() == "CoalescePartitionsExec" || input.name() == "CoalesceBatchesExec" {

@@ -333,10 +333,10 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 _ => call("aeriedb_text", vec![inner.clone()]),
             };
             match types::field_typmod(&cast.field) {
-                n if n > 4 => Some(call("aeriedb_left", vec![
-                    text,
-                    Expr::Literal(ScalarValue::Int64(Some(i64::from(n) - 4)), None),
-                ])),
+                n if n > 4 => Some(call(
+                    "aeriedb_left",
+                    vec![text, Expr::Literal(ScalarValue::Int64(Some(i64::from(n) - 4)), None)],
+                )),
                 _ => Some(text),
             }
         }
@@ -347,9 +347,7 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         (DataType::Float32 | DataType::Float64, t) if t.is_integer() => {
             Some(call("aeriedb_rint", vec![inner.clone()]))
         }
-        (f, t) if f.is_decimal() && t.is_integer() => {
-            Some(call("round", vec![inner.clone()]))
-        }
+        (f, t) if f.is_decimal() && t.is_integer() => Some(call("round", vec![inner.clone()])),
         _ => None,
     };
     let changed = new.is_some();
@@ -466,9 +464,8 @@ pub(crate) fn wire_types(plan: LogicalPlan) -> Result<LogicalPlan> {
         let expr = Expr::Column(column);
         match wire_type(field.data_type()) {
             None => expr,
-            Some(wanted) => {
-                Expr::Cast(Cast::new(Box::new(expr), wanted)).alias_qualified(relation, field.name())
-            }
+            Some(wanted) => Expr::Cast(Cast::new(Box::new(expr), wanted))
+                .alias_qualified(relation, field.name()),
         }
     });
     LogicalPlanBuilder::from(plan).project(items.collect::<Vec<_>>())?.build()

@@ -214,7 +214,9 @@ impl<S: Store> SetTable<S> {
                 let text = column.column_type == ColumnType::Text && !self.table.declared;
                 let number = match &value {
                     // Keys of several types are shown as text, so the text may stand for a number.
-                    Value::String(s) if text => s.parse().ok().filter(|n: &i64| n.to_string() == *s),
+                    Value::String(s) if text => {
+                        s.parse().ok().filter(|n: &i64| n.to_string() == *s)
+                    }
                     _ => None,
                 };
                 let keys = number.map(Key::Integer).into_iter().chain(key_of(value));

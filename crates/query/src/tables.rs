@@ -108,11 +108,7 @@ impl<S: Store> ContextProvider for Tables<'_, S> {
         Ok(provider_as_source(function.create_table_provider_with_args(args)?))
     }
 
-    fn create_cte_work_table(
-        &self,
-        name: &str,
-        schema: SchemaRef,
-    ) -> Result<Arc<dyn TableSource>> {
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>> {
         Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
     }
 

@@ -72,9 +72,7 @@ fn empty(name: &str) -> Option<&'static str> {
              proargtypes:oidvector proallargtypes:oid[] proargmodes:char[] proargnames:text[] \
              prosrc:text probin:text proconfig:text[] proacl:text[]"
         }
-        "pg_inherits" => {
-            "inhrelid:oid inhparent:oid inhseqno:int4 inhdetachpending:bool"
-        }
+        "pg_inherits" => "inhrelid:oid inhparent:oid inhseqno:int4 inhdetachpending:bool",
         "pg_enum" => "oid:oid enumtypid:oid enumsortorder:float4 enumlabel:name",
         "pg_range" => {
             "rngtypid:oid rngsubtype:oid rngmultitypid:oid rngcollation:oid rngsubopc:oid \
@@ -124,7 +122,9 @@ fn empty(name: &str) -> Option<&'static str> {
             "partrelid:oid partstrat:char partnatts:int2 partdefid:oid partattrs:int2vector"
         }
         "pg_auth_members" => "roleid:oid member:oid grantor:oid admin_option:bool",
-        "pg_operator" => "oid:oid oprname:name oprnamespace:oid oprleft:oid oprright:oid oprresult:oid",
+        "pg_operator" => {
+            "oid:oid oprname:name oprnamespace:oid oprleft:oid oprright:oid oprresult:oid"
+        }
         "pg_opclass" => {
             "oid:oid opcmethod:oid opcname:name opcnamespace:oid opcintype:oid opcdefault:bool"
         }
@@ -146,11 +146,11 @@ fn empty(name: &str) -> Option<&'static str> {
 
 fn namespaces(context: &Context) -> Grid {
     let own = context.catalog.namespaces.keys().map(|name| (namespace_oid(name), name.as_str()));
-    let system =
-        [(PG_CATALOG_OID, "pg_catalog"), (INFORMATION_SCHEMA_OID, "information_schema")];
-    let rows = system.into_iter().chain(own).map(|(oid, name)| -> Row {
-        vec![("oid", oid.into()), ("nspname", name.into())]
-    });
+    let system = [(PG_CATALOG_OID, "pg_catalog"), (INFORMATION_SCHEMA_OID, "information_schema")];
+    let rows = system
+        .into_iter()
+        .chain(own)
+        .map(|(oid, name)| -> Row { vec![("oid", oid.into()), ("nspname", name.into())] });
     Grid::new("oid:oid nspname:name nspowner:oid=10 nspacl:text[]", rows.collect())
 }
 
@@ -262,7 +262,24 @@ fn types() -> Grid {
     let mut rows = Vec::new();
     for t in TYPES {
         let io = |end: &str| -> Cell {
-            let separator = if matches!(t.name, "date" | "numeric" | "timestamp" | "timestamptz" | "json" | "jsonb" | "uuid" | "time" | "interval" | "record" | "void") { "_" } else { "" };
+            let separator = if matches!(
+                t.name,
+                "date"
+                    | "numeric"
+                    | "timestamp"
+                    | "timestamptz"
+                    | "json"
+                    | "jsonb"
+                    | "uuid"
+                    | "time"
+                    | "interval"
+                    | "record"
+                    | "void"
+            ) {
+                "_"
+            } else {
+                ""
+            };
             format!("{}{separator}{end}", t.name).into()
         };
         let textual = matches!(t.name, "text" | "varchar" | "bpchar" | "name");
@@ -273,7 +290,16 @@ fn types() -> Grid {
             ("typtype", if t.category == "P" { "p" } else { "b" }.into()),
             ("typcategory", t.category.into()),
             ("typarray", t.array.into()),
-            ("typelem", match t.name { "int2vector" => 21u32, "oidvector" => 26, "name" => 18, _ => 0 }.into()),
+            (
+                "typelem",
+                match t.name {
+                    "int2vector" => 21u32,
+                    "oidvector" => 26,
+                    "name" => 18,
+                    _ => 0,
+                }
+                .into(),
+            ),
             ("typinput", io("in")),
             ("typoutput", io("out")),
             ("typreceive", io("recv")),
@@ -406,7 +432,7 @@ fn pg_indexes(context: &Context) -> Grid {
 }
 
 /// Settings that clients look up by `pg_settings`.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 15] = [
     "application_name",
     "bytea_output",
     "client_encoding",
@@ -416,6 +442,7 @@ const SETTINGS: [&str; 14] = [
     "extra_float_digits",
     "IntervalStyle",
     "max_identifier_length",
+    "max_index_keys",
     "search_path",
     "server_encoding",
     "server_version",
@@ -427,10 +454,15 @@ fn settings(context: &Context) -> Grid {
     let rows = SETTINGS.iter().filter_map(|name| -> Option<Row> {
         let value = match *name {
             "max_identifier_length" => Some("63".to_string()),
+            "max_index_keys" => Some("32".to_string()),
             name => (context.session.settings)(name),
         }?;
-        Some(vec![("name", (*name).into()), ("setting", value.as_str().into()),
-            ("reset_val", value.as_str().into()), ("boot_val", value.into())])
+        Some(vec![
+            ("name", (*name).into()),
+            ("setting", value.as_str().into()),
+            ("reset_val", value.as_str().into()),
+            ("boot_val", value.into()),
+        ])
     });
     Grid::new(
         "name:text setting:text unit:text category:text short_desc:text extra_desc:text \
@@ -460,7 +492,12 @@ fn defaults(context: &Context) -> Grid {
 
 fn access_methods() -> Grid {
     let row = |oid: u32, name: &str, handler: &str, kind: &str| -> Row {
-        vec![("oid", oid.into()), ("amname", name.into()), ("amhandler", handler.into()), ("amtype", kind.into())]
+        vec![
+            ("oid", oid.into()),
+            ("amname", name.into()),
+            ("amhandler", handler.into()),
+            ("amtype", kind.into()),
+        ]
     };
     Grid::new(
         "oid:oid amname:name amhandler:regproc amtype:char",
@@ -469,7 +506,8 @@ fn access_methods() -> Grid {
 }
 
 fn collations() -> Grid {
-    let row = |oid: u32, name: &str| -> Row { vec![("oid", oid.into()), ("collname", name.into())] };
+    let row =
+        |oid: u32, name: &str| -> Row { vec![("oid", oid.into()), ("collname", name.into())] };
     Grid::new(
         "oid:oid collname:name collnamespace:oid=11 collowner:oid=10 collprovider:char=c \
          collisdeterministic:bool=t collencoding:int4=-1 collcollate:text collctype:text \

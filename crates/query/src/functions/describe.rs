@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, Int32Array, Int64Array, StringBuilder};
+use datafusion::arrow::array::{Array, AsArray, Int64Array, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Volatility};
@@ -41,10 +41,10 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
         }
     });
     for name in ["array_upper", "cardinality"] {
-        add_function(list, name, Immutable, Returns::Fixed(DataType::Int32, None), lengths);
+        add_function(list, name, Immutable, Returns::Fixed(DataType::Int64, None), lengths);
     }
-    add_function(list, "array_lower", Immutable, Returns::Fixed(DataType::Int32, None), |_| {
-        Ok(ColumnarValue::Scalar(ScalarValue::Int32(Some(1))))
+    add_function(list, "array_lower", Immutable, Returns::Fixed(DataType::Int64, None), |_| {
+        Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(1))))
     });
     let oid = || Returns::Fixed(DataType::Int64, Some("oid"));
     add_function(list, "to_regclass", Stable, oid(), |args| {
@@ -61,7 +61,10 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
         each_number(args, |oid| catalog::namespace_name(oid, context))
     });
     for name in [
-        "pg_table_size", "pg_total_relation_size", "pg_relation_size", "pg_indexes_size",
+        "pg_table_size",
+        "pg_total_relation_size",
+        "pg_relation_size",
+        "pg_indexes_size",
         "pg_database_size",
     ] {
         add_function(list, name, Stable, Returns::Fixed(DataType::Int64, None), sizes);
@@ -88,28 +91,35 @@ fn key_columns(table: &model::Table) -> String {
     names.join(", ")
 }
 
+/// The whole definition, or the name of one column where its number is given.
 fn index_definition(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
     let context = Context::of(&args.config_options)?;
-    let column = match arg(args, 1)? {
-        Some(_) => {
-            let numbers = numbers(args, 1)?;
-            numbers.as_primitive::<Int64Type>().iter().flatten().next().unwrap_or(0)
-        }
-        None => 0,
+    let oids = numbers(args, 0)?;
+    let places = match arg(args, 1)? {
+        Some(_) => Some(numbers(args, 1)?),
+        None => None,
     };
-    each_number(args, |oid| {
-        let table = catalog::table_of_index(oid, context)?;
-        if column > 0 {
-            return table.key.get(column as usize - 1).map(|c| quoted_ident(&c.name));
-        }
-        Some(format!(
-            "CREATE UNIQUE INDEX {} ON {}.{} USING hash ({})",
-            quoted_ident(&catalog::index_name(&table)),
-            quoted_ident(&table.namespace),
-            quoted_ident(&table.name),
-            key_columns(&table)
-        ))
-    })
+    let mut builder = StringBuilder::new();
+    for (i, oid) in oids.as_primitive::<Int64Type>().iter().enumerate() {
+        let place = places.as_ref().map(|places| places.as_primitive::<Int64Type>());
+        let place = place.filter(|places| places.is_valid(i)).map_or(0, |places| places.value(i));
+        let table = oid.and_then(|oid| catalog::table_of_index(oid, context));
+        builder.append_option(table.and_then(|table| definition(&table, place)));
+    }
+    Ok(ColumnarValue::Array(Arc::new(builder.finish())))
+}
+
+fn definition(table: &model::Table, place: i64) -> Option<String> {
+    if place > 0 {
+        return table.key.get(place as usize - 1).map(|column| quoted_ident(&column.name));
+    }
+    Some(format!(
+        "CREATE UNIQUE INDEX {} ON {}.{} USING hash ({})",
+        quoted_ident(&catalog::index_name(table)),
+        quoted_ident(&table.namespace),
+        quoted_ident(&table.name),
+        key_columns(table)
+    ))
 }
 
 fn oids_of_names(args: &ScalarFunctionArgs, context: &Context) -> Result<ColumnarValue> {
@@ -123,11 +133,11 @@ fn oids_of_names(args: &ScalarFunctionArgs, context: &Context) -> Result<Columna
 
 /// Elements of each array; arrays have one dimension here.
 fn lengths(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let Some(array) = arg(args, 0)? else { return Ok(ScalarValue::Int32(None).into()) };
+    let Some(array) = arg(args, 0)? else { return Ok(ScalarValue::Int64(None).into()) };
     let Some(lists) = array.as_list_opt::<i32>() else {
-        return Ok(ScalarValue::Int32(None).into());
+        return Ok(ScalarValue::Int64(None).into());
     };
-    let lengths: Int32Array = lists.iter().map(|list| list.map(|l| l.len() as i32)).collect();
+    let lengths: Int64Array = lists.iter().map(|list| list.map(|l| l.len() as i64)).collect();
     Ok(ColumnarValue::Array(Arc::new(lengths)))
 }
 

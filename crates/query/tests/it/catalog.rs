@@ -38,3 +38,8 @@ async fn psql() {
 async fn pgjdbc() {
     script("pgjdbc.txt").await;
 }
+
+#[tokio::test]
+async fn sqlalchemy() {
+    script("sqlalchemy.txt").await;
+}

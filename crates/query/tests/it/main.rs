@@ -16,12 +16,12 @@ use sql::SqlResult;
 
 use store::{Memory, column};
 
-pub struct Bench {
-    pub engine: Engine<Memory>,
-    pub store: Arc<Memory>,
+pub(crate) struct Bench {
+    pub(crate) engine: Engine<Memory>,
+    pub(crate) store: Arc<Memory>,
 }
 
-pub fn session() -> SessionInfo {
+pub(crate) fn session() -> SessionInfo {
     SessionInfo {
         user: "ann".into(),
         database: "test".into(),
@@ -41,7 +41,7 @@ fn parse(text: &str) -> Query {
 
 impl Bench {
     /// People with keys 1..=count, an undeclared set, a set with a composite key, one of each type.
-    pub fn new(count: i64) -> Bench {
+    pub(crate) fn new(count: i64) -> Bench {
         use ColumnType::*;
         let mut store = Memory::default();
         let table = |name: &str, key, columns, declared, oid| Table {
@@ -82,29 +82,37 @@ impl Bench {
             bins.push(("city", Value::String(cities[id as usize % 3].into())));
             store.put("people", Key::Integer(id), bins);
         }
-        store.put("free", Key::String("a".into()), vec![("v", Value::Integer(1)), ("w", Value::Bool(true))]);
+        store.put(
+            "free",
+            Key::String("a".into()),
+            vec![("v", Value::Integer(1)), ("w", Value::Bool(true))],
+        );
         store.put("free", Key::Integer(7), vec![("w", Value::List(vec![Value::Integer(2)]))]);
         let key = |a: &str, b| model::encode_composite(&[Key::String(a.into()), Key::Integer(b)]);
         store.put("pairs", key("x", 1), vec![("v", Value::String("x1".into()))]);
         store.put("pairs", key("x", 2), vec![("v", Value::String("x2".into()))]);
         store.put("keyless", Key::Blob(vec![1; 16]), vec![("a", Value::Integer(5))]);
-        store.put("kinds", Key::Integer(1), vec![
-            ("n", Value::String("12.50".into())),
-            ("u", Value::Blob((0..16).collect())),
-            ("d", Value::Integer(19_782)),
-            ("ts", Value::Integer(1_709_202_896_789_000)),
-            ("tags", Value::List(vec![Value::String("a".into()), Value::Nil])),
-            ("by", Value::Blob(vec![0, 255])),
-            ("f", Value::Double(2.5)),
-            ("ok", Value::Bool(true)),
-        ]);
+        store.put(
+            "kinds",
+            Key::Integer(1),
+            vec![
+                ("n", Value::String("12.50".into())),
+                ("u", Value::Blob((0..16).collect())),
+                ("d", Value::Integer(19_782)),
+                ("ts", Value::Integer(1_709_202_896_789_000)),
+                ("tags", Value::List(vec![Value::String("a".into()), Value::Nil])),
+                ("by", Value::Blob(vec![0, 255])),
+                ("f", Value::Double(2.5)),
+                ("ok", Value::Bool(true)),
+            ],
+        );
         let store = Arc::new(store);
         let options = Options { parallelism: 2, ..Options::default() };
         Bench { engine: Engine::new(store.clone(), options).expect("engine"), store }
     }
 
     /// The answer as lines: names, then values separated by `|`.
-    pub async fn run(&self, text: &str, params: &[Option<Value>]) -> SqlResult<Vec<String>> {
+    pub(crate) async fn run(&self, text: &str, params: &[Option<Value>]) -> SqlResult<Vec<String>> {
         let session = session();
         let prepared = self.engine.prepare(&parse(text), &session, &[]).await?;
         let names: Vec<&str> = prepared.fields().iter().map(|f| f.name.as_str()).collect();
@@ -128,14 +136,14 @@ impl Bench {
     }
 
     /// The same, as one text.
-    pub async fn text(&self, text: &str) -> String {
+    pub(crate) async fn text(&self, text: &str) -> String {
         match self.run(text, &[]).await {
             Ok(lines) => lines.join("\n"),
             Err(error) => format!("{} {}", error.sqlstate, error.message),
         }
     }
 
-    pub async fn explain(&self, text: &str) -> String {
+    pub(crate) async fn explain(&self, text: &str) -> String {
         let session = session();
         let prepared = self.engine.prepare(&parse(text), &session, &[]).await.expect(text);
         self.engine.explain(&prepared, &[], false, &session).await.expect(text).join("\n")

@@ -52,7 +52,10 @@ async fn count_reads_no_record() {
     assert_eq!(bench.store.asked.counts.load(Relaxed), 1);
     let plan = bench.explain("SELECT count(*) FROM people").await;
     assert!(plan.contains("RecordCount of test.people"), "{plan}");
-    assert_eq!(bench.text("SELECT count(*), count(age) FROM people").await, "count|count\n1234|988");
+    assert_eq!(
+        bench.text("SELECT count(*), count(age) FROM people").await,
+        "count|count\n1234|988"
+    );
     assert_eq!(bench.text("SELECT count(*) FROM people WHERE age > 1200").await, "count\n44");
 }
 
@@ -88,12 +91,21 @@ async fn order_group_join_and_friends() {
         ("WITH x AS (SELECT max(id) FROM people) SELECT * FROM x", "max\n30"),
         ("SELECT id FROM people WHERE id < 3 UNION ALL SELECT 9 ORDER BY 1", "id\n1\n2\n9"),
         ("SELECT g FROM generate_series(1, 3) AS g WHERE g > 1", "g\n2\n3"),
-        ("SELECT row_number() OVER (ORDER BY id DESC) AS r, id FROM people ORDER BY r LIMIT 1", "r|id\n1|30"),
+        (
+            "SELECT row_number() OVER (ORDER BY id DESC) AS r, id FROM people ORDER BY r LIMIT 1",
+            "r|id\n1|30",
+        ),
         ("SELECT 1, 1, 'a' FROM people WHERE id = 1", "?column?|?column?|?column?\n1|1|a"),
-        ("SELECT id::text, 7 / 2, 2.5::float8::int8 FROM people WHERE id = 1", "id|?column?|int8\n1|3|2"),
+        (
+            "SELECT id::text, 7 / 2, 2.5::float8::int8 FROM people WHERE id = 1",
+            "id|?column?|int8\n1|3|2",
+        ),
         ("SELECT name FROM people WHERE name LIKE 'n2_' AND id > 27 ORDER BY id", "name\nn28\nn29"),
         ("SELECT * FROM people WHERE id = 1", "id|name|age|city|Mixed\n1|n1|21|Oslo|NULL"),
-        ("SELECT *, \"GEN\" FROM people WHERE id = 1", "id|name|age|city|Mixed|GEN\n1|n1|21|Oslo|NULL|3"),
+        (
+            "SELECT *, \"GEN\" FROM people WHERE id = 1",
+            "id|name|age|city|Mixed|GEN\n1|n1|21|Oslo|NULL|3",
+        ),
         ("SELECT * FROM keyless", "a\n5"),
         ("SELECT id FROM people WHERE age = ANY(ARRAY[21, 22]) ORDER BY id", "id\n1\n2"),
         ("SELECT w->>0 FROM free WHERE w IS NOT NULL AND \"PK\" = '7'", "?column?\n2"),
@@ -110,9 +122,18 @@ async fn every_type() {
                     2024-02-29|2024-02-29 10:34:56.789+00|{a,NULL}|\\x00ff|2.5|true";
     assert_eq!(bench.text("SELECT * FROM kinds").await, expected);
     let conditions = [
-        "n = 12.5", "n > '12'", "u = '00010203-0405-0607-0809-0A0B0C0D0E0F'", "d = '2024-02-29'",
-        "ts > '2024-01-01'", "ts = '2024-02-29 10:34:56.789+00'", "by = '\\x00ff'", "f < 3", "ok",
-        "ok = 't'", "d BETWEEN '2024-01-01' AND '2024-12-31'", "id IN ('1', '2')",
+        "n = 12.5",
+        "n > '12'",
+        "u = '00010203-0405-0607-0809-0A0B0C0D0E0F'",
+        "d = '2024-02-29'",
+        "ts > '2024-01-01'",
+        "ts = '2024-02-29 10:34:56.789+00'",
+        "by = '\\x00ff'",
+        "f < 3",
+        "ok",
+        "ok = 't'",
+        "d BETWEEN '2024-01-01' AND '2024-12-31'",
+        "id IN ('1', '2')",
     ];
     for condition in conditions {
         let text = format!("SELECT id FROM kinds WHERE {condition}");
@@ -147,14 +168,29 @@ async fn errors_have_postgres_codes() {
         ("SELECT nosuch FROM people", "42703 column \"nosuch\" does not exist"),
         ("SELECT p.nosuch FROM people p", "42703 column p.nosuch does not exist"),
         ("SELECT x.id FROM people p", "42P01 missing FROM-clause entry for table \"x\""),
-        ("SELECT id FROM people a JOIN people b ON a.id = b.id", "42702 column reference \"id\" is ambiguous"),
+        (
+            "SELECT id FROM people a JOIN people b ON a.id = b.id",
+            "42702 column reference \"id\" is ambiguous",
+        ),
         ("SELECT nosuch(id) FROM people", "42883 function nosuch does not exist"),
         ("SELECT id / 0 FROM people", "22012 division by zero"),
-        ("SELECT * FROM people WHERE age = 'ten'", "22P02 invalid input syntax for type integer: \"ten\""),
-        ("SELECT * FROM kinds WHERE d = 'no date'", "22007 invalid input syntax for type date: \"no date\""),
-        ("SELECT name::int8 FROM people WHERE id = 1", "22P02 invalid input syntax for type bigint: \"n1\""),
+        (
+            "SELECT * FROM people WHERE age = 'ten'",
+            "22P02 invalid input syntax for type integer: \"ten\"",
+        ),
+        (
+            "SELECT * FROM kinds WHERE d = 'no date'",
+            "22007 invalid input syntax for type date: \"no date\"",
+        ),
+        (
+            "SELECT name::int8 FROM people WHERE id = 1",
+            "22P02 invalid input syntax for type bigint: \"n1\"",
+        ),
         ("SELECT city + 1 FROM people", "42883 operator does not exist: text + bigint"),
-        ("SELECT id FROM people WHERE age", "42804 argument of WHERE must be type boolean, not type integer"),
+        (
+            "SELECT id FROM people WHERE age",
+            "42804 argument of WHERE must be type boolean, not type integer",
+        ),
     ];
     let mut wrong = Vec::new();
     for (text, expected) in cases {
@@ -183,7 +219,10 @@ async fn errors_have_postgres_codes() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     let error = bench.run("SELECT nme FROM people", &[]).await.expect_err("no column");
-    assert_eq!((error.position, error.hint.as_deref()), (Some(8), Some("perhaps you meant the column \"name\"")));
+    assert_eq!(
+        (error.position, error.hint.as_deref()),
+        (Some(8), Some("perhaps you meant the column \"name\""))
+    );
     bench.store.damage();
     assert!(bench.text("SELECT id FROM people").await.starts_with("XX001"));
 }

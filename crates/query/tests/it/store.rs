@@ -15,37 +15,37 @@ use store::{
 
 /// What the store was asked for.
 #[derive(Debug, Default)]
-pub struct Asked {
-    pub scanned: AtomicU64,
-    pub gets: AtomicU64,
-    pub counts: AtomicU64,
+pub(crate) struct Asked {
+    pub(crate) scanned: AtomicU64,
+    pub(crate) gets: AtomicU64,
+    pub(crate) counts: AtomicU64,
     /// Most bins named by any read.
-    pub bins: AtomicUsize,
+    pub(crate) bins: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     catalog: Catalog,
     sets: BTreeMap<(String, String), BTreeMap<(u16, Digest), Record>>,
-    pub asked: Asked,
+    pub(crate) asked: Asked,
     broken: Mutex<bool>,
 }
 
-pub const NOW_MS: u64 = 1_700_000_000_000;
+pub(crate) const NOW_MS: u64 = 1_700_000_000_000;
 
-pub fn column(name: &str, column_type: ColumnType) -> Column {
+pub(crate) fn column(name: &str, column_type: ColumnType) -> Column {
     Column { name: name.into(), column_type, not_null: false, default: None }
 }
 
 impl Memory {
-    pub fn table(&mut self, table: Table) {
+    pub(crate) fn table(&mut self, table: Table) {
         let namespace = self.catalog.namespaces.entry(table.namespace.clone()).or_default();
         let NamespaceCatalog { tables } = namespace;
         self.sets.insert((table.namespace.clone(), table.name.clone()), BTreeMap::new());
         tables.insert(table.name.clone(), Arc::new(table));
     }
 
-    pub fn put(&mut self, set: &str, key: Key, bins: Vec<(&str, Value)>) {
+    pub(crate) fn put(&mut self, set: &str, key: Key, bins: Vec<(&str, Value)>) {
         let digest = key.digest(set);
         let record = Record {
             digest,
@@ -61,7 +61,7 @@ impl Memory {
     }
 
     /// From now on every scan meets a damaged record.
-    pub fn damage(&self) {
+    pub(crate) fn damage(&self) {
         *self.broken.lock().expect("no panic") = true;
     }
 
