@@ -3,7 +3,7 @@
 //! A statement's way:
 //!
 //! 1. [`parse`] cuts a text into statements. What only aql says (`SHOW SETS`, `UPSERT INTO`,
-//!    `TRUNCATE .. UPTO`) and what concerns the session is read by the front parser in [`front`];
+//!    `TRUNCATE .. UPTO`) and what concerns the session is read by the front parser in `front.rs`;
 //!    the rest goes to sqlparser, PostgreSQL's dialect.
 //! 2. [`plan()`] turns one statement into a [`plan::Plan`] against one catalogue snapshot: names are
 //!    resolved (`resolve.rs`), expressions compiled ([`expr`]), keys found (`stmt/keys.rs`).

@@ -20,6 +20,9 @@ use crate::{SqlError, SqlResult};
 
 /// Deepest nesting of an expression while it is compiled and computed.
 const DEPTH_MAX: usize = 200;
+/// Stack below which more is taken before a level of nesting is entered, and how much.
+const STACK_LEFT: usize = 128 << 10;
+const STACK_MORE: usize = 1 << 20;
 const NUMERIC: ColumnType = ColumnType::Numeric { precision: 0, scale: 0 };
 
 /// Why an expression was not compiled.
@@ -331,7 +334,10 @@ impl<'a> Compiler<'a> {
             return Err(self.wrong(e, too_deep()));
         }
         self.depth.set(self.depth.get() + 1);
-        let part = self.part_inner(e).map_err(|unfit| self.mark(unfit, e));
+        // A level of nesting takes some 20 KiB in an unoptimized build; a connection's thread may
+        // have 2 MiB in all.
+        let part = stacker::maybe_grow(STACK_LEFT, STACK_MORE, || self.part_inner(e))
+            .map_err(|unfit| self.mark(unfit, e));
         self.depth.set(self.depth.get() - 1);
         part
     }

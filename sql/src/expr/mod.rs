@@ -6,7 +6,7 @@
 //! 3. `display.rs` prints it for EXPLAIN.
 //!
 //! Always true: a value stands in the stored representation of its expression's type, and NULL is
-//! `None`. What cannot be compiled is told apart from what is wrong ([`compile::Unfit`]): the
+//! `None`. What cannot be compiled is told apart from what is wrong (`Unfit`): the
 //! former is left to DataFusion.
 
 pub(crate) mod compile;
@@ -21,7 +21,7 @@ mod tests;
 
 use model::{ColumnType, Name, Value};
 
-pub use row::Row;
+pub use row::{Excluded, Row};
 
 pub(crate) use compile::{Compiler, Unfit};
 pub(crate) use display::identifier;
@@ -168,10 +168,10 @@ impl Expr {
 
     /// Adds the bins that the expression reads, each once.
     pub fn bins(&self, out: &mut Vec<Name>) {
-        if let Node::Bin(name) = &self.node {
-            if !out.contains(name) {
-                out.push(name.clone());
-            }
+        if let Node::Bin(name) = &self.node
+            && !out.contains(name)
+        {
+            out.push(name.clone());
         }
         self.children(&mut |child| child.bins(out));
     }

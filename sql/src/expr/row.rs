@@ -2,6 +2,9 @@
 
 use model::{Key, Record, Value};
 
+/// Gives the value of a column by its name.
+pub type Excluded<'a> = dyn Fn(&str) -> Option<Value> + Sync + 'a;
+
 /// A record with what surrounds it. The default is a row of nothing: for constants.
 #[derive(Clone, Copy, Default)]
 pub struct Row<'a> {
@@ -12,7 +15,7 @@ pub struct Row<'a> {
     /// The set's name.
     pub set: &'a str,
     /// Values of the row that an INSERT proposed, by column name.
-    pub excluded: Option<&'a (dyn Fn(&str) -> Option<Value> + Sync)>,
+    pub excluded: Option<&'a Excluded<'a>>,
     /// Values of `$1..`, in the stored representation of their types; `None` = NULL.
     pub params: &'a [Option<Value>],
     /// The statement's time, milliseconds since 1970-01-01 UTC.

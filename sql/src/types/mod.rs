@@ -1,6 +1,6 @@
 //! SQL types: text in, text out, conversion between them.
 //!
-//! A value always stands in the stored representation of its [`ColumnType`] (see there): a date is
+//! A value always stands in the stored representation of its [`model::ColumnType`] (see there): a date is
 //! an integer of days, a numeric a string of digits.
 
 mod array;
