@@ -464,6 +464,12 @@ fn strings(list: &mut Vec<Arc<ScalarUDF>>) {
             }))
         })
     });
+    add(list, "aeriedb_escape", Immutable, text_type(), |args| {
+        let escape = texts(args, 1)?;
+        let escape = escape.as_string::<i32>().iter().next().flatten();
+        let escape = escape.and_then(|text| text.chars().next());
+        each_text(args, |pattern| Ok(Some(backslashed(pattern, escape))))
+    });
     add(list, "pg_size_pretty", Immutable, text_type(), |args| {
         each_number(args, |n| Some(pretty_size(n)))
     });
@@ -480,6 +486,23 @@ fn strings(list: &mut Vec<Arc<ScalarUDF>>) {
         let sizes: Int64Array = input.as_string::<i32>().iter().map(size).collect();
         Ok(ColumnarValue::Array(Arc::new(sizes)))
     });
+}
+
+/// A pattern of LIKE with another escape character, as one that escapes by backslash.
+fn backslashed(pattern: &str, escape: Option<char>) -> String {
+    let mut out = String::with_capacity(pattern.len() + 2);
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if Some(c) == escape => {
+                out.push('\\');
+                out.extend(chars.next());
+            }
+            '\\' => out.push_str("\\\\"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// A name as SQL must write it.
@@ -511,6 +534,7 @@ mod tests {
     fn sizes_and_names() {
         assert_eq!(pretty_size(10_239), "10239 bytes");
         assert_eq!(pretty_size(1 << 20), "1024 kB");
+        assert_eq!(backslashed("a/_\\%", Some('/')), "a\\_\\\\%");
         assert_eq!(quoted_ident("plain_1"), "plain_1");
         assert_eq!(quoted_ident("With \"q\""), "\"With \"\"q\"\"\"");
     }

@@ -171,6 +171,14 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
             }
             None
         }
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            if let Some(escape) = escape_char.take()
+                && !matches!(&escape.value, Value::SingleQuotedString(text) if text == "\\")
+            {
+                **pattern = call("aeriedb_escape", vec![take(pattern), Expr::Value(escape)]);
+            }
+            None
+        }
         Expr::CompoundFieldAccess { root, access_chain } => expanded(root, access_chain),
         Expr::Function(function) if last_of(&function.name) == "_pg_expandarray" => {
             Some(call("unnest", vec![first_arg(function)?]))

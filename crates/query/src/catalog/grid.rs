@@ -146,7 +146,7 @@ fn array(kind: &str, cells: &[&Cell]) -> ArrayRef {
             }
             Arc::new(builder.finish())
         }
-        "text[]" | "name[]" | "oid[]" | "char[]" => {
+        "oidvector" | "text[]" | "name[]" | "oid[]" | "char[]" => {
             // Only ever NULL: access lists, options.
             let mut builder = ListBuilder::new(StringBuilder::new());
             cells.iter().for_each(|_| builder.append_null());

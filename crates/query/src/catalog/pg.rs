@@ -327,7 +327,7 @@ fn types() -> Grid {
 const INDEX: &str = "indexrelid:oid indrelid:oid indnatts:int2 indnkeyatts:int2 indisunique:bool=t \
     indnullsnotdistinct:bool=f indisprimary:bool=t indisexclusion:bool=f indimmediate:bool=t \
     indisclustered:bool=f indisvalid:bool=t indcheckxmin:bool=f indisready:bool=t indislive:bool=t \
-    indisreplident:bool=f indkey:int2vector indcollation:text indclass:text indoption:int2vector \
+    indisreplident:bool=f indkey:int2vector indcollation:oidvector indclass:oidvector indoption:int2vector \
     indexprs:text indpred:text";
 
 fn indexes(context: &Context) -> Grid {
