@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sql::{SqlError, SqlResult};
 use tokio::sync::oneshot;
 
-/// A statement nests at most `sql::DEPTH_MAX` deep; a level of it was seen to take below 100 KiB in
-/// an unoptimized build, catalogue views and subqueries included. Untouched stack costs nothing.
+/// `sql::DEPTH_MAX` levels of a statement at 1 MiB each, far more than a level's frames should take
+/// in an unoptimized build. Untouched stack costs nothing.
 const STACK_SIZE: usize = 64 << 20;
 
 type Job = Box<dyn FnOnce() + Send>;
