@@ -805,7 +805,28 @@ impl<'a> Compiler<'a> {
         Ok(boolean(Node::Any { op, all, inner: Box::new(inner), array: Box::new(array) }))
     }
 
+    /// A moment shifted by an interval of fixed length.
+    fn shifted(&self, op: Op, moment: &ast::Expr, interval: &ast::Interval) -> Compiled<Expr> {
+        let ast::Expr::Value(value) = &*interval.value else { return Err(Unfit::NotOurs) };
+        let ast::Value::SingleQuotedString(text) = &value.value else { return Err(Unfit::NotOurs) };
+        let unit = interval.leading_field.as_ref().map(ToString::to_string);
+        let us = types::parse_interval_us(text, unit.as_deref()).ok_or(Unfit::NotOurs)?;
+        let moment = self.argument(Arg::Moment, self.part(moment)?, None)?;
+        let t = match moment.column_type {
+            ColumnType::Timestamptz => ColumnType::Timestamptz,
+            _ => ColumnType::Timestamp,
+        };
+        let moment = self.promoted(moment, t)?;
+        let us = Expr::constant(Some(Value::Integer(us)), ColumnType::Int8);
+        self.folded(Expr::new(Node::Arith(op, Box::new(moment), Box::new(us)), t))
+    }
+
     fn arith(&self, op: Op, a: &ast::Expr, b: &ast::Expr) -> Compiled<Expr> {
+        match (op, unnested(a), unnested(b)) {
+            (Op::Add | Op::Sub, moment, ast::Expr::Interval(i))
+            | (Op::Add, ast::Expr::Interval(i), moment) => return self.shifted(op, moment, i),
+            _ => {}
+        }
         let symbol = super::display::sign(op);
         let (x, y) = (self.part(a)?, self.part(b)?);
         let (x, y) = match (x.loose, y.loose) {

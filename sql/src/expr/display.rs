@@ -56,6 +56,13 @@ impl fmt::Display for Expr {
                 }
                 f.write_str(" END")
             }
+            Node::Arith(op, a, b) if is_moment(self.column_type) => match b.as_const() {
+                Some(Some(Value::Integer(us))) => {
+                    let seconds = *us as f64 / 1e6;
+                    write!(f, "{} {} interval '{seconds} seconds'", Inner(a), sign(*op))
+                }
+                _ => write!(f, "{} {} {}", Inner(a), sign(*op), Inner(b)),
+            },
             Node::Arith(op, a, b) => write!(f, "{} {} {}", Inner(a), sign(*op), Inner(b)),
             Node::Neg(inner) => write!(f, "-{}", Inner(inner)),
             Node::Concat(a, b) => write!(f, "{} || {}", Inner(a), Inner(b)),
@@ -96,6 +103,10 @@ impl Cmp {
             Cmp::Ge => ">=",
         }
     }
+}
+
+fn is_moment(t: ColumnType) -> bool {
+    matches!(t, ColumnType::Timestamp | ColumnType::Timestamptz)
 }
 
 pub(super) fn sign(op: Op) -> &'static str {

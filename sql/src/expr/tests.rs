@@ -216,7 +216,10 @@ fn text_and_time() {
         ("now()", "1970-01-01 00:16:40+00"),
         ("date '2024-02-30'", "22008"),
         ("repeat('abc', 1000000000)", "54000"),
-        ("now() - interval '1 day'", "not ours"),
+        ("now() - interval '1 day 00:16:40'", "1969-12-31 00:00:00+00"),
+        ("day + interval '36' hour", "2024-03-01 12:00:00"),
+        ("at - interval '1 month'", "not ours"),
+        ("at > now() - interval '7 days'", "t"),
         ("md5('a')", "not ours"),
         ("count(*)", "not ours"),
     ]);

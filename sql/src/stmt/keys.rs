@@ -219,8 +219,7 @@ fn part_of(c: &Compiler, table: &Arc<Table>, e: &ast::Expr) -> Option<KeyPart> {
 
 /// A digest's 20 bytes from hexadecimal digits or base64; of a parameter, text of the former.
 fn digest(c: &Compiler, part: KeyPart, value: &ast::Expr) -> Compiled<Option<Expr>> {
-    let text = ast::Expr::Nested(Box::new(value.clone()));
-    let expr = match c.any(&text) {
+    let expr = match c.any(value) {
         Ok(expr) => expr,
         Err(Unfit::NotOurs) => return Ok(None),
         Err(wrong) => return Err(wrong),

@@ -270,6 +270,36 @@ pub(crate) fn parse_interval_s(text: &str) -> SqlResult<i64> {
     }
 }
 
+/// Microseconds of an interval such as `1 day 02:30:00`; `None` where it has months or years, whose
+/// length depends on the date, or is no interval.
+pub(crate) fn parse_interval_us(text: &str, unit: Option<&str>) -> Option<i64> {
+    let us_of = |unit: &str| {
+        Some(match unit.to_ascii_lowercase().trim_end_matches('s') {
+            "microsecond" => 1,
+            "millisecond" => 1_000,
+            "second" | "sec" | "" => 1_000_000,
+            "minute" | "min" => 60_000_000,
+            "hour" | "hr" | "h" => 3_600_000_000,
+            "day" | "d" => DAY_US,
+            "week" => 7 * DAY_US,
+            _ => return None,
+        })
+    };
+    let mut words = text.split_whitespace();
+    let mut total: i64 = 0;
+    while let Some(word) = words.next() {
+        let us = if word.contains(':') {
+            clock_us(word)??
+        } else {
+            let count = number(word.strip_prefix('-').unwrap_or(word))?;
+            let count = if word.starts_with('-') { -count } else { count };
+            count.checked_mul(us_of(words.next().or(unit)?)?)?
+        };
+        total = total.checked_add(us)?;
+    }
+    Some(total)
+}
+
 /// A field of `extract` and `date_part`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
