@@ -11,6 +11,10 @@ use model::{Column, ColumnType, Name, Table, Value, json};
 use sqlparser::ast::{self, Spanned};
 
 use super::functions::{self, Arg, Function, Gives};
+use super::typing::{
+    NUMERIC, array_of, common, date_arith, is_float, is_integer, is_number, is_text, is_timestamp,
+    met, no_operator, operand,
+};
 use super::{Cmp, Expr, Node, Pseudo, Row, literal};
 use crate::parse::{Places, too_deep};
 use crate::resolve;
@@ -23,7 +27,6 @@ const DEPTH_MAX: usize = 200;
 /// Stack below which more is taken before a level of nesting is entered, and how much.
 const STACK_LEFT: usize = 128 << 10;
 const STACK_MORE: usize = 1 << 20;
-const NUMERIC: ColumnType = ColumnType::Numeric { precision: 0, scale: 0 };
 
 /// Why an expression was not compiled.
 #[derive(Debug)]
@@ -1216,98 +1219,6 @@ fn aql_cast(name: &str) -> Option<ColumnType> {
         "char" | "string" | "text" | "varchar" => ColumnType::Text,
         "json" | "list" | "map" => ColumnType::Jsonb,
         "geojson" => ColumnType::GeoJson,
-        _ => return None,
-    })
-}
-
-fn no_operator(what: &str) -> SqlError {
-    SqlError::new("42883", format!("operator does not exist: {what}")).hint(
-        "No operator matches the given types: add a cast, such as CAST(x AS text) or x::bigint, or \
-         put quotes around text",
-    )
-}
-
-fn is_integer(t: ColumnType) -> bool {
-    matches!(t, ColumnType::Int2 | ColumnType::Int4 | ColumnType::Int8)
-}
-
-fn is_float(t: ColumnType) -> bool {
-    matches!(t, ColumnType::Float4 | ColumnType::Float8)
-}
-
-fn is_number(t: ColumnType) -> bool {
-    is_integer(t) || is_float(t) || matches!(t, ColumnType::Numeric { .. })
-}
-
-fn is_text(t: ColumnType) -> bool {
-    matches!(t, ColumnType::Text | ColumnType::Varchar(_))
-}
-
-fn is_timestamp(t: ColumnType) -> bool {
-    matches!(t, ColumnType::Timestamp | ColumnType::Timestamptz)
-}
-
-/// The type that a literal takes from what it meets: without limits of length or scale.
-fn met(t: ColumnType) -> ColumnType {
-    match t {
-        ColumnType::Varchar(_) => ColumnType::Text,
-        ColumnType::Numeric { .. } => NUMERIC,
-        other => other,
-    }
-}
-
-/// The type that a literal takes as an operand of arithmetic.
-fn operand(t: ColumnType) -> ColumnType {
-    if t == ColumnType::Date { ColumnType::Int4 } else { met(t) }
-}
-
-/// The type in which values of both types can be compared.
-fn common(a: ColumnType, b: ColumnType) -> Option<ColumnType> {
-    use ColumnType::*;
-    let rank = |t| match t {
-        Int2 => 0,
-        Int4 => 1,
-        Int8 => 2,
-        Numeric { .. } => 3,
-        Float4 => 4,
-        _ => 5,
-    };
-    Some(match (a, b) {
-        (a, b) if a == b => a,
-        (Jsonb, _) | (_, Jsonb) => Jsonb,
-        (Float4, b) | (b, Float4) if is_number(b) && b != Float4 => Float8,
-        (a, b) if is_number(a) && is_number(b) => {
-            if rank(a) >= rank(b) {
-                a
-            } else {
-                b
-            }
-        }
-        (a, b) if is_text(a) && is_text(b) => Text,
-        (a, b) if is_timestamp(a) && is_timestamp(b) => Timestamptz,
-        (Date, t) | (t, Date) if is_timestamp(t) => t,
-        _ => return None,
-    })
-}
-
-/// The type of a date shifted by days, or of the days between two dates.
-fn date_arith(op: Op, a: ColumnType, b: ColumnType) -> Option<ColumnType> {
-    match (op, a, b) {
-        (Op::Add | Op::Sub, ColumnType::Date, b) if is_integer(b) => Some(ColumnType::Date),
-        (Op::Add, a, ColumnType::Date) if is_integer(a) => Some(ColumnType::Date),
-        (Op::Sub, ColumnType::Date, ColumnType::Date) => Some(ColumnType::Int4),
-        _ => None,
-    }
-}
-
-/// The array type of elements of this type.
-pub(crate) fn array_of(t: ColumnType) -> Option<ColumnType> {
-    use ColumnType::*;
-    Some(match t {
-        Int2 | Int4 | Int8 => Int8Array,
-        Float4 | Float8 => Float8Array,
-        Text | Varchar(_) => TextArray,
-        Bool => BoolArray,
         _ => return None,
     })
 }

@@ -15,6 +15,7 @@ mod eval;
 mod functions;
 mod literal;
 mod row;
+mod typing;
 
 #[cfg(test)]
 mod tests;
