@@ -31,9 +31,6 @@ impl Context<'_> {
         }
         let table = resolve::table_or_new(name, self.scope, self.places)?;
         let mut columns = self.target_columns(insert, &table)?;
-        if !columns.iter().any(|c| table.key.iter().any(|k| k.name == c.name)) && is_new(&table) {
-            return Err(self.at(resolve::no_table(&table.name, self.scope), name));
-        }
         let c = self.compiler(None);
         let given = columns.len();
         let defaults = self.defaults(&c, &table, &mut columns)?;
