@@ -88,6 +88,10 @@ pub(crate) fn table(
         }
     })?;
     tables.resolve(&parts.table.value, quoted).cloned().ok_or_else(|| {
+        if !quoted && RESERVED.iter().any(|word| word.eq_ignore_ascii_case(&parts.table.value)) {
+            let message = format!("syntax error at or near \"{}\"", parts.table.value);
+            return place(SqlError::syntax(message).hint("a table's name stands after FROM"));
+        }
         let error = SqlError::new("42P01", no_relation(&parts));
         let near = nearest(&parts.table.value, tables.tables.keys().map(String::as_str));
         place(match near {
@@ -140,10 +144,19 @@ pub(crate) fn table_or_new(
     }))
 }
 
+/// Words that the parser takes for a table's name and PostgreSQL does not.
+const RESERVED: [&str; 8] =
+    ["where", "group", "order", "having", "limit", "union", "select", "from"];
+
 /// 42703, with the nearest name or the names that there are.
 pub(crate) fn no_column(table: &Table, name: &str) -> SqlError {
     let error = SqlError::new("42703", format!("column \"{name}\" does not exist"));
     let names = || table.key.iter().chain(&table.columns).map(|c| c.name.as_str());
+    let alike: Vec<&str> = names().filter(|n| n.eq_ignore_ascii_case(name)).collect();
+    if let [first, second, ..] = alike[..] {
+        return SqlError::new("42702", format!("column reference \"{name}\" is ambiguous"))
+            .hint(format!("quote the one you mean: \"{first}\" or \"{second}\""));
+    }
     if let Some(near) = nearest(name, names()) {
         return error.hint(format!("did you mean \"{near}\"?"));
     }

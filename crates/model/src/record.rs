@@ -32,6 +32,14 @@ impl Record {
         self.bins.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
     }
 
+    /// Whole seconds that the record has left at `now_ms`; -1 = it never dies.
+    pub fn ttl_s(&self, now_ms: u64) -> i64 {
+        match self.void_time {
+            0 => -1,
+            void_time => ((u64::from(void_time) * 1000).saturating_sub(now_ms) / 1000) as i64,
+        }
+    }
+
     /// Whether the record has expired at `now_ms` (milliseconds since 1970-01-01 UTC).
     pub fn expired(&self, now_ms: u64) -> bool {
         self.void_time != 0 && u64::from(self.void_time) * 1000 <= now_ms

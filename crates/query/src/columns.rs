@@ -175,19 +175,12 @@ fn column_values<'a>(
         Source::Digest => Cell::Made(Value::Blob(record.digest.0.to_vec())),
         Source::Edigest => Cell::Made(Value::String(base64(&record.digest.0))),
         Source::Gen => Cell::Made(Value::Integer(record.generation.into())),
-        Source::Ttl => Cell::Made(Value::Integer(ttl(record, now_ms))),
+        Source::Ttl => Cell::Made(Value::Integer(record.ttl_s(now_ms))),
         Source::Lut => Cell::Made(Value::Integer(record.lut_ms as i64 * 1000)),
         Source::SetName => Cell::Made(Value::String(table.name.clone())),
         Source::RecordSize => Cell::Made(Value::Integer(record.size.into())),
     };
     records.iter().enumerate().map(cell).collect()
-}
-
-fn ttl(record: &Record, now_ms: u64) -> i64 {
-    match record.void_time {
-        0 => -1,
-        void_time => (i64::from(void_time) - (now_ms / 1000) as i64).max(0),
-    }
 }
 
 /// A key, as the value that a column of this type holds. Any key has a text.

@@ -290,11 +290,7 @@ fn pseudo(pseudo: Pseudo, record: &Record, row: &Row) -> Option<Value> {
         Pseudo::Digest => Value::Blob(record.digest.0.to_vec()),
         Pseudo::Edigest => Value::String(base64(&record.digest.0)),
         Pseudo::Gen => Value::Integer(record.generation.into()),
-        Pseudo::Ttl if record.void_time == 0 => Value::Integer(-1),
-        Pseudo::Ttl => {
-            let left = i64::from(record.void_time) - (row.now_ms / 1000) as i64;
-            Value::Integer(left.max(0))
-        }
+        Pseudo::Ttl => Value::Integer(record.ttl_s(row.now_ms)),
         Pseudo::Lut => Value::Integer(i64::try_from(record.lut_ms).ok()?.checked_mul(1000)?),
         Pseudo::SetName => Value::String(row.set.to_string()),
         Pseudo::RecordSize => Value::Integer(record.size.into()),

@@ -57,6 +57,9 @@ impl Context<'_> {
                 let message = format!("column \"{}\" specified more than once", column.name);
                 return Err(self.places.mark(SqlError::new("42701", message), def.name.span));
             }
+            if is_key && !key_names.is_empty() {
+                return Err(self.places.mark(several_keys(), def.name.span));
+            }
             if is_key {
                 key_names.push(column.name.clone());
             }
@@ -127,8 +130,7 @@ impl Context<'_> {
             return Err(refused(&constraint.to_string()));
         };
         if !key.is_empty() {
-            return Err(SqlError::new("42P16", "multiple primary keys are not allowed")
-                .hint("PRIMARY KEY (a, b) makes one key of several columns"));
+            return Err(several_keys());
         }
         for part in &primary.columns {
             let ast::Expr::Identifier(ident) = &part.column.expr else {
@@ -234,6 +236,11 @@ fn constant_seconds(value: &ast::Expr) -> SqlResult<u32> {
         None => Err(SqlError::new("22023", "ttl is a number of seconds, or text such as '30d'")
             .hint("'never' is for ever")),
     }
+}
+
+fn several_keys() -> SqlError {
+    SqlError::new("42P16", "multiple primary keys are not allowed")
+        .hint("PRIMARY KEY (a, b) makes one key of several columns")
 }
 
 /// Constraints that nothing here would hold.

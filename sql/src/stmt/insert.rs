@@ -31,6 +31,10 @@ impl Context<'_> {
         }
         let table = resolve::table_or_new(name, self.scope, self.places)?;
         let mut columns = self.target_columns(insert, &table)?;
+        if !columns.iter().any(|c| table.key.iter().any(|k| k.name == c.name)) {
+            // Without a key nothing can be put into a set that is not there.
+            resolve::table(name, self.scope, self.places)?;
+        }
         let c = self.compiler(None);
         let given = columns.len();
         let defaults = self.defaults(&c, &table, &mut columns)?;

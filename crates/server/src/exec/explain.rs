@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use futures::StreamExt;
 use model::Value;
 use sql::SqlResult;
 use sql::plan::{Plan, Planned};
@@ -23,10 +22,10 @@ impl<S: Store> Executor<S> {
     ) -> SqlResult<Vec<String>> {
         let mut lines = sql::explain_lines(plan, params);
         if let (Some(_), Some(query)) = (query_of(plan), &ready.query) {
-            let info = session_info(session);
             // A write's own query is only planned here: it runs with the write.
             let run = analyze && matches!(plan, Plan::Query(_));
-            let below = self.engine.explain(query, params, run, &info).await?;
+            let below = self.queries.explain(query, params, run, session_info(session));
+            let below = below.await?;
             let indent = if lines.is_empty() { "" } else { "  " };
             lines.extend(below.into_iter().map(|line| format!("{indent}{line}")));
         }
@@ -56,8 +55,8 @@ impl<S: Store> Executor<S> {
             Answer::Values(_, rows) => rows.len() as u64,
             Answer::Stream(_, mut stream) => {
                 let mut rows = 0;
-                while let Some(batch) = stream.0.next().await {
-                    rows += batch.map_err(query::sql_error)?.num_rows() as u64;
+                while let Some(batch) = stream.next_batch().await? {
+                    rows += batch.num_rows() as u64;
                 }
                 rows
             }

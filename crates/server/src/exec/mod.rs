@@ -7,17 +7,18 @@
 //!
 //! Point and batch statements run here, over the [`Store`], without DataFusion or Arrow.
 
+mod background;
 mod explain;
 mod get;
 mod keys;
+mod set_config;
 mod show;
 mod write;
 
 use std::sync::{Arc, Mutex};
 
-use futures::StreamExt;
 use model::{ColumnType, Key, Record, Value};
-use query::{Engine, SendableRecordBatchStream, SessionInfo};
+use query::SessionInfo;
 use sql::expr::{Expr, Row};
 use sql::plan::{
     Get, Insert, InsertSource, OnConflict, Output, Plan, Planned, Query, Session as Command, Target,
@@ -25,8 +26,10 @@ use sql::plan::{
 use sql::{Parsed, Scope, SqlError, SqlResult};
 use store::{Store, Ttl};
 
-use crate::pg::column_type;
-use crate::pg::{Answer, Backend, Chunk, Field, Notice, Prepared, RowSource, SessionState, Tag};
+pub use background::ArrowRows;
+use background::Queries;
+
+use crate::pg::{Answer, Backend, Field, Notice, Prepared, SessionState, Tag, column_type};
 
 /// Rows as values in their stored representation.
 type Rows = Vec<Vec<Option<Value>>>;
@@ -34,7 +37,7 @@ type Rows = Vec<Vec<Option<Value>>>;
 /// The database behind the Postgres wire, over any store.
 pub struct Executor<S: Store> {
     store: Arc<S>,
-    engine: Engine<S>,
+    queries: Queries<S>,
 }
 
 /// A statement that was prepared.
@@ -63,8 +66,7 @@ struct Session {
 impl<S: Store> Executor<S> {
     /// An executor over this store.
     pub fn new(store: Arc<S>) -> SqlResult<Executor<S>> {
-        let engine = Engine::new(store.clone(), query::Options::default())?;
-        Ok(Executor { store, engine })
+        Ok(Executor { queries: Queries::new(store.clone())?, store })
     }
 
     async fn ready(
@@ -83,8 +85,7 @@ impl<S: Store> Executor<S> {
         let planned = sql::plan(parsed, &scope)?;
         let query = match query_of(&planned.plan) {
             Some(query) => {
-                let info = session_info(session);
-                Some(self.engine.prepare(query, &info, &planned.params).await?)
+                Some(self.queries.prepare(query, session_info(session), &planned.params).await?)
             }
             None => None,
         };
@@ -125,7 +126,7 @@ impl<S: Store> Executor<S> {
         let store = &*self.store;
         let writer = |settings| write::Writer {
             store,
-            engine: &self.engine,
+            queries: &self.queries,
             session: settings,
             params,
             now_ms: store.now_ms(),
@@ -141,10 +142,12 @@ impl<S: Store> Executor<S> {
                 Ok(Answer::Values(Tag::Rows("SELECT"), vec![outputs(output, &row)?]))
             }
             Plan::Query(_) | Plan::Session(Command::Declare { .. }) => {
+                if let Plan::Query(query) = &ready.planned.plan {
+                    set_config::apply(query, session)?;
+                }
                 let query = ready.query.as_ref().ok_or_else(no_query)?;
-                let info = session_info(session);
-                let stream = self.engine.execute(query, params, &info).await?;
-                Ok(Answer::Stream(Tag::Rows("SELECT"), ArrowRows(stream)))
+                let rows = self.queries.start(query, params, session_info(session))?;
+                Ok(Answer::Stream(Tag::Rows("SELECT"), rows))
             }
             Plan::Insert(insert) => {
                 let settings = settings(session)?;
@@ -290,24 +293,6 @@ impl<S: Store> Backend for Executor<S> {
             }
         };
         args.iter().zip(types).map(constant).collect()
-    }
-}
-
-/// Rows that DataFusion streams.
-pub struct ArrowRows(SendableRecordBatchStream);
-
-impl std::fmt::Debug for ArrowRows {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ArrowRows")
-    }
-}
-
-impl RowSource for ArrowRows {
-    async fn next(&mut self) -> SqlResult<Option<Chunk>> {
-        match self.0.next().await {
-            None => Ok(None),
-            Some(batch) => Ok(Some(Chunk::Arrow(batch.map_err(query::sql_error)?))),
-        }
     }
 }
 

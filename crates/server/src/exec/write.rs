@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use futures::StreamExt;
 use model::{Column, ColumnType, Digest, Error, ErrorKind, Key, Name, Record, Table, Value};
-use query::Engine;
 use sql::expr::{Expr, Row};
 use sql::plan::{
     Assignment, Delete, Insert, InsertSource, OnConflict, Output, Query, Target, Update,
@@ -12,6 +10,7 @@ use sql::plan::{
 use sql::{SqlError, SqlResult};
 use store::{Bins, Change, ScanCursor, Store, Target as Named, Ttl};
 
+use super::background::{ArrowRows, Queries};
 use super::{Rows, Session, keys, outputs, passes, row};
 
 /// Records read at once by an UPDATE or DELETE that scans.
@@ -31,7 +30,7 @@ pub(super) struct Written {
 /// What every statement here works with.
 pub(super) struct Writer<'a, S: Store> {
     pub(super) store: &'a S,
-    pub(super) engine: &'a Engine<S>,
+    pub(super) queries: &'a Queries<S>,
     pub(super) session: &'a Session,
     pub(super) params: &'a [Option<Value>],
     pub(super) now_ms: u64,
@@ -99,8 +98,7 @@ impl<S: Store> Writer<'_, S> {
                     defaults.iter().map(|e| e.eval(&constants)).collect::<SqlResult<_>>()?;
                 let mut written = Written::default();
                 let mut batches = self.query(query).await?;
-                while let Some(batch) = batches.next().await {
-                    let batch = batch.map_err(query::sql_error)?;
+                while let Some(batch) = batches.next_batch().await? {
                     let mut rows = query::batch_values(&batch, &types)?;
                     rows.iter_mut().for_each(|row| row.extend(rest.iter().cloned()));
                     let more = self.insert_rows(insert, rows).await?;
@@ -112,10 +110,9 @@ impl<S: Store> Writer<'_, S> {
         }
     }
 
-    async fn query(&self, query: &Query) -> SqlResult<query::SendableRecordBatchStream> {
-        let declared: Vec<Option<ColumnType>> = Vec::new();
-        let prepared = self.engine.prepare(query, &self.session.info, &declared).await?;
-        self.engine.execute(&prepared, self.params, &self.session.info).await
+    async fn query(&self, query: &Query) -> SqlResult<ArrowRows> {
+        let prepared = self.queries.prepare(query, self.session.info.clone(), &[]).await?;
+        self.queries.start(&prepared, self.params, self.session.info.clone())
     }
 
     async fn insert_rows(&self, insert: &Insert, rows: Rows) -> SqlResult<Written> {
@@ -435,8 +432,8 @@ impl<S: Store> Writer<'_, S> {
     async fn query_rows(&self, query: &Query, types: &[ColumnType]) -> SqlResult<Rows> {
         let mut rows = Vec::new();
         let mut batches = self.query(query).await?;
-        while let Some(batch) = batches.next().await {
-            rows.extend(query::batch_values(&batch.map_err(query::sql_error)?, types)?);
+        while let Some(batch) = batches.next_batch().await? {
+            rows.extend(query::batch_values(&batch, types)?);
         }
         Ok(rows)
     }

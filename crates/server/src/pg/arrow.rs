@@ -180,6 +180,17 @@ fn decimal(digits: String, scale: i8) -> Cell<'static> {
     Cell::Text(Cow::Owned(text))
 }
 
+/// A decimal of a column that declares no scale, without the zeros that Arrow's scale puts behind
+/// it.
+pub(crate) fn unpadded<'a>(cell: Cell<'a>, array: &dyn Array) -> Cell<'a> {
+    match cell {
+        Cell::Text(text) if array.data_type().is_decimal() && text.contains('.') => {
+            Cell::Text(Cow::Owned(text.trim_end_matches('0').trim_end_matches('.').to_string()))
+        }
+        cell => cell,
+    }
+}
+
 /// The array as a JSON list.
 pub(crate) fn json_list(array: &dyn Array) -> SqlResult<String> {
     let items: Vec<String> =

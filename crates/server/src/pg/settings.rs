@@ -191,6 +191,10 @@ fn find(name: &str) -> Option<&'static Setting> {
     TABLE.iter().find(|s| s.name.eq_ignore_ascii_case(name))
 }
 
+fn letters_and_digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+}
+
 fn unknown(name: &str) -> SqlError {
     let error = SqlError::new("42704", format!("unrecognized configuration parameter \"{name}\""));
     let alike = TABLE.iter().map(|s| (distance(s.name, name), s.name)).min();
@@ -488,7 +492,8 @@ fn check(setting: &Setting, value: &str) -> SqlResult<String> {
             let found = words.iter().find(|w| **w == lower).map(|w| w.to_string());
             found.ok_or_else(|| bad().hint(format!("available values: {}", words.join(", "))))
         }
-        Kind::Encoding => match trimmed.to_ascii_uppercase().replace(['-', '_'], "").as_str() {
+        // PostgreSQL looks at letters and digits alone: asyncpg sends the name in quotes.
+        Kind::Encoding => match letters_and_digits(trimmed).as_str() {
             "UTF8" | "UNICODE" => Ok("UTF8".into()),
             "SQLASCII" => Ok("SQL_ASCII".into()),
             _ => Err(bad().hint("the only encoding is UTF8")),
@@ -587,6 +592,7 @@ mod tests {
             ("jit", "TRUE", "on"),
             ("datestyle", "dmy", "ISO, DMY"),
             ("client_encoding", "utf-8", "UTF8"),
+            ("client_encoding", "'utf-8'", "UTF8"),
             ("timezone", "Europe/Berlin", "UTC"),
             ("record_ttl", "30D", "2592000"),
             ("record_exists_action", "UPDATE", "update"),

@@ -1,0 +1,144 @@
+//! Queries run on threads of their own.
+//!
+//! A join may compute for seconds between two awaits. On the threads that serve sockets that would
+//! keep everybody waiting, the request to cancel it too; so a query runs on a runtime of its own
+//! and its batches come through a channel. Who drops the receiving end ends the query at its next
+//! await.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use model::{ColumnType, Value};
+use query::arrow::array::RecordBatch;
+use query::{Engine, Prepared, SessionInfo};
+use sql::plan::Query;
+use sql::{SqlError, SqlResult};
+use store::Store;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::pg::{Chunk, RowSource};
+
+/// Batches that wait for a slow client: the one that is read next, and the one after it.
+const BATCHES_AHEAD: usize = 2;
+/// Stack of a query's thread: plans of deeply nested statements recurse.
+const STACK_SIZE: usize = 16 << 20;
+
+/// The query engine with its threads.
+pub(super) struct Queries<S: Store> {
+    engine: Arc<Engine<S>>,
+    /// Taken when dropped.
+    runtime: Option<Runtime>,
+}
+
+/// Batches of a running query.
+pub struct ArrowRows {
+    batches: mpsc::Receiver<SqlResult<RecordBatch>>,
+    _query: AbortOnDropHandle<()>,
+}
+
+impl<S: Store> Queries<S> {
+    pub(super) fn new(store: Arc<S>) -> SqlResult<Queries<S>> {
+        let engine = Arc::new(Engine::new(store, query::Options::default())?);
+        let runtime = Builder::new_multi_thread()
+            .thread_name("query")
+            .thread_stack_size(STACK_SIZE)
+            .enable_all()
+            .build()
+            .map_err(|error| SqlError::new("53000", format!("cannot start threads: {error}")))?;
+        Ok(Queries { engine, runtime: Some(runtime) })
+    }
+
+    /// Plans a query.
+    pub(super) async fn prepare(
+        &self,
+        query: &Query,
+        session: SessionInfo,
+        declared: &[Option<ColumnType>],
+    ) -> SqlResult<Prepared> {
+        let (query, declared) = (query.clone(), declared.to_vec());
+        let engine = self.engine.clone();
+        self.run(async move { engine.prepare(&query, &session, &declared).await }).await
+    }
+
+    /// Starts a query.
+    pub(super) fn start(
+        &self,
+        prepared: &Prepared,
+        params: &[Option<Value>],
+        session: SessionInfo,
+    ) -> SqlResult<ArrowRows> {
+        let (send, batches) = mpsc::channel(BATCHES_AHEAD);
+        let (engine, prepared, params) = (self.engine.clone(), prepared.clone(), params.to_vec());
+        let query = async move {
+            let mut stream = match engine.execute(&prepared, &params, &session).await {
+                Ok(stream) => stream,
+                Err(error) => return drop(send.send(Err(error)).await),
+            };
+            while let Some(batch) = stream.next().await {
+                if send.send(batch.map_err(query::sql_error)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let query = AbortOnDropHandle::new(self.runtime()?.spawn(query));
+        Ok(ArrowRows { batches, _query: query })
+    }
+
+    /// The lines of EXPLAIN.
+    pub(super) async fn explain(
+        &self,
+        prepared: &Prepared,
+        params: &[Option<Value>],
+        analyze: bool,
+        session: SessionInfo,
+    ) -> SqlResult<Vec<String>> {
+        let (engine, prepared, params) = (self.engine.clone(), prepared.clone(), params.to_vec());
+        self.run(async move { engine.explain(&prepared, &params, analyze, &session).await }).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = SqlResult<T>> + Send + 'static,
+    ) -> SqlResult<T> {
+        let work = AbortOnDropHandle::new(self.runtime()?.spawn(work));
+        work.await.map_err(|_| broken())?
+    }
+
+    fn runtime(&self) -> SqlResult<&Runtime> {
+        self.runtime.as_ref().ok_or_else(broken)
+    }
+}
+
+impl<S: Store> Drop for Queries<S> {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl ArrowRows {
+    /// The next batch.
+    pub(super) async fn next_batch(&mut self) -> SqlResult<Option<RecordBatch>> {
+        self.batches.recv().await.transpose()
+    }
+}
+
+impl RowSource for ArrowRows {
+    async fn next(&mut self) -> SqlResult<Option<Chunk>> {
+        Ok(self.next_batch().await?.map(Chunk::Arrow))
+    }
+}
+
+impl std::fmt::Debug for ArrowRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ArrowRows")
+    }
+}
+
+/// A panic of a query is that query's error.
+fn broken() -> SqlError {
+    SqlError::new("XX000", "the query ended in an internal error; the log says more")
+}
