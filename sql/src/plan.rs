@@ -128,7 +128,7 @@ pub enum Keys {
 pub enum KeyLookup {
     /// One expression per key column, already of that column's type. NULL matches nothing.
     Key(Vec<Expr>),
-    /// A digest: blob of 20 bytes.
+    /// A digest: blob of 20 bytes, or 40 hexadecimal digits.
     Digest(Expr),
 }
 
@@ -204,7 +204,7 @@ pub enum Target {
     Keys(Keys, Option<Expr>),
     /// Those of a scan that pass the filter, checked again under the record's lock.
     Scan(Option<Expr>),
-    /// What our evaluator cannot say: a query whose columns are `DIGEST` (bytea), `GEN` (int), and
+    /// What our evaluator cannot say: a query whose columns are `DIGEST` (text), `GEN` (int), and
     /// then, for an UPDATE, the new value of each assignment. Applied to each record whose
     /// generation is still the same; records that changed meanwhile are asked for again.
     Query(Box<ast::Query>),

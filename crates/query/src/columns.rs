@@ -93,7 +93,7 @@ pub(crate) fn pseudo_column(table: &Table, name: &str) -> Option<SetColumn> {
             [only] => (Source::Key(0), only.column_type),
             _ => (Source::WholeKey, ColumnType::Bytea),
         },
-        "DIGEST" => (Source::Digest, ColumnType::Bytea),
+        "DIGEST" => (Source::Digest, ColumnType::Text),
         "EDIGEST" => (Source::Edigest, ColumnType::Text),
         "GEN" => (Source::Gen, ColumnType::Int4),
         "TTL" => (Source::Ttl, ColumnType::Int8),
@@ -172,7 +172,7 @@ fn column_values<'a>(
             made(key.map(|key| key_value(key, column.column_type)))
         }
         Source::WholeKey => made(record.key.as_ref().map(|k| key_value(k, ColumnType::Bytea))),
-        Source::Digest => Cell::Made(Value::Blob(record.digest.0.to_vec())),
+        Source::Digest => Cell::Made(Value::String(record.digest.to_string())),
         Source::Edigest => Cell::Made(Value::String(base64(&record.digest.0))),
         Source::Gen => Cell::Made(Value::Integer(record.generation.into())),
         Source::Ttl => Cell::Made(Value::Integer(record.ttl_s(now_ms))),

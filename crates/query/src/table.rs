@@ -194,8 +194,7 @@ impl<S: Store> SetTable<S> {
 
     /// The records whose key or digest is this value; none if it is NULL.
     fn named(&self, column: &SetColumn, value: &ScalarValue) -> Option<Vec<Wanted>> {
-        let digest = |bytes: Vec<u8>| {
-            let digest = <[u8; 20]>::try_from(bytes).ok().map(Digest);
+        let one = |digest: Option<Digest>| {
             digest.map(|digest| Wanted { digest, key: None }).into_iter().collect()
         };
         let whole = match column.source {
@@ -208,8 +207,10 @@ impl<S: Store> SetTable<S> {
         }
         let Some(value) = value_of(value, column.column_type)? else { return Some(Vec::new()) };
         Some(match (&column.source, value) {
-            (Source::Digest, Value::Blob(bytes)) => digest(bytes),
-            (Source::Edigest, Value::String(text)) => digest(unbase64(&text).unwrap_or_default()),
+            (Source::Digest, Value::String(hex)) => one(Digest::from_hex(&hex).ok()),
+            (Source::Edigest, Value::String(text)) => {
+                one(unbase64(&text).and_then(|bytes| bytes.try_into().ok()).map(Digest))
+            }
             (_, value) => {
                 let text = column.column_type == ColumnType::Text && !self.table.declared;
                 let number = match &value {

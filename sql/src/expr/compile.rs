@@ -313,7 +313,7 @@ impl<'a> Compiler<'a> {
     /// A quoted literal of this type. Text that is no JSON is a string where jsonb is wanted of a
     /// schemaless bin.
     fn literal(&self, t: ColumnType, text: &str) -> SqlResult<Value> {
-        let schemaless = self.table.is_none_or(|table| !table.declared);
+        let schemaless = self.table.is_some_and(|table| !table.declared);
         match t {
             ColumnType::Jsonb if schemaless => {
                 let container = text.trim_start().starts_with(['{', '[']);

@@ -287,7 +287,7 @@ fn key_value(t: ColumnType, key: &Key) -> Value {
 
 fn pseudo(pseudo: Pseudo, record: &Record, row: &Row) -> Option<Value> {
     Some(match pseudo {
-        Pseudo::Digest => Value::Blob(record.digest.0.to_vec()),
+        Pseudo::Digest => Value::String(record.digest.to_string()),
         Pseudo::Edigest => Value::String(base64(&record.digest.0)),
         Pseudo::Gen => Value::Integer(record.generation.into()),
         Pseudo::Ttl => Value::Integer(record.ttl_s(row.now_ms)),

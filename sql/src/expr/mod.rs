@@ -125,7 +125,7 @@ pub(crate) enum Pseudo {
 impl Pseudo {
     /// Those that there are, with name and type.
     pub(crate) const ALL: [(Pseudo, &'static str, ColumnType); 7] = [
-        (Pseudo::Digest, "DIGEST", ColumnType::Bytea),
+        (Pseudo::Digest, "DIGEST", ColumnType::Text),
         (Pseudo::Edigest, "EDIGEST", ColumnType::Text),
         (Pseudo::Gen, "GEN", ColumnType::Int4),
         (Pseudo::Ttl, "TTL", ColumnType::Int8),

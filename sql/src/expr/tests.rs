@@ -236,7 +236,7 @@ fn records_lists_and_json() {
         ("LUT", "1970-01-01 00:00:01+00"),
         ("SET_NAME", "t"),
         ("record_size", "128"),
-        ("octet_length(digest)", "20"),
+        ("length(digest)", "40"),
         ("length(edigest)", "28"),
         ("tags || 'z'", "22P02"),
         ("tags || ARRAY['z']", "{x,y,z}"),

@@ -240,7 +240,7 @@ fn digest_bytes(part: KeyPart, text: &str) -> SqlResult<Vec<u8>> {
         KeyPart::Edigest => {
             crate::expr::from_base64(text).filter(|bytes| bytes.len() == 20).ok_or_else(|| {
                 SqlError::new(
-                    "22023",
+                    "22P02",
                     format!("an edigest is 20 bytes in base64, this is \"{text}\""),
                 )
                 .hint("a digest in hexadecimal digits is compared with DIGEST")
@@ -248,7 +248,8 @@ fn digest_bytes(part: KeyPart, text: &str) -> SqlResult<Vec<u8>> {
         }
         _ => {
             let hex = text.strip_prefix("\\x").unwrap_or(text);
-            Ok(Digest::from_hex(hex)?.0.to_vec())
+            let digest = Digest::from_hex(hex).map_err(|e| SqlError::new("22P02", e.detail))?;
+            Ok(digest.0.to_vec())
         }
     }
 }

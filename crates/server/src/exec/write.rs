@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use model::{Column, ColumnType, Digest, Error, ErrorKind, Key, Name, Record, Table, Value};
+use model::{Column, ColumnType, Digest, Error, ErrorKind, Name, Record, Table, Value};
 use sql::expr::{Expr, Row};
 use sql::plan::{
     Assignment, Delete, Insert, InsertSource, OnConflict, Output, Query, Target, Update,
@@ -400,7 +400,7 @@ impl<S: Store> Writer<'_, S> {
         returning: &[Output],
         change: impl Fn(&[Option<Value>]) -> SqlResult<Change> + Sync + Send,
     ) -> SqlResult<Written> {
-        let mut types = vec![ColumnType::Bytea, ColumnType::Int4];
+        let mut types = vec![ColumnType::Text, ColumnType::Int4];
         types.extend(columns.iter().map(|column| column.column_type));
         let mut written = Written::default();
         let mut settled: HashSet<Digest> = HashSet::new();
@@ -513,10 +513,10 @@ fn check_null(table: &Table, column: &Column, value: &Option<Value>) -> SqlResul
 
 fn identity(row: &[Option<Value>]) -> SqlResult<(Named, u16)> {
     match row {
-        [Some(Value::Blob(digest)), Some(Value::Integer(generation)), ..] => {
-            let digest: [u8; 20] = digest[..].try_into().map_err(|_| no_identity())?;
+        [Some(Value::String(digest)), Some(Value::Integer(generation)), ..] => {
+            let digest = Digest::from_hex(digest).map_err(|_| no_identity())?;
             let generation = u16::try_from(*generation).map_err(|_| no_identity())?;
-            Ok((Named { digest: Digest(digest), key: None::<Key> }, generation))
+            Ok((Named { digest, key: None }, generation))
         }
         _ => Err(no_identity()),
     }
