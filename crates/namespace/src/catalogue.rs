@@ -103,11 +103,10 @@ impl Sets {
 
     pub(crate) fn by_name(&self, name: &str) -> Option<(u16, Arc<Set>)> {
         let sets = read(&self.by_id);
-        let found = sets.iter().enumerate().find_map(|(id, set)| {
+        sets.iter().enumerate().find_map(|(id, set)| {
             let set = set.as_ref().filter(|set| *set.name == *name)?;
             Some((id as u16, set.clone()))
-        });
-        found
+        })
     }
 
     /// Every set, in the order of ids.

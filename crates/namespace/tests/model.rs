@@ -260,7 +260,7 @@ fn acknowledged_changes_outlive_crashes() {
             for _ in 0..30 {
                 let number = i64::from(rng.next_u32() % 10);
                 let value = i64::from(rng.next_u32() % 1000);
-                if rng.next_u32() % 3 > 0 {
+                if !rng.next_u32().is_multiple_of(3) {
                     put(&namespace, number, value, Ttl::Never).expect("written");
                     model.insert(number, value);
                 } else {

@@ -59,18 +59,11 @@ async fn one_round(data: &Path, ledger: &Ledger, random: &mut Random, round: u64
         .await
         .expect("the table is there");
     verify(&client, ledger).await;
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let ledger = ledger.clone();
-            let seed = Random(round << 8 | writer);
-            let client = node.client("test");
-            let client = async { client.await };
-            (ledger, seed, writer, client)
-        })
-        .collect();
     let mut tasks = Vec::new();
-    for (ledger, seed, writer, client) in writers {
-        tasks.push(tokio::spawn(write_until_killed(client.await, ledger, seed, writer)));
+    for writer in 0..WRITERS {
+        let client = node.client("test").await;
+        let random = Random(round << 8 | writer);
+        tasks.push(tokio::spawn(write_until_killed(client, ledger.clone(), random, writer)));
     }
     tokio::time::sleep(Duration::from_millis(20 + random.below(300))).await;
     node.kill();
