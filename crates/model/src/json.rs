@@ -48,7 +48,7 @@ pub fn print(value: &Value) -> String {
     out
 }
 
-/// Like [`print`], appended to `out`.
+/// Like [`print()`], appended to `out`.
 pub fn print_into(value: &Value, out: &mut String) {
     match value {
         Value::Nil => out.push_str("null"),
