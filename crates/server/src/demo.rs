@@ -151,7 +151,9 @@ async fn show(client: &Client, statement: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let whole = statement.starts_with("EXPLAIN");
     print_table(&mut out, &table, if whole { usize::MAX } else { ROWS_SHOWN })?;
-    writeln!(out, "({count} rows, {:.2} ms)", took.as_secs_f64() * 1000.0)?;
+    let count = table.len().checked_sub(1).map_or(count, |rows| rows as u64);
+    let unit = if count == 1 { "row" } else { "rows" };
+    writeln!(out, "({count} {unit}, {:.2} ms)", took.as_secs_f64() * 1000.0)?;
     Ok(())
 }
 

@@ -91,13 +91,21 @@ async fn demonstrate(flags: DemoFlags) -> Result<ExitCode, String> {
     let fresh = flags.data.is_none().then(fresh_folder).transpose()?;
     let data = flags.data.as_deref().or(fresh.as_deref()).unwrap_or(".".as_ref());
     let mut config = config::embedded_default(data);
-    config.postgres = vec![flags.pg.unwrap_or_else(|| HostPort::new("127.0.0.1", 5432))];
+    config.postgres = vec![flags.pg.unwrap_or_else(free_address)];
     let toured = tour_on(&config, data, flags.exit).await;
     if let Some(folder) = &fresh {
         let removed = std::fs::remove_dir_all(folder);
         removed.map_err(|error| format!("cannot remove {}: {error}", folder.display()))?;
     }
     toured.map(|()| ExitCode::SUCCESS)
+}
+
+/// PostgreSQL's port, or any free one where something listens there: a first look must not fail
+/// for that.
+fn free_address() -> HostPort {
+    let default = HostPort::default();
+    let taken = std::net::TcpListener::bind((default.host.as_str(), default.port)).is_err();
+    HostPort::new(&default.host, if taken { 0 } else { default.port })
 }
 
 async fn tour_on(
