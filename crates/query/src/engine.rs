@@ -30,9 +30,11 @@ use futures::StreamExt;
 use model::{ColumnType, Value};
 use sql::{SqlError, SqlResult};
 use store::Store;
+use tokio_util::sync::CancellationToken;
 
 use crate::columns::scalar_of;
 use crate::error::sql_error;
+use crate::interrupt::{self, interruptible};
 use crate::planner::Planner;
 use crate::scan::CountRecords;
 use crate::session::{Context, SessionInfo};
@@ -133,33 +135,39 @@ impl<S: Store> Engine<S> {
         self.planner.run(move || prepare(store, state, query, &declared)).await
     }
 
-    /// Starts a planned query. `params` are the values of `$1..` in their types' stored form.
+    /// Starts a planned query. `params` are the values of `$1..` in their types' stored form. Once
+    /// `cancel` is cancelled, a poll of the stream soon ends in an error.
     pub async fn execute(
         &self,
         prepared: &Prepared,
         params: &[Option<Value>],
         session: &SessionInfo,
+        cancel: &CancellationToken,
     ) -> SqlResult<SendableRecordBatchStream> {
         let state = self.state_for(session);
         let task = state.task_ctx();
         let plan = self.physical(state, prepared, params).await?;
+        let plan = interruptible(plan, cancel).map_err(sql_error)?;
         execute_stream(plan, task).map_err(sql_error)
     }
 
-    /// The lines of EXPLAIN. With `analyze` the query is run, and each node tells what it did.
+    /// The lines of EXPLAIN. With `analyze` the query is run, and each node tells what it did;
+    /// `cancel` ends it.
     pub async fn explain(
         &self,
         prepared: &Prepared,
         params: &[Option<Value>],
         analyze: bool,
         session: &SessionInfo,
+        cancel: &CancellationToken,
     ) -> SqlResult<Vec<String>> {
         let state = self.state_for(session);
         let task = state.task_ctx();
-        let plan = self.physical(state, prepared, params).await?;
+        let mut plan = self.physical(state, prepared, params).await?;
         let begun = Instant::now();
         let mut rows = 0;
         if analyze {
+            plan = interruptible(plan, cancel).map_err(sql_error)?;
             let mut stream = execute_stream(plan.clone(), task).map_err(sql_error)?;
             while let Some(batch) = stream.next().await {
                 rows += batch.map_err(sql_error)?.num_rows();
@@ -169,8 +177,7 @@ impl<S: Store> Engine<S> {
             true => DisplayableExecutionPlan::with_metrics(plan.as_ref()),
             false => DisplayableExecutionPlan::new(plan.as_ref()),
         };
-        let text = shown.indent(false).to_string();
-        let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
+        let mut lines = interrupt::shown(&shown.indent(false).to_string());
         if analyze {
             let ms = begun.elapsed().as_secs_f64() * 1000.0;
             lines.extend([format!("Rows: {rows}"), format!("Execution Time: {ms:.3} ms")]);

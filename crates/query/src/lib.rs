@@ -23,6 +23,7 @@ mod engine;
 mod error;
 mod functions;
 mod get;
+mod interrupt;
 mod names;
 mod planner;
 mod rewrite;

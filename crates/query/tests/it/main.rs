@@ -1,6 +1,7 @@
 //! The engine over a store in memory.
 
 mod catalog;
+mod interrupt;
 mod queries;
 mod store;
 
@@ -13,6 +14,7 @@ use futures::StreamExt;
 use model::{ColumnType, Key, Table, Value};
 use query::{Engine, Options, SessionInfo};
 use sql::SqlResult;
+use tokio_util::sync::CancellationToken;
 
 use store::{Memory, column};
 
@@ -118,7 +120,8 @@ impl Bench {
         let names: Vec<&str> = prepared.fields().iter().map(|f| f.name.as_str()).collect();
         let types: Vec<ColumnType> = prepared.fields().iter().map(|_| ColumnType::Text).collect();
         let mut lines = vec![names.join("|")];
-        let mut stream = self.engine.execute(&prepared, params, &session).await?;
+        let mut stream =
+            self.engine.execute(&prepared, params, &session, &CancellationToken::new()).await?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(query::sql_error)?;
             for (field, column) in prepared.fields().iter().zip(batch.schema().fields()) {
@@ -146,6 +149,8 @@ impl Bench {
     pub(crate) async fn explain(&self, text: &str) -> String {
         let session = session();
         let prepared = self.engine.prepare(&parse(text), &session, &[]).await.expect(text);
-        self.engine.explain(&prepared, &[], false, &session).await.expect(text).join("\n")
+        let cancel = CancellationToken::new();
+        let lines = self.engine.explain(&prepared, &[], false, &session, &cancel).await;
+        lines.expect(text).join("\n")
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A join may compute for seconds between two awaits. On the threads that serve sockets that would
 //! keep everybody waiting, the request to cancel it too; so a query runs on a runtime of its own
-//! and its batches come through a channel. Who drops the receiving end ends the query at its next
-//! await.
+//! and its batches come through a channel. Who drops the receiving end ends the query: its token is
+//! cancelled, which it sees while it computes, and its task aborted, which it sees while it waits.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use sql::{SqlError, SqlResult};
 use store::Store;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::pg::{Chunk, RowSource};
@@ -36,6 +37,7 @@ pub(super) struct Queries<S: Store> {
 pub struct ArrowRows {
     batches: mpsc::Receiver<SqlResult<RecordBatch>>,
     _query: AbortOnDropHandle<()>,
+    _cancel: DropGuard,
 }
 
 impl<S: Store> Queries<S> {
@@ -71,8 +73,10 @@ impl<S: Store> Queries<S> {
     ) -> SqlResult<ArrowRows> {
         let (send, batches) = mpsc::channel(BATCHES_AHEAD);
         let (engine, prepared, params) = (self.engine.clone(), prepared.clone(), params.to_vec());
+        let cancel = CancellationToken::new();
+        let guard = cancel.clone().drop_guard();
         let query = async move {
-            let mut stream = match engine.execute(&prepared, &params, &session).await {
+            let mut stream = match engine.execute(&prepared, &params, &session, &cancel).await {
                 Ok(stream) => stream,
                 Err(error) => return drop(send.send(Err(error)).await),
             };
@@ -83,7 +87,7 @@ impl<S: Store> Queries<S> {
             }
         };
         let query = AbortOnDropHandle::new(self.runtime()?.spawn(query));
-        Ok(ArrowRows { batches, _query: query })
+        Ok(ArrowRows { batches, _query: query, _cancel: guard })
     }
 
     /// The lines of EXPLAIN.
@@ -95,7 +99,12 @@ impl<S: Store> Queries<S> {
         session: SessionInfo,
     ) -> SqlResult<Vec<String>> {
         let (engine, prepared, params) = (self.engine.clone(), prepared.clone(), params.to_vec());
-        self.run(async move { engine.explain(&prepared, &params, analyze, &session).await }).await
+        let cancel = CancellationToken::new();
+        let _guard = cancel.clone().drop_guard();
+        let work = async move {
+            engine.explain(&prepared, &params, analyze, &session, &cancel).await
+        };
+        self.run(work).await
     }
 
     async fn run<T: Send + 'static>(
