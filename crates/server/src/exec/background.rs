@@ -101,9 +101,8 @@ impl<S: Store> Queries<S> {
         let (engine, prepared, params) = (self.engine.clone(), prepared.clone(), params.to_vec());
         let cancel = CancellationToken::new();
         let _guard = cancel.clone().drop_guard();
-        let work = async move {
-            engine.explain(&prepared, &params, analyze, &session, &cancel).await
-        };
+        let work =
+            async move { engine.explain(&prepared, &params, analyze, &session, &cancel).await };
         self.run(work).await
     }
 
