@@ -155,6 +155,7 @@ pub(crate) fn apply(plan: LogicalPlan, _: &SessionState) -> Result<LogicalPlan> 
         let names = NamePreserver::new(&plan);
         let each = |expr: Expr| {
             let name = names.save(&expr);
+            let expr = expr.transform_down(|e| searched(e, &schema))?.data;
             let new = expr.transform_up(|e| meaning(e, &schema))?;
             Ok(new.update_data(|e| name.restore(e)))
         };
@@ -187,6 +188,25 @@ fn input_schema(plan: &LogicalPlan) -> Result<DFSchema> {
         schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &source)?);
     }
     Ok(schema)
+}
+
+/// `x = ANY ($1)`: a parameter without a type is an array of what it is searched for.
+fn searched(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::ScalarFunction(mut call) = expr else { return Ok(Transformed::no(expr)) };
+    if call.name() == "array_has"
+        && let [Expr::Placeholder(Placeholder { field: field @ None, .. }), item] =
+            &mut call.args[..]
+    {
+        let kind = match item.to_field(schema)?.1.data_type() {
+            t if t.is_integer() => ColumnType::Int8Array,
+            t if t.is_floating() => ColumnType::Float8Array,
+            DataType::Boolean => ColumnType::BoolArray,
+            _ => ColumnType::TextArray,
+        };
+        *field = Some(Arc::new(types::field("", kind)));
+        return Ok(Transformed::yes(Expr::ScalarFunction(call)));
+    }
+    Ok(Transformed::no(Expr::ScalarFunction(call)))
 }
 
 fn meaning(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {

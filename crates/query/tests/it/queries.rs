@@ -226,3 +226,21 @@ async fn errors_have_postgres_codes() {
     bench.store.damage();
     assert!(bench.text("SELECT id FROM people").await.starts_with("XX001"));
 }
+
+#[tokio::test]
+async fn a_parameter_of_any_is_an_array() {
+    let bench = Bench::new(10);
+    let list = |values: Vec<Value>| [Some(Value::List(values))];
+    let numbers = list(vec![Value::Integer(3), Value::Integer(99)]);
+    let ages = list(vec![Value::Integer(26), Value::Integer(99)]);
+    let names = list(vec![Value::String("n3".into()), Value::String("x".into())]);
+    for (text, kind, params, expected) in [
+        ("SELECT id FROM people WHERE id = ANY($1)", ColumnType::Int8Array, &numbers, ["id", "3"]),
+        ("SELECT id FROM people WHERE age = ANY($1)", ColumnType::Int8Array, &ages, ["id", "6"]),
+        ("SELECT id FROM people WHERE name = ANY($1)", ColumnType::TextArray, &names, ["id", "3"]),
+    ] {
+        let prepared = bench.engine.prepare(&parse(text), &session(), &[]).await.expect(text);
+        assert_eq!(prepared.params(), [Some(kind)], "{text}");
+        assert_eq!(bench.run(text, params).await.expect(text), expected, "{text}");
+    }
+}
