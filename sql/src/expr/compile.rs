@@ -129,6 +129,11 @@ impl<'a> Compiler<'a> {
         params.iter().map(|t| Some(t.unwrap_or(ColumnType::Text))).collect()
     }
 
+    /// Types of the parameters, where something gave one.
+    pub(crate) fn known_params(&self) -> Vec<Option<ColumnType>> {
+        self.params.borrow().clone()
+    }
+
     /// An expression of whatever type it has.
     pub(crate) fn any(&self, e: &ast::Expr) -> Compiled<Expr> {
         let part = self.part(e)?;

@@ -32,31 +32,32 @@ impl Context<'_> {
             }
         }
         let prepared = self.query(query)?;
-        self.check_condition(query)?;
-        Ok((Plan::Query(prepared), self.scope.params.to_vec()))
+        let params = self.check_condition(query)?;
+        Ok((Plan::Query(prepared), params))
     }
 
     /// Types in the WHERE clause of one of our tables are held to the same rules, whoever runs the
-    /// query.
-    fn check_condition(&self, query: &ast::Query) -> SqlResult<()> {
-        let ast::SetExpr::Select(select) = &*query.body else { return Ok(()) };
+    /// query. Gives the types of its parameters, as far as it tells them.
+    fn check_condition(&self, query: &ast::Query) -> SqlResult<Params> {
+        let declared = || Ok(self.scope.params.to_vec());
+        let ast::SetExpr::Select(select) = &*query.body else { return declared() };
         let ([from], Some(selection), None) = (&select.from[..], &select.selection, &query.with)
         else {
-            return Ok(());
+            return declared();
         };
         let Some((name, alias)) = plain_table(&from.relation).filter(|_| from.joins.is_empty())
         else {
-            return Ok(());
+            return declared();
         };
         if self.is_system(name)? {
-            return Ok(());
+            return declared();
         }
         let table = resolve::table(name, self.scope, self.places)?;
         let mut c = self.compiler(Some(&table));
         c.alias = alias.map(|a| a.name.value.as_str());
         match c.condition(selection) {
             Err(Unfit::Wrong(error)) => Err(error),
-            _ => Ok(()),
+            _ => Ok(c.known_params()),
         }
     }
 
