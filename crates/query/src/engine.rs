@@ -254,7 +254,7 @@ fn prepare<S: Store>(
     let tables = Tables::new(store, &state, &context, mentioned);
     let plan = logical(&tables, query, declared).map_err(sql_error)?;
     let plan = semantics::apply(plan, &state).map_err(sql_error)?;
-    let params = semantics::param_types(&plan).map_err(sql_error)?;
+    let params = semantics::param_types(&plan, declared).map_err(sql_error)?;
     let options = state.config_options();
     let plan = state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(sql_error)?;
     let plan = semantics::wire_types(plan).map_err(sql_error)?;

@@ -458,18 +458,23 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Types of `$1..`.
-pub(crate) fn param_types(plan: &LogicalPlan) -> Result<Vec<Option<ColumnType>>> {
-    let mut types = Vec::new();
+/// Types of `$1..`: what the plan makes of them, else what the client declared, else text. The plan
+/// may have lost some on the way here.
+pub(crate) fn param_types(
+    plan: &LogicalPlan,
+    declared: &[Option<ColumnType>],
+) -> Result<Vec<Option<ColumnType>>> {
+    let mut types = declared.to_vec();
     for (id, field) in plan.get_parameter_fields()? {
         let number: usize = id.trim_start_matches('$').parse().unwrap_or(1);
         if types.len() < number {
-            types.resize(number, Some(ColumnType::Text));
+            types.resize(number, None);
         }
-        let known = field.map(|field| types::column_type(&field));
-        types[number - 1] = Some(known.unwrap_or(ColumnType::Text));
+        if let Some(field) = field {
+            types[number - 1] = Some(types::column_type(&field));
+        }
     }
-    Ok(types)
+    Ok(types.into_iter().map(|t| t.or(Some(ColumnType::Text))).collect())
 }
 
 /// The plan with columns of those Arrow types only that the wire knows.

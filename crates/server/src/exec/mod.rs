@@ -10,6 +10,7 @@
 mod background;
 mod explain;
 mod get;
+mod introspection;
 mod keys;
 mod set_config;
 mod show;
@@ -231,7 +232,7 @@ impl<S: Store> Backend for Executor<S> {
     }
 
     fn parse(&self, _session: &SessionState, text: &str) -> SqlResult<Vec<Parsed>> {
-        sql::parse(text)
+        sql::parse(introspection::answer(text).unwrap_or(text))
     }
 
     async fn prepare(
@@ -240,11 +241,14 @@ impl<S: Store> Backend for Executor<S> {
         parsed: Parsed,
         declared: &[u32],
     ) -> SqlResult<Prepared<Statement>> {
-        let declared: Vec<_> = declared.iter().map(|oid| declared_type(*oid)).collect();
+        let (known, param_oids) = introspection::params(&parsed.text);
+        let declared = declared.iter().map(|oid| declared_type(*oid));
+        let declared: Vec<_> = if known.is_empty() { declared.collect() } else { known };
         let ready = Arc::new(self.ready(session, &parsed, &declared).await?);
         Ok(Prepared {
             params: ready.params.clone(),
             columns: ready.columns.clone(),
+            param_oids,
             statement: Statement { parsed, declared, ready: Mutex::new(ready) },
         })
     }

@@ -83,6 +83,9 @@ pub struct Prepared<S> {
     /// The type that the plan wants each parameter in; `None` = as the client sends it, text if it
     /// does not say.
     pub params: Vec<Option<ColumnType>>,
+    /// OIDs to announce for parameters whose plan type is not what the statement says (`oid[]`);
+    /// usually empty.
+    pub param_oids: Vec<u32>,
     /// Columns of the rows; `None` where there are no rows. For `DECLARE` those of its query; for
     /// other commands of the session they are not asked.
     pub columns: Option<Vec<Field>>,

@@ -26,8 +26,8 @@ pub(crate) struct Entry<S> {
 impl<S> Entry<S> {
     pub(crate) fn new(prepared: Prepared<S>, declared: &[u32]) -> Entry<S> {
         let params = prepared.params;
-        let wire_oid =
-            |(i, planned): (usize, &_)| params::wire_oid(declared.get(i).copied(), *planned);
+        let said = |i| declared.get(i).filter(|oid| **oid != 0).or(prepared.param_oids.get(i));
+        let wire_oid = |(i, planned): (usize, &_)| params::wire_oid(said(i).copied(), *planned);
         Entry {
             statement: Some(Arc::new(prepared.statement)),
             param_oids: params.iter().enumerate().map(wire_oid).collect(),

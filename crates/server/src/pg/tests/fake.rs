@@ -101,7 +101,8 @@ impl Backend for Fake {
             Some("nowhere") => return Err(SqlError::new("42P01", "no set \"nowhere\"")),
             _ => None,
         };
-        Ok(Prepared { statement: Statement { text: query, command }, params, columns })
+        let param_oids = Vec::new();
+        Ok(Prepared { statement: Statement { text: query, command }, params, param_oids, columns })
     }
 
     async fn execute(
