@@ -18,19 +18,21 @@ mod declare;
 mod modify;
 mod open;
 mod read;
+mod settings;
 mod truncate;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use index::{Entry, Index};
 use model::{Digest, Error, ErrorKind, Result};
 use storage::{Storage, Ticket};
-use store::NamespaceInfo;
+use store::{Latency, NamespaceInfo, Stat};
 
 use crate::catalogue::Sets;
 pub use crate::read::Found;
+pub use crate::settings::{Compression, Durability, SetSettings, Settings};
 
 /// The set that keeps table declarations. Not for users.
 pub const TABLES_SET: &str = "aerie$tables";
@@ -45,10 +47,8 @@ pub struct Options {
     pub name: String,
     /// `memory` or `device`: what `SHOW NAMESPACES` says.
     pub storage_engine: &'static str,
-    /// `commit` or `memory`: what `SHOW NAMESPACES` says.
-    pub durability: &'static str,
-    /// Time to live of records that name none, seconds; 0 = never.
-    pub default_ttl_s: u32,
+    /// What may change later.
+    pub settings: Settings,
     /// Copies of each record that were asked for.
     pub replication_factor: u32,
     /// Shards of each partition in the index: 8 for about 10 million records, 64 for 100 million.
@@ -58,6 +58,7 @@ pub struct Options {
 /// One namespace of this node. All methods are thread safe.
 pub struct Namespace {
     options: Options,
+    settings: RwLock<Arc<Settings>>,
     index: Index,
     storage: Storage,
     /// Striped by digest; held across a record's read-modify-write.
@@ -77,6 +78,42 @@ impl Namespace {
         &self.options.name
     }
 
+    /// What may change while it runs, as it is now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Changes the settings, from the next operation on. Refused as a whole if one makes no sense.
+    pub fn change_settings(&self, settings: Settings) -> Result<()> {
+        settings.check()?;
+        *self.settings.write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+            Arc::new(settings);
+        Ok(())
+    }
+
+    /// Numbers for operators.
+    pub fn stats(&self) -> Vec<Stat> {
+        let info = self.info();
+        let stat = |(name, value): (&'static str, u64)| Stat {
+            namespace: info.name.clone(),
+            name,
+            value: value.to_string(),
+        };
+        let numbers = [("objects", info.objects), ("index_used_bytes", info.index_bytes)];
+        numbers.into_iter().map(stat).collect()
+    }
+
+    /// How long reads, writes and what runs in the background took.
+    pub fn latencies(&self) -> Vec<Latency> {
+        Vec::new()
+    }
+
+    /// Rewrites blocks for room until the namespace is closed: the life of a thread.
+    pub fn run_defrag(&self) {}
+
+    /// Does what is due at this time: sweep, checkpoint, stop-writes. Called every second or so.
+    pub fn tick(&self, _now_ms: u64) {}
+
     /// Grows with every change that [`Namespace::tables`] shows.
     pub fn catalogue_version(&self) -> u64 {
         self.sets.version()
@@ -84,18 +121,19 @@ impl Namespace {
 
     /// What it says of itself.
     pub fn info(&self) -> NamespaceInfo {
-        let stats = self.storage.stats();
+        let (stats, settings) = (self.storage.stats(), self.settings());
         NamespaceInfo {
             name: self.options.name.clone(),
             storage_engine: self.options.storage_engine,
-            durability: self.options.durability,
+            durability: settings.durability.to_string(),
             objects: self.sets.objects(),
             tombstones: self.lock_tombstones().len() as u64,
             index_bytes: self.index.memory_bytes(),
             used_bytes: stats.used_bytes,
             capacity_bytes: stats.capacity_bytes,
-            default_ttl_s: self.options.default_ttl_s,
+            default_ttl_s: settings.default_ttl_s,
             replication_factor: self.options.replication_factor,
+            stop_writes: None,
         }
     }
 

@@ -101,8 +101,10 @@ impl Namespace {
 
     fn void_time(&self, set: &str, seen: Option<&Record>, ttl: Ttl, now_ms: u64) -> Result<u32> {
         let default = || {
-            let of_set = self.sets.by_name(set).and_then(|(_, set)| set.ttl_s());
-            of_set.unwrap_or(self.options.default_ttl_s)
+            let settings = self.settings();
+            let of_set = settings.of_set(set).and_then(|set| set.default_ttl_s);
+            let declared = || self.sets.by_name(set).and_then(|(_, set)| set.ttl_s());
+            of_set.or_else(declared).unwrap_or(settings.default_ttl_s)
         };
         let seconds = match (ttl, seen) {
             (Ttl::Keep, Some(record)) => return Ok(record.void_time),

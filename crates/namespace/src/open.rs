@@ -50,8 +50,11 @@ impl Namespace {
         if let Some(error) = recovery.failed {
             return Err(error);
         }
+        options.settings.check()?;
+        let settings = RwLock::new(Arc::new(options.settings.clone()));
         let namespace = Namespace {
             options,
+            settings,
             index: recovery.index,
             storage,
             locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),

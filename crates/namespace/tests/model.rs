@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Column, ColumnType, Key, Name, Record, Result, Table, Value};
-use namespace::{Namespace, Options};
+use namespace::{Namespace, Options, Settings};
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use storage::{Device, Durability, MemoryDevice, SimDevice, Storage};
 use store::{Bins, Change, ScanCursor, Ttl};
@@ -16,8 +16,7 @@ fn options() -> Options {
     Options {
         name: "test".to_string(),
         storage_engine: "device",
-        durability: "commit",
-        default_ttl_s: 0,
+        settings: Settings::default(),
         replication_factor: 1,
         shards_per_partition: 1,
     }

@@ -31,6 +31,7 @@ mod ticket;
 mod value;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 
@@ -52,8 +53,32 @@ use stream::Stream;
 pub enum Durability {
     /// When a device sync has covered it.
     Commit,
-    /// At once; a crash may lose it. For devices that do not outlive the process anyway.
+    /// At once; a sync follows within this many milliseconds, a power cut may lose what is younger.
+    Interval(u32),
+    /// At once; written to the device when a MiB has gathered or a second has passed, never synced
+    /// for the write's sake.
     Memory,
+}
+
+/// How records are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// As they are.
+    None,
+    /// LZ4 blocks: quick.
+    Lz4,
+    /// Zstandard of this level, 1 to 9: smaller.
+    Zstd(u8),
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Durability::Commit => write!(f, "commit"),
+            Durability::Interval(ms) => write!(f, "interval {ms} ms"),
+            Durability::Memory => write!(f, "memory"),
+        }
+    }
 }
 
 /// How a [`Storage`] is opened.
@@ -219,7 +244,7 @@ impl Storage {
             damage: recovery.damage,
             flusher: Mutex::new(None),
         };
-        if options.durability == Durability::Commit {
+        if options.durability != Durability::Memory {
             storage.start_flusher(&options.namespace)?;
         }
         Ok(storage)

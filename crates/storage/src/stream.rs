@@ -206,8 +206,10 @@ impl Stream {
         }
         match self.durability {
             Durability::Memory => self.write_full_groups(&mut state)?,
-            Durability::Commit if state.flusher_waits => self.wake.notify_all(),
-            Durability::Commit => {}
+            Durability::Commit | Durability::Interval(_) if state.flusher_waits => {
+                self.wake.notify_all()
+            }
+            Durability::Commit | Durability::Interval(_) => {}
         }
         Ok(first)
     }
@@ -365,7 +367,7 @@ impl Stream {
     pub(crate) fn ticket(&self, done: &Arc<Done>) -> Ticket {
         match self.durability {
             Durability::Commit => Ticket::of(done),
-            Durability::Memory => Ticket::done(),
+            Durability::Interval(_) | Durability::Memory => Ticket::done(),
         }
     }
 
@@ -429,7 +431,7 @@ impl Stream {
     fn write_group(&self, group: &Group) -> Result<()> {
         let (device, offset) = self.place(group.block);
         device.write_at(offset + u64::from(group.at), &group.bytes)?;
-        if self.durability == Durability::Commit {
+        if self.durability != Durability::Memory {
             device.sync()?;
         }
         Ok(())

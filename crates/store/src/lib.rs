@@ -8,10 +8,14 @@
 //! Always true: an answer is given only when it is as durable as the namespace promises, for writes
 //! and for reads of what was just written; a record that has expired or was truncated is absent.
 
+mod metrics;
+
 use std::future::Future;
 use std::sync::Arc;
 
 use model::{Catalog, Digest, Key, Name, PartitionId, Record, Result, Table, TypeSet, Value};
+
+pub use metrics::{Histogram, Latency, Stat};
 
 /// Where a record is: namespace, set and key.
 #[derive(Debug, Clone, Copy)]
@@ -133,8 +137,8 @@ pub struct NamespaceInfo {
     pub name: String,
     /// Where records live: `memory` or `device`.
     pub storage_engine: &'static str,
-    /// When a write is answered: `commit` or `memory`.
-    pub durability: &'static str,
+    /// When a write is answered: `commit`, `interval 50 ms` or `memory`.
+    pub durability: String,
     /// Records, expired ones that were not yet removed included.
     pub objects: u64,
     /// Tombstones held in the index.
@@ -149,6 +153,8 @@ pub struct NamespaceInfo {
     pub default_ttl_s: u32,
     /// Copies of each record that were asked for.
     pub replication_factor: u32,
+    /// Why writes are refused, if they are; deletes go on unless the device failed.
+    pub stop_writes: Option<String>,
 }
 
 /// What a set says of itself.
@@ -260,6 +266,31 @@ pub trait Store: Send + Sync + 'static {
 
     /// Bins of a set, in the order in which they were first written.
     fn bins(&self, namespace: &str, set: &str) -> Result<Vec<BinInfo>>;
+
+    /// Numbers of one namespace, or of all.
+    fn stats(&self, namespace: Option<&str>) -> Result<Vec<Stat>>;
+
+    /// Latencies of one namespace, or of all.
+    fn latencies(&self, namespace: Option<&str>) -> Result<Vec<Latency>>;
+
+    /// Makes a namespace with these settings (configuration words and their values), durably.
+    fn create_namespace(
+        &self,
+        name: &str,
+        settings: &[(String, String)],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Changes dynamic settings of a namespace (or, with `set`, of one of its sets) while it runs,
+    /// durably.
+    fn alter_namespace(
+        &self,
+        name: &str,
+        set: Option<&str>,
+        settings: &[(String, String)],
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets a namespace that was made with `create_namespace` and deletes its data.
+    fn drop_namespace(&self, name: &str) -> impl Future<Output = Result<()>> + Send;
 
     /// Milliseconds since 1970-01-01 UTC, the store's clock.
     fn now_ms(&self) -> u64;
