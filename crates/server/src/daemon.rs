@@ -79,7 +79,8 @@ fn open_node(config: &Config) -> Result<Node, String> {
     let open = |namespace: &NamespaceConfig| {
         open_namespace(namespace).map_err(|e| format!("namespace {}: {e}", namespace.name))
     };
-    Ok(Node::new(config.namespaces.iter().map(open).collect::<Result<_, String>>()?))
+    let namespaces = config.namespaces.iter().map(open).collect::<Result<_, String>>()?;
+    Node::new(namespaces).map_err(|e| e.to_string())
 }
 
 fn open_namespace(config: &NamespaceConfig) -> model::Result<Namespace> {
@@ -94,20 +95,22 @@ fn open_namespace(config: &NamespaceConfig) -> model::Result<Namespace> {
             ("device", files.chain(whole).collect::<model::Result<_>>()?)
         }
     };
-    let options = namespace::Options {
-        name: config.name.clone(),
-        storage_engine,
-        durability: match config.durability {
-            Durability::Commit => "commit",
-            Durability::Memory => "memory",
-        },
-        default_ttl_s: config.default_ttl_s,
-        replication_factor: config.replication_factor.into(),
-        shards_per_partition: config.shards_per_partition,
-    };
     let durability = match config.durability {
         Durability::Commit => storage::Durability::Commit,
         Durability::Memory => storage::Durability::Memory,
+    };
+    let options = namespace::Options {
+        name: config.name.clone(),
+        storage_engine,
+        settings: namespace::Settings {
+            default_ttl_s: config.default_ttl_s,
+            nsup_period_s: config.nsup_period_s,
+            durability,
+            record_size_max: config.record_size_max,
+            ..namespace::Settings::default()
+        },
+        replication_factor: config.replication_factor.into(),
+        shards_per_partition: config.shards_per_partition,
     };
     let storage_options = storage::Options {
         block_size: config.write_block_size,

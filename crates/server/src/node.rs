@@ -3,6 +3,8 @@
 //! Everything below is synchronous; an async method runs it where it is called and then waits for
 //! the commit ticket, if there is one. The clock enters here.
 
+mod members;
+
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,13 +12,16 @@ use model::{Catalog, Digest, Error, ErrorKind, Record, Result, Table};
 use namespace::{Namespace, TABLES_SET};
 use storage::Ticket;
 use store::{
-    Address, BinInfo, Bins, Change, NamespaceInfo, Outcome, ScanCursor, SetInfo, Store, Target,
+    Address, BinInfo, Bins, Change, Latency, NamespaceInfo, Outcome, ScanCursor, SetInfo, Stat,
+    Store, Target,
 };
+
+use members::Members;
 
 /// The namespaces of this process.
 pub struct Node {
-    namespaces: Vec<Namespace>,
-    /// The catalogue as of the sum of the namespaces' versions.
+    members: Members,
+    /// The catalogue of the members' version.
     catalog: Mutex<Arc<Catalog>>,
 }
 
@@ -26,39 +31,43 @@ pub fn now_ms() -> u64 {
 }
 
 impl Node {
-    /// A node of these namespaces, whose names differ.
-    pub fn new(mut namespaces: Vec<Namespace>) -> Node {
-        namespaces.sort_by(|a, b| a.name().cmp(b.name()));
-        Node { namespaces, catalog: Mutex::default() }
+    /// A node of these namespaces, whose names differ. Their threads start.
+    pub fn new(namespaces: Vec<Namespace>) -> Result<Node> {
+        let members = Members::default();
+        namespaces.into_iter().try_for_each(|namespace| members.add(namespace))?;
+        Ok(Node { members, catalog: Mutex::default() })
     }
 
-    /// Stops every namespace cleanly. The first error is given, the others are logged.
+    /// Stops every namespace cleanly and ends its threads. The first error is given, all are
+    /// logged.
     pub fn close(&self) -> Result<()> {
-        let mut first = Ok(());
-        for namespace in &self.namespaces {
-            if let Err(error) = namespace.close() {
-                tracing::error!(namespace = namespace.name(), %error, "closing failed");
-                first = first.and(Err(error));
-            }
-        }
-        first
+        self.members.close()
     }
 
-    fn namespace(&self, name: &str) -> Result<&Namespace> {
-        self.namespaces.iter().find(|n| n.name() == name).ok_or_else(|| {
-            let known: Vec<&str> = self.namespaces.iter().map(Namespace::name).collect();
-            let detail = format!("namespace {name:?} does not exist; there are {known:?}");
-            Error::new(ErrorKind::NamespaceNotFound, detail)
-        })
+    fn namespace(&self, name: &str) -> Result<Arc<Namespace>> {
+        self.members.now().get(name).cloned()
     }
 
     /// The namespace, for a write into this set.
-    fn writable(&self, namespace: &str, set: &str) -> Result<&Namespace> {
+    fn writable(&self, namespace: &str, set: &str) -> Result<Arc<Namespace>> {
         if set == TABLES_SET {
             let detail = format!("the set {TABLES_SET} is the system's own; use CREATE TABLE");
             return Err(Error::new(ErrorKind::Forbidden, detail));
         }
         self.namespace(namespace)
+    }
+
+    /// What each namespace, or the named one, says.
+    fn of_each<T>(
+        &self,
+        namespace: Option<&str>,
+        say: impl Fn(&Namespace) -> Vec<T>,
+    ) -> Result<Vec<T>> {
+        let now = self.members.now();
+        match namespace {
+            Some(name) => Ok(say(now.get(name)?)),
+            None => Ok(now.iter().flat_map(|namespace| say(namespace)).collect()),
+        }
     }
 }
 
@@ -71,11 +80,12 @@ async fn durable<T>(value: T, ticket: Option<Ticket>) -> Result<T> {
 
 impl Store for Node {
     fn catalog(&self) -> Arc<Catalog> {
-        let version = self.namespaces.iter().map(Namespace::catalogue_version).sum();
+        let members = self.members.now();
+        let version = members.catalogue_version();
         let mut cached = self.catalog.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if cached.version != version {
-            let tables = |n: &Namespace| (n.name().to_string(), n.tables());
-            let namespaces = self.namespaces.iter().map(tables).collect();
+            let tables = |n: &Arc<Namespace>| (n.name().to_string(), n.tables());
+            let namespaces = members.iter().map(tables).collect();
             *cached = Arc::new(Catalog { version, namespaces });
         }
         cached.clone()
@@ -174,7 +184,7 @@ impl Store for Node {
     }
 
     fn namespaces(&self) -> Vec<NamespaceInfo> {
-        self.namespaces.iter().map(Namespace::info).collect()
+        self.members.now().iter().map(|namespace| namespace.info()).collect()
     }
 
     fn sets(&self, namespace: &str) -> Result<Vec<SetInfo>> {
@@ -185,7 +195,36 @@ impl Store for Node {
         Ok(self.namespace(namespace)?.bin_infos(set))
     }
 
+    fn stats(&self, namespace: Option<&str>) -> Result<Vec<Stat>> {
+        self.of_each(namespace, Namespace::stats)
+    }
+
+    fn latencies(&self, namespace: Option<&str>) -> Result<Vec<Latency>> {
+        self.of_each(namespace, Namespace::latencies)
+    }
+
+    async fn create_namespace(&self, _: &str, _: &[(String, String)]) -> Result<()> {
+        Err(fixed())
+    }
+
+    async fn alter_namespace(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        _: &[(String, String)],
+    ) -> Result<()> {
+        Err(fixed())
+    }
+
+    async fn drop_namespace(&self, _: &str) -> Result<()> {
+        Err(fixed())
+    }
+
     fn now_ms(&self) -> u64 {
         now_ms()
     }
+}
+
+fn fixed() -> Error {
+    Error::new(ErrorKind::Unsupported, "namespaces are configured; change the file and restart")
 }

@@ -9,8 +9,8 @@ use model::{
     Result, Table, Value,
 };
 use store::{
-    Address, BinInfo, Bins, Change, NamespaceInfo, Outcome, ScanCursor, ScanPosition, SetInfo,
-    Store, Target,
+    Address, BinInfo, Bins, Change, Latency, NamespaceInfo, Outcome, ScanCursor, ScanPosition,
+    SetInfo, Stat, Store, Target,
 };
 
 /// What the store was asked for.
@@ -188,6 +188,31 @@ impl Store for Memory {
 
     fn bins(&self, _: &str, _: &str) -> Result<Vec<BinInfo>> {
         Ok(Vec::new())
+    }
+
+    fn stats(&self, _: Option<&str>) -> Result<Vec<Stat>> {
+        Ok(Vec::new())
+    }
+
+    fn latencies(&self, _: Option<&str>) -> Result<Vec<Latency>> {
+        Ok(Vec::new())
+    }
+
+    async fn create_namespace(&self, _: &str, _: &[(String, String)]) -> Result<()> {
+        read_only()
+    }
+
+    async fn alter_namespace(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        _: &[(String, String)],
+    ) -> Result<()> {
+        read_only()
+    }
+
+    async fn drop_namespace(&self, _: &str) -> Result<()> {
+        read_only()
     }
 
     fn now_ms(&self) -> u64 {

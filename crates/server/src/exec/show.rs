@@ -44,7 +44,7 @@ pub(super) fn namespaces<S: Store>(store: &S) -> Answer<ArrowRows> {
         vec![
             text(&info.name),
             text(info.storage_engine),
-            text(info.durability),
+            text(&info.durability),
             int(info.objects),
             int(info.tombstones),
             int(info.index_bytes),
