@@ -9,7 +9,7 @@ use std::fs;
 use std::hint::black_box;
 use std::time::Instant;
 
-use index::{Entry, Index, Options};
+use index::{ENTRY_SIZE, Entry, Index, Keep, Options};
 use model::{Digest, PARTITIONS, PartitionId};
 
 /// Digests made ahead of each timed stretch: long against the clock's cost, short against caches.
@@ -48,6 +48,7 @@ fn main() {
     );
     row("scan, 1000 a call", scan(&index, records));
     row("get, hit, two threads, sum", two_threads(&index, records));
+    bulk(&index, records);
     row(
         "remove, every second",
         in_order(records / 2, |n, _| {
@@ -129,6 +130,76 @@ fn scan(index: &Index, records: u64) -> f64 {
         }
     });
     assert_eq!(seen, records);
+    clock.rate(records)
+}
+
+fn bulk(index: &Index, records: u64) {
+    // The first time, a virtual machine may have to get the memory from its host: that is slow.
+    drop(dump_and_load(index, records, "first"));
+    let loaded = dump_and_load(index, records, "second");
+    per_record("memory_bytes() when loaded", loaded.memory_bytes(), records);
+    let (mut each, mut update, mut sum) = (Clock::default(), Clock::default(), 0);
+    let shards = 0..loaded.shard_count();
+    each.run(|| shards.clone().for_each(|n| loaded.for_each(n, &mut |e| sum += e.location)));
+    assert_eq!(sum, (0..records).sum::<u64>());
+    row("for_each", each.rate(records));
+    update.run(|| {
+        for shard in shards {
+            loaded.update_shard(shard, &mut |entry| {
+                entry.location += 1;
+                Keep::Yes
+            });
+        }
+    });
+    row("update_shard, every location", update.rate(records));
+    drop(loaded);
+    row("fill_partition", fill(&empty_like(index), records));
+}
+
+/// A part of the index at a time: long against the clock's cost, short enough that a dump is in
+/// caches when it is loaded, as one that was just read.
+fn dump_and_load(index: &Index, records: u64, time: &str) -> Index {
+    let (mut dump, mut load) = (Clock::default(), Clock::default());
+    let (loaded, shards) = (empty_like(index), index.shard_count());
+    let (mut bytes, mut counts, mut sum) = (Vec::new(), Vec::new(), 0);
+    for part in (0..shards).step_by(256) {
+        let part = part..shards.min(part + 256);
+        bytes.clear();
+        counts.clear();
+        dump.run(|| counts.extend(part.clone().map(|n| index.dump_shard(n, &mut bytes))));
+        load.run(|| {
+            let mut rest = &bytes[..];
+            for (n, &count) in part.zip(&counts) {
+                let (shard, behind) = rest.split_at(count as usize * ENTRY_SIZE);
+                loaded.load_shard(n, shard, &mut |entry| sum += entry.location).expect("a dump");
+                rest = behind;
+            }
+        });
+    }
+    assert_eq!((loaded.len(), sum), (records, (0..records).sum::<u64>()));
+    row(&format!("dump_shard, {time} time"), dump.rate(records));
+    row(&format!("load_shard with a visit, {time} time"), load.rate(records));
+    loaded
+}
+
+fn empty_like(index: &Index) -> Index {
+    let shards_per_partition = index.shards_per_partition();
+    Index::new(Options { shards_per_partition }).expect("options")
+}
+
+fn fill(index: &Index, records: u64) -> f64 {
+    let mut numbers = vec![Vec::new(); usize::from(PARTITIONS)];
+    for n in 0..records as u32 {
+        numbers[usize::from(digest(n.into()).partition().get())].push(n);
+    }
+    let mut clock = Clock::default();
+    for (partition, numbers) in (0..PARTITIONS).filter_map(PartitionId::new).zip(numbers) {
+        let made = numbers.into_iter().map(|n| (digest(n.into()), entry(n.into())));
+        let mut sorted: Vec<(Digest, Entry)> = made.collect();
+        sorted.sort_by_key(|(digest, _)| Index::order(digest));
+        clock.run(|| index.fill_partition(partition, &sorted).expect("memory"));
+    }
+    assert_eq!(index.len(), records);
     clock.rate(records)
 }
 

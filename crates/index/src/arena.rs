@@ -59,16 +59,20 @@ const _: () = assert!(size_of::<Page>() == PAGE_SIZE);
 
 impl Page {
     /// One word of the entry in `slot`.
+    #[inline]
     pub(crate) fn word(&self, slot: usize, word: usize) -> u32 {
         self.slot(slot)[word].load(Relaxed)
     }
 
     /// The entry in `slot`.
+    #[inline]
     pub(crate) fn load(&self, slot: usize) -> Words {
-        self.slot(slot).each_ref().map(|w| w.load(Relaxed))
+        let slot = self.slot(slot);
+        std::array::from_fn(|n| slot[n].load(Relaxed))
     }
 
     /// Writes the entry in `slot`.
+    #[inline]
     pub(crate) fn store(&self, slot: usize, words: Words) {
         for (to, word) in self.slot(slot).iter().zip(words) {
             to.store(word, Relaxed);
@@ -77,12 +81,14 @@ impl Page {
 
     /// Asks the processor to bring the entry in `slot` close, and the two or three behind it:
     /// they may lie in the next cache line.
+    #[inline]
     pub(crate) fn prefetch(&self, slot: usize) {
         prefetch(self.slot(slot));
         prefetch(self.slot((slot + 3).min(PAGE_SLOTS - 1)));
     }
 
     /// The page id at place `n`, in a page of ids.
+    #[inline]
     pub(crate) fn id(&self, n: usize) -> PageId {
         PageId(self.0[n].load(Relaxed))
     }
@@ -92,6 +98,7 @@ impl Page {
         self.0[n].store(id.0, Relaxed);
     }
 
+    #[inline]
     fn slot(&self, slot: usize) -> &[AtomicU32; WORDS] {
         &self.0.as_chunks().0[slot]
     }
@@ -148,6 +155,7 @@ impl Arena {
     }
 
     /// The page of this id.
+    #[inline]
     pub(crate) fn page(&self, id: PageId) -> &Page {
         let n = id.0 as usize;
         let chunk = self.chunks[n / CHUNK_PAGES].get().expect("an id comes from alloc");
@@ -226,6 +234,7 @@ impl Chunk {
         Ok(Chunk(base))
     }
 
+    #[inline]
     fn page(&self, n: usize) -> &Page {
         assert!(n < CHUNK_PAGES);
         // SAFETY: `n` is inside the mapping, which is aligned for `Page`, starts as zeros (valid
@@ -259,6 +268,7 @@ fn advise_huge(_base: *mut libc::c_void) {
 }
 
 /// Asks the processor to bring the first cache line of `place` close.
+#[inline]
 pub(crate) fn prefetch<T>(place: &T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86_64, and a prefetch reads nothing into the program.

@@ -8,6 +8,9 @@
 //! | 3 | 32 | location, low |
 //! | 4 | 6 / 8 / 16 / 2 | location, high; size class; generation (0 = empty slot); replication |
 //!
+//! Little-endian, word by word, this is also how an entry stands in a checkpoint. So a change of the
+//! layout is a change of the checkpoint's format, and the spare bit is zero until it has a meaning.
+//!
 //! What is not here lies in the record's header on the device: the whole digest, the exact
 //! void-time, the last-update time.
 
@@ -20,12 +23,16 @@ pub(crate) const EMPTY: Words = [0; WORDS];
 /// Which word tells whether a slot is used.
 pub(crate) const GENERATION_WORD: usize = 4;
 
-const _: () = assert!(size_of::<Words>() == 20);
+/// Size of an entry, in memory and in a checkpoint, bytes.
+pub const ENTRY_SIZE: usize = 20;
+
+const _: () = assert!(size_of::<Words>() == ENTRY_SIZE);
 
 const EXPIRY_BITS: u32 = 17;
 const SET_BITS: u32 = 12;
 const TOMBSTONE: u32 = 1 << 29;
 const IN_SINDEX: u32 = 1 << 30;
+const SPARE: u32 = 1 << 31;
 const LOCATION_HIGH_BITS: u32 = 6;
 const CLASS_SHIFT: u32 = LOCATION_HIGH_BITS;
 const GENERATION_SHIFT: u32 = CLASS_SHIFT + 8;
@@ -65,6 +72,7 @@ pub struct Entry {
 impl Entry {
     /// The entry's words. Panics when a field is out of its range: the fields come from our own
     /// layers, and cutting bits off would point at somebody else's record.
+    #[inline]
     pub(crate) fn pack(&self, tag: u64) -> Words {
         assert!(self.generation != 0, "generation 0 marks an empty slot");
         assert!(self.location < LOCATION_END, "location {} is beyond 4 TiB", self.location);
@@ -86,6 +94,7 @@ impl Entry {
     }
 
     /// The entry of these words.
+    #[inline]
     pub(crate) fn unpack(words: Words) -> Entry {
         let [_, _, meta, _, high] = words;
         Entry {
@@ -101,18 +110,44 @@ impl Entry {
     }
 }
 
+/// The words as bytes of a checkpoint.
+#[inline]
+pub(crate) fn to_bytes(words: Words) -> [u8; ENTRY_SIZE] {
+    let mut bytes = [0; ENTRY_SIZE];
+    for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+        *to = word.to_le_bytes();
+    }
+    bytes
+}
+
+/// The words that [`to_bytes`] wrote.
+#[inline]
+pub(crate) fn from_bytes(bytes: &[u8; ENTRY_SIZE]) -> Words {
+    let words = bytes.as_chunks().0;
+    std::array::from_fn(|n| u32::from_le_bytes(words[n]))
+}
+
+/// Whether [`Entry::pack`] could have made these words.
+#[inline]
+pub(crate) fn is_entry(words: Words) -> bool {
+    is_used(words[GENERATION_WORD]) && words[2] & SPARE == 0
+}
+
 /// Whether a slot with this [`GENERATION_WORD`] holds an entry.
+#[inline]
 pub(crate) fn is_used(generation_word: u32) -> bool {
     (generation_word >> GENERATION_SHIFT) as u16 != 0
 }
 
 /// The location in these words.
+#[inline]
 pub(crate) fn location_of(words: Words) -> u64 {
     let high = words[4] & ((1 << LOCATION_HIGH_BITS) - 1);
     u64::from(high) << 32 | u64::from(words[3])
 }
 
 /// The tag in these words.
+#[inline]
 pub(crate) fn tag_of(words: Words) -> u64 {
     u64::from(words[0]) << 32 | u64::from(words[1])
 }
@@ -176,11 +211,21 @@ mod tests {
                     set(&mut entry, high);
                     let words = entry.pack(tag);
                     assert_eq!((Entry::unpack(words), tag_of(words)), (entry, tag));
-                    assert!(is_used(words[GENERATION_WORD]));
+                    assert!(is_entry(words));
+                    assert_eq!(from_bytes(&to_bytes(words)), words);
                 }
             }
         }
-        assert!(!is_used(EMPTY[GENERATION_WORD]));
+        assert!(!is_used(EMPTY[GENERATION_WORD]) && !is_entry(EMPTY));
+        let [a, b, meta, c, d] = ENTRY.pack(1);
+        assert!(!is_entry([a, b, meta | SPARE, c, d]));
+    }
+
+    #[test]
+    fn a_checkpoint_has_words_low_byte_first() {
+        let bytes = to_bytes([0x0403_0201, 0x0807_0605, 9, 10, 0x1413_1211]);
+        let expected = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 10, 0, 0, 0, 0x11, 0x12, 0x13, 0x14];
+        assert_eq!(bytes, expected);
     }
 
     #[test]

@@ -9,11 +9,18 @@ use crate::arena::{self, Arena};
 use crate::entry::Entry;
 use crate::shard::Shard;
 
+pub use bulk::Keep;
+
 /// Most shards per partition.
 const SHARDS_MAX: u16 = 64;
 /// Look-ups of a batch in flight at a time: enough to hide memory's latency, and their lines stay
 /// in the first-level cache until they are used.
 const BATCH: usize = 32;
+
+/// Bits of a partition number.
+const PARTITION_BITS: u32 = PARTITIONS.ilog2();
+/// Bits of [`Index::order`] behind the partition's.
+const ORDER_BITS: u32 = 128 - PARTITION_BITS;
 
 /// How an [`Index`] is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +198,14 @@ impl Index {
         removed
     }
 
+    /// The place of a digest in the order of the index: the partition first, then the digest's
+    /// bytes from the third on, as far as they fit (116 bits; the index compares 70 at most).
+    pub fn order(digest: &Digest) -> u128 {
+        let (bytes, _) = digest.0[2..].split_first_chunk().expect("a digest has 20 bytes");
+        let partition = u128::from(digest.partition().get());
+        partition << ORDER_BITS | u128::from_be_bytes(*bytes) >> PARTITION_BITS
+    }
+
     /// Number of entries, tombstones included.
     pub fn len(&self) -> u64 {
         self.counts.iter().map(|c| c.load(Relaxed)).sum()
@@ -231,14 +246,12 @@ impl Index {
         &self.shards[first..first + (1 << self.shard_bits)]
     }
 
-    /// Where a digest belongs. Bytes 2 to 18 are one big-endian number: shard bits, then tag.
+    /// Where a digest belongs: its order's bits name partition, shard and tag, one behind the other.
     fn locate(&self, digest: &Digest) -> Home {
-        let (bytes, _) = digest.0[2..].split_first_chunk().expect("a digest has 20 bytes");
-        let order = u128::from_be_bytes(*bytes);
-        let all = u128::from(digest.partition().get()) << 64 | order >> 64;
+        let order = Index::order(digest);
         Home {
-            shard: (all >> (64 - self.shard_bits)) as usize,
-            tag: (order << self.shard_bits >> 64) as u64,
+            shard: (order >> (ORDER_BITS - self.shard_bits)) as usize,
+            tag: (order << (PARTITION_BITS + self.shard_bits) >> 64) as u64,
         }
     }
 }
@@ -311,5 +324,6 @@ impl Iterator for Matches {
 
 impl ExactSizeIterator for Matches {}
 
+mod bulk;
 #[cfg(test)]
 mod tests;

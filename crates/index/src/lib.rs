@@ -11,6 +11,8 @@
 //! 3. Its pages are listed in the header, beyond twelve in overflow pages (`pages.rs`).
 //! 4. Pages come from one arena of 2 MiB-aligned memory (`arena.rs`: all `unsafe` is there).
 //! 5. An entry is five words (`entry.rs`).
+//! 6. A checkpoint takes whole shards as bytes and gives them back, and a restart changes or builds
+//!    them in one pass (`index/bulk.rs`).
 //!
 //! Always true:
 //! * In a partition, order by shard and tag is the order of the digests' bytes from the third on,
@@ -24,7 +26,8 @@
 //!   on two shards.
 //!
 //! Left to others: records, the lock that spans read-modify-write of one record, secondary
-//! indexes, what an expiry hour means, checkpoints. Left out for now: a memory budget, splitting
+//! indexes, what an expiry hour means, where a
+//! checkpoint lies and its checksums. Left out for now: a memory budget, splitting
 //! shards while running, posting lists by set.
 
 // Reason: memory comes from mmap, and prefetching is an intrinsic. Each block says why it is sound.
@@ -36,7 +39,7 @@ mod pages;
 mod shard;
 
 pub use entry::{
-    EXPIRY_HOURS_END, Entry, LOCATION_END, REPLICATION_END, SET_ID_END, UNITS_MAX, class_of,
-    units_of,
+    ENTRY_SIZE, EXPIRY_HOURS_END, Entry, LOCATION_END, REPLICATION_END, SET_ID_END, UNITS_MAX,
+    class_of, units_of,
 };
-pub use index::{Index, Matches, Options, ScanPosition};
+pub use index::{Index, Keep, Matches, Options, ScanPosition};

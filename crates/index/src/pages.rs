@@ -33,11 +33,13 @@ impl PageList {
     }
 
     /// Number of pages.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len as usize
     }
 
     /// The id of page `n`.
+    #[inline]
     pub(crate) fn get(&self, n: usize, arena: &Arena) -> PageId {
         debug_assert!(n < self.len(), "page {n} of {}", self.len);
         match n.checked_sub(INLINE) {
@@ -102,6 +104,7 @@ impl PageList {
     }
 
     /// Leaf `n`.
+    #[inline]
     fn leaf(&self, n: usize, arena: &Arena) -> PageId {
         if self.len() > INLINE + FAN { arena.page(self.overflow).id(n) } else { self.overflow }
     }

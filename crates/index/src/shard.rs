@@ -10,6 +10,7 @@
 //! 3. Delete pulls displaced neighbours back until the hole disturbs nobody: no tombstone slots.
 //! 4. Above 90 % the array grows, by one page or an eighth, and is spread anew in one pass. Below
 //!    60 % it shrinks to 80 %. The work is bounded by the shard: a few hundred entries as a rule.
+//! 5. Passes over a whole shard, for checkpoints and restarts, stand in `shard/bulk.rs`.
 //!
 //! Always true, and what [`Shard::check`] checks:
 //! * Used slots are sorted by tag; equal tags stand in the order of their insertion.
@@ -26,6 +27,8 @@ use model::{Error, ErrorKind, Result};
 use crate::arena::{Arena, PAGE_SLOTS, Page};
 use crate::entry::{self, EMPTY, Entry, GENERATION_WORD, Words, tag_of};
 use crate::pages::{PAGES_MAX, PageList};
+
+pub(crate) use bulk::parse;
 
 /// Header of a shard. With its one-byte lock it fills one cache line.
 pub(crate) struct Shard {
@@ -131,9 +134,13 @@ impl Shard {
     pub(crate) fn check(&self, arena: &Arena) -> Result<()> {
         let broken = |what: String| Err(Error::new(ErrorKind::Internal, what));
         let slots = self.slots(arena);
-        let (mut used, mut run, mut last) = (0, 0, 0);
+        // The first slot behind the last hole, and the slot up to which there may be no hole.
+        let (mut used, mut run, mut reach, mut last) = (0, 0, 0, 0);
         for at in 0..slots.count {
             let Some(tag) = slots.tag(at) else {
+                if at < reach {
+                    return broken(format!("hole {at} parts an entry from its home {}", reach - 1));
+                }
                 run = at + 1;
                 continue;
             };
@@ -142,10 +149,10 @@ impl Shard {
             if tag < last {
                 return broken(format!("tag {tag:x} in slot {at} follows {last:x}"));
             }
-            if home < run || (at..home).any(|slot| slots.tag(slot).is_none()) {
+            if home < run {
                 return broken(format!("a hole parts slot {at} from its home {home}"));
             }
-            last = tag;
+            (reach, last) = (home + 1, tag);
         }
         if used != self.len() || (used == 0 && slots.count > 0) {
             let (count, pages) = (self.count, self.pages.len());
@@ -154,6 +161,7 @@ impl Shard {
         Ok(())
     }
 
+    #[inline]
     fn slots<'a>(&'a self, arena: &'a Arena) -> Slots<'a> {
         Slots { count: self.pages.len() * PAGE_SLOTS, pages: &self.pages, arena }
     }
@@ -173,16 +181,28 @@ impl Shard {
 
     /// Gives pages back when the shard is used under 60 %.
     fn shrink(&mut self, arena: &Arena) {
-        let enough = (self.len() * 10).div_ceil(PAGE_SLOTS * 8);
-        let sparse = self.len() * 10 < self.pages.len() * PAGE_SLOTS * 6;
-        if sparse && enough < self.pages.len() {
-            self.resize(arena, enough).expect("fewer pages need no memory");
+        let pages = shrunk(self.pages.len(), self.len());
+        if pages < self.pages.len() {
+            self.resize(arena, pages).expect("fewer pages need no memory");
         }
     }
 
     /// Spreads the entries over `pages` pages. On an error nothing has moved, and the shard has no
     /// more pages than before.
     fn resize(&mut self, arena: &Arena, pages: usize) -> Result<()> {
+        // New pages would be empty: what is read here does not depend on where homes are.
+        let entries: Vec<Words> = self.slots(arena).entries(0).collect();
+        self.lay_out(arena, pages, entries.into_iter())
+    }
+
+    /// Makes these the shard's entries, over `pages` pages. They are sorted and fit. On an error
+    /// nothing has changed.
+    fn lay_out(
+        &mut self,
+        arena: &Arena,
+        pages: usize,
+        entries: impl ExactSizeIterator<Item = Words>,
+    ) -> Result<()> {
         let before = self.pages.len();
         while self.pages.len() < pages {
             if let Err(error) = self.pages.push(arena) {
@@ -190,14 +210,20 @@ impl Shard {
                 return Err(error);
             }
         }
-        // New pages are empty: what is read here does not depend on where homes are.
-        let entries: Vec<Words> = self.slots(arena).entries(0).collect();
         while self.pages.len() > pages {
             self.pages.pop(arena);
         }
-        self.slots(arena).spread(&entries);
+        self.count = entries.len() as u32;
+        self.slots(arena).spread(entries);
         Ok(())
     }
+}
+
+/// The pages that so many entries need of `pages`: all, or 80 % full when they are under 60 %.
+fn shrunk(pages: usize, entries: usize) -> usize {
+    let enough = (entries * 10).div_ceil(PAGE_SLOTS * 8);
+    let sparse = entries * 10 < pages * PAGE_SLOTS * 6;
+    if sparse { enough.min(pages) } else { pages }
 }
 
 /// How many pages follow on so many: one more, or an eighth, so that even in large shards an entry
@@ -216,19 +242,23 @@ struct Slots<'a> {
 
 impl<'a> Slots<'a> {
     /// The slot where this tag would stand in an otherwise empty array.
+    #[inline]
     fn home(&self, tag: u64) -> usize {
         ((u128::from(tag) * self.count as u128) >> 64) as usize
     }
 
+    #[inline]
     fn page(&self, n: usize) -> &'a Page {
         self.arena.page(self.pages.get(n, self.arena))
     }
 
+    #[inline]
     fn place(&self, slot: usize) -> (&'a Page, usize) {
         (self.page(slot / PAGE_SLOTS), slot % PAGE_SLOTS)
     }
 
     /// The tag in a slot; `None` in an empty slot and behind the last.
+    #[inline]
     fn tag(&self, slot: usize) -> Option<u64> {
         if slot >= self.count {
             return None;
@@ -238,11 +268,13 @@ impl<'a> Slots<'a> {
         used.then(|| u64::from(page.word(slot, 0)) << 32 | u64::from(page.word(slot, 1)))
     }
 
+    #[inline]
     fn load(&self, slot: usize) -> Words {
         let (page, slot) = self.place(slot);
         page.load(slot)
     }
 
+    #[inline]
     fn store(&self, slot: usize, words: Words) {
         let (page, slot) = self.place(slot);
         page.store(slot, words);
@@ -253,6 +285,7 @@ impl<'a> Slots<'a> {
     ///
     /// Smaller tags behind the home, and others before it, stand there displaced, so no hole parts
     /// them from it: to be one of these is true up to some distance and false from there on.
+    #[inline]
     fn lower_bound(&self, tag: u64) -> usize {
         let home = self.home(tag);
         if self.tag(home).is_some_and(|t| t >= tag) {
@@ -319,19 +352,29 @@ impl<'a> Slots<'a> {
 
     /// Writes the sorted entries, each at its home or the next free slot behind it, but early
     /// enough that the rest still fits; all other slots become empty.
-    fn spread(&self, entries: &[Words]) {
-        let mut next = 0;
-        for (n, &words) in entries.iter().enumerate() {
-            let latest = self.count - (entries.len() - n);
-            let at = self.home(tag_of(words)).max(next).min(latest);
-            (next..at).for_each(|hole| self.store(hole, EMPTY));
-            self.store(at, words);
-            next = at + 1;
+    fn spread(&self, mut entries: impl ExactSizeIterator<Item = Words>) {
+        let mut holes = self.count - entries.len();
+        let mut next = || entries.next().map(|words| (self.home(tag_of(words)), words));
+        let mut waiting = next();
+        for n in 0..self.pages.len() {
+            let page = self.page(n);
+            for slot in 0..PAGE_SLOTS {
+                match waiting {
+                    Some((home, words)) if holes == 0 || home <= n * PAGE_SLOTS + slot => {
+                        page.store(slot, words);
+                        waiting = next();
+                    }
+                    _ => {
+                        page.store(slot, EMPTY);
+                        holes -= 1;
+                    }
+                }
+            }
         }
-        (next..self.count).for_each(|hole| self.store(hole, EMPTY));
     }
 
     /// The entries from a slot on.
+    #[inline]
     fn entries(&self, start: usize) -> impl Iterator<Item = Words> {
         let pages = (start / PAGE_SLOTS..self.count / PAGE_SLOTS).map(|n| self.page(n));
         let words = pages.flat_map(|page| (0..PAGE_SLOTS).map(|slot| page.load(slot)));
@@ -358,5 +401,6 @@ fn first_false(test: impl Fn(usize) -> bool) -> usize {
     low
 }
 
+mod bulk;
 #[cfg(test)]
 mod tests;

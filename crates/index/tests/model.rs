@@ -5,10 +5,13 @@
 //! the seed and the step; the same seed gives the same run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 
 use index::{Entry, Index, Options, ScanPosition};
 use model::{Digest, PartitionId};
 
+#[path = "model/bulk.rs"]
+mod bulk;
 #[path = "model/concurrent.rs"]
 mod concurrent;
 

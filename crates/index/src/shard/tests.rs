@@ -212,3 +212,18 @@ fn growth_is_by_a_page_or_an_eighth_and_stops_at_the_bound() {
     assert_eq!([0, 1, 15, 16, 80].map(grown), [1, 2, 16, 18, 90]);
     assert_eq!(last, [PAGES_MAX, PAGES_MAX, PAGES_MAX + 1]);
 }
+
+#[test]
+fn a_shard_is_built_to_the_bound_and_not_beyond() {
+    let end = PAGES_MAX * PAGE_SLOTS;
+    let words = |n: usize| entry(1).pack((n as u64) << 42);
+    let (arena, mut shard) = (Arena::new(), Shard::new());
+    let error = shard.build(&arena, (0..end + 1).map(words)).expect_err("the bound");
+    assert_eq!((error.kind, shard.len(), arena.used_pages()), (ErrorKind::NoSpace, 0, 0));
+    shard.build(&arena, (0..end).map(words)).expect("as many as there are slots");
+    shard.check(&arena).expect("kept promises");
+    let error = shard.insert(&arena, 5, entry(2)).expect_err("the bound");
+    assert_eq!((error.kind, shard.len()), (ErrorKind::NoSpace, end));
+    assert_eq!(shard.remove(&arena, 9 << 42, 1), Some(entry(1)));
+    shard.insert(&arena, 5, entry(2)).expect("one slot is free");
+}
