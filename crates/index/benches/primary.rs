@@ -1,9 +1,9 @@
 //! What the primary index costs: bytes of memory and processor time a record.
 //!
-//! `cargo bench -p index -- [RECORDS] [SHARDS_PER_PARTITION]`, by default 10 million records and 8
-//! shards. Rates are per second of the thread's processor time (Linux; wall time elsewhere), so
-//! that a busy machine does not spoil them. Prints one Markdown table. Without cargo's `--bench`,
-//! as `cargo test --all-targets` does it, a small smoke run.
+//! `cargo bench --profile dist -p index -- [RECORDS] [SHARDS_PER_PARTITION]`, by default 10 million
+//! records and 8 shards. Rates are per second of the thread's processor time (Linux; wall time
+//! elsewhere), so that a busy machine does not spoil them. Prints one Markdown table. Without
+//! cargo's `--bench`, as `cargo test --all-targets` does it, a small smoke run.
 
 use std::fs;
 use std::hint::black_box;
@@ -134,7 +134,7 @@ fn scan(index: &Index, records: u64) -> f64 {
 }
 
 fn bulk(index: &Index, records: u64) {
-    // The first time, a virtual machine may have to get the memory from its host: that is slow.
+    // Twice, because memory that the process touches for the first time costs several times more.
     drop(dump_and_load(index, records, "first"));
     let loaded = dump_and_load(index, records, "second");
     per_record("memory_bytes() when loaded", loaded.memory_bytes(), records);

@@ -26,9 +26,8 @@
 //!   on two shards.
 //!
 //! Left to others: records, the lock that spans read-modify-write of one record, secondary
-//! indexes, what an expiry hour means, where a
-//! checkpoint lies and its checksums. Left out for now: a memory budget, splitting
-//! shards while running, posting lists by set.
+//! indexes, what an expiry hour means, where a checkpoint lies and its checksums. Left out for now:
+//! a memory budget, splitting shards while running, posting lists by set.
 
 // Reason: memory comes from mmap, and prefetching is an intrinsic. Each block says why it is sound.
 #[allow(unsafe_code)]

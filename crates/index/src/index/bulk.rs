@@ -67,10 +67,10 @@ impl Index {
     /// oldest first. Several times as fast as inserts, and threads may fill different partitions
     /// at once.
     ///
-    /// Nothing else may change the partition meanwhile.
-    /// Fails with [`ErrorKind::Internal`] when the partition has entries, or a digest is of another
-    /// partition or out of order, and with [`ErrorKind::NoSpace`] like [`Index::insert`]. Then the
-    /// partition is as before. Panics when a field of an entry is out of its range.
+    /// Nothing else may change the partition meanwhile. Fails with [`ErrorKind::Internal`] when the
+    /// partition has entries, or a digest is of another partition or out of order, and with
+    /// [`ErrorKind::NoSpace`] like [`Index::insert`]. Then the partition is as before. Panics when
+    /// a field of an entry is out of its range.
     pub fn fill_partition(&self, partition: PartitionId, sorted: &[(Digest, Entry)]) -> Result<()> {
         if !sorted.is_sorted_by_key(|(digest, _)| Index::order(digest)) {
             return Err(not_filled(partition, "they are not in the index's order"));
@@ -80,9 +80,8 @@ impl Index {
             return Err(not_filled(partition, "some are of another partition"));
         }
         let first = usize::from(partition.get()) << self.shard_bits;
-        let shards = first..first + (1 << self.shard_bits);
         let mut rest = sorted;
-        for shard in shards.clone() {
+        for shard in first..first + (1 << self.shard_bits) {
             let count = rest.partition_point(|(digest, _)| self.locate(digest).shard == shard);
             let (entries, behind) = rest.split_at(count);
             rest = behind;
