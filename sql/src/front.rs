@@ -5,6 +5,7 @@
 //! (`UPSERT INTO`, `LIMIT` before `WHERE`, `WITH (ttl = ..)` at the end) are taken out of their
 //! tokens. What this release does not do is refused by name.
 
+mod namespace;
 mod refuse;
 mod session;
 mod words;
@@ -17,6 +18,7 @@ use crate::parse::{Cut, InsertMode, Options, Statement};
 use crate::types;
 use crate::{SqlError, SqlResult};
 
+pub(crate) use namespace::reserved;
 pub(crate) use refuse::explain_syntax_error;
 use words::Words;
 
@@ -36,10 +38,12 @@ pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
         "UPDATE" => update(cut),
         "DELETE" => delete(cut),
         "CREATE" => create(cut, words),
-        "DROP" => drop_table(cut, words),
+        "DROP" => drop(cut, words),
+        "ALTER" => namespace::alter(cut, words),
         "TRUNCATE" => truncate(cut, words),
         "EXPLAIN" => explain(cut, words),
         "SHOW" => show(cut, words),
+        "SET" if namespace::is_set_config(&words) => namespace::set_config(cut, words),
         _ => match session::command(&first, cut, words)? {
             Some(session) => Ok(Statement::Session(session)),
             None => Err(refuse::unknown(&first, cut)),
@@ -306,6 +310,9 @@ pub(crate) fn seconds(value: ast::Expr) -> SqlResult<ast::Expr> {
 
 fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     let mut kind = words.word().unwrap_or_default();
+    if let Some(word) = namespace::word(&kind) {
+        return namespace::create(cut, words, word);
+    }
     let temporary = matches!(kind.as_str(), "TEMP" | "TEMPORARY" | "UNLOGGED" | "GLOBAL" | "LOCAL");
     if temporary {
         kind = words.word().unwrap_or_default();
@@ -326,8 +333,11 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     }
 }
 
-fn drop_table(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+fn drop(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     let kind = words.word().unwrap_or_default();
+    if let Some(word) = namespace::word(&kind) {
+        return namespace::drop(cut, words, word);
+    }
     if kind != "TABLE" {
         return Err(refuse::create(&kind, cut));
     }
@@ -412,6 +422,18 @@ fn show(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
         "NAMESPACES" | "SCHEMAS" => {
             words.word();
             Statement::ShowNamespaces
+        }
+        "CONFIG" => {
+            words.word();
+            namespace::show_config(&mut words)?
+        }
+        "STATS" => {
+            words.word();
+            Statement::ShowStats(namespace::of_namespace(&mut words)?)
+        }
+        "LATENCIES" => {
+            words.word();
+            Statement::ShowLatencies(namespace::of_namespace(&mut words)?)
         }
         "SETS" | "TABLES" => {
             words.word();

@@ -41,12 +41,54 @@ pub(crate) enum Statement {
     Update(Box<ast::Update>, Options),
     Delete(Box<ast::Delete>, Options),
     CreateTable(Box<ast::CreateTable>),
-    DropTable { names: Vec<ast::ObjectName>, if_exists: bool },
-    Truncate { names: Vec<ast::ObjectName>, if_exists: bool, before_lut_ms: Option<u64> },
+    DropTable {
+        names: Vec<ast::ObjectName>,
+        if_exists: bool,
+    },
+    Truncate {
+        names: Vec<ast::ObjectName>,
+        if_exists: bool,
+        before_lut_ms: Option<u64>,
+    },
+    CreateNamespace {
+        name: ast::Ident,
+        settings: Vec<(String, String)>,
+        if_not_exists: bool,
+        word: &'static str,
+    },
+    DropNamespace {
+        names: Vec<ast::Ident>,
+        if_exists: bool,
+        cascade: bool,
+        word: &'static str,
+    },
+    AlterNamespace {
+        name: ast::Ident,
+        settings: Vec<(String, String)>,
+    },
+    AlterTable {
+        name: ast::ObjectName,
+        if_exists: bool,
+        settings: Vec<(String, String)>,
+    },
+    SetConfig {
+        name: String,
+        value: String,
+        namespace: Option<ast::Ident>,
+    },
+    ShowConfig {
+        like: Option<String>,
+        namespace: Option<ast::Ident>,
+    },
+    ShowStats(Option<ast::Ident>),
+    ShowLatencies(Option<ast::Ident>),
     ShowNamespaces,
     ShowSets(Option<ast::Ident>),
     ShowBins(Option<ast::ObjectName>),
-    Explain { analyze: bool, statement: Box<Statement> },
+    Explain {
+        analyze: bool,
+        statement: Box<Statement>,
+    },
     Session(Session),
 }
 
@@ -82,7 +124,17 @@ impl Statement {
             Statement::CreateTable(_) => "CREATE TABLE",
             Statement::DropTable { .. } => "DROP TABLE",
             Statement::Truncate { .. } => "TRUNCATE TABLE",
+            Statement::CreateNamespace { word: "SCHEMA", .. } => "CREATE SCHEMA",
+            Statement::CreateNamespace { .. } => "CREATE NAMESPACE",
+            Statement::DropNamespace { word: "SCHEMA", .. } => "DROP SCHEMA",
+            Statement::DropNamespace { .. } => "DROP NAMESPACE",
+            Statement::AlterNamespace { .. } => "ALTER NAMESPACE",
+            Statement::AlterTable { .. } => "ALTER TABLE",
+            Statement::SetConfig { .. } => "SET CONFIG",
             Statement::ShowNamespaces | Statement::ShowSets(_) | Statement::ShowBins(_) => "SHOW",
+            Statement::ShowConfig { .. }
+            | Statement::ShowStats(_)
+            | Statement::ShowLatencies(_) => "SHOW",
             Statement::Explain { .. } => "EXPLAIN",
             Statement::Session(session) => session_tag(session),
         }

@@ -62,6 +62,55 @@ pub enum Plan {
         /// Namespace and set of those that exist.
         tables: Vec<Arc<Table>>,
     },
+    /// CREATE NAMESPACE, CREATE SCHEMA.
+    CreateNamespace {
+        /// Its name.
+        name: String,
+        /// Words of the configuration file, `-` in them, and their values.
+        settings: Vec<(String, String)>,
+        /// Whether one of this name is no error.
+        if_not_exists: bool,
+        /// The command's tag.
+        tag: &'static str,
+    },
+    /// DROP NAMESPACE, DROP SCHEMA.
+    DropNamespace {
+        /// Names of those that exist.
+        names: Vec<String>,
+        /// Whether their tables go with them.
+        cascade: bool,
+        /// The command's tag.
+        tag: &'static str,
+    },
+    /// ALTER NAMESPACE .. SET, ALTER TABLE .. SET, SET CONFIG .. FOR NAMESPACE.
+    AlterNamespace {
+        /// The namespace; `None` where nothing is to be done.
+        name: Option<String>,
+        /// The set that the settings are for.
+        set: Option<String>,
+        /// Words of the configuration file, `-` in them, and their values.
+        settings: Vec<(String, String)>,
+        /// The command's tag.
+        tag: &'static str,
+    },
+    /// SET CONFIG of the node itself.
+    SetConfig {
+        /// The setting, `-` in its name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// SHOW CONFIG.
+    ShowConfig {
+        /// A pattern of LIKE for names.
+        like: Option<String>,
+        /// Only of this namespace.
+        namespace: Option<String>,
+    },
+    /// SHOW STATS: of one namespace, or of all.
+    ShowStats(Option<String>),
+    /// SHOW LATENCIES: of one namespace, or of all.
+    ShowLatencies(Option<String>),
     /// SHOW NAMESPACES.
     ShowNamespaces,
     /// SHOW SETS, SHOW TABLES: of one namespace, or of all.

@@ -234,6 +234,15 @@ fn shown_plan(plan: &Plan, out: &mut String) {
         Plan::ShowNamespaces | Plan::ShowSets(_) | Plan::ShowBins { .. } => {
             let _ = writeln!(out, "{plan:?}");
         }
+        Plan::CreateNamespace { .. } | Plan::DropNamespace { .. } | Plan::AlterNamespace { .. } => {
+            let _ = writeln!(out, "{plan:?}");
+        }
+        Plan::SetConfig { .. } | Plan::ShowConfig { .. } => {
+            let _ = writeln!(out, "{plan:?}");
+        }
+        Plan::ShowStats(_) | Plan::ShowLatencies(_) => {
+            let _ = writeln!(out, "{plan:?}");
+        }
         _ => {}
     }
 }

@@ -1,10 +1,16 @@
 //! The node: its namespaces behind the [`Store`] trait.
 //!
+//! `node/members.rs` holds who is there with their threads, `node/open.rs` opens a namespace,
+//! `node/changes.rs` does what SQL changes while the node runs.
+//!
 //! Everything below is synchronous; an async method runs it where it is called and then waits for
 //! the commit ticket, if there is one. The clock enters here.
 
+mod changes;
 mod members;
+mod open;
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,11 +22,16 @@ use store::{
     Store, Target,
 };
 
+use crate::config::{Config, Kept, Shown};
+use crate::exec::Operated;
 use members::Members;
 
 /// The namespaces of this process.
 pub struct Node {
     members: Members,
+    /// The configuration and what SQL made of it.
+    kept: Mutex<Kept>,
+    connections_max: Arc<AtomicUsize>,
     /// The catalogue of the members' version.
     catalog: Mutex<Arc<Catalog>>,
 }
@@ -31,11 +42,24 @@ pub fn now_ms() -> u64 {
 }
 
 impl Node {
-    /// A node of these namespaces, whose names differ. Their threads start.
-    pub fn new(namespaces: Vec<Namespace>) -> Result<Node> {
+    /// Opens every namespace of a configuration, with what SQL made and changed before. An error is
+    /// one line: what was tried, what is wrong, what to do.
+    pub fn open(config: Config) -> std::result::Result<Node, String> {
+        let kept = Kept::load(config).map_err(|e| e.to_string())?;
+        let config = kept.config().map_err(|e| e.to_string())?;
         let members = Members::default();
-        namespaces.into_iter().try_for_each(|namespace| members.add(namespace))?;
-        Ok(Node { members, catalog: Mutex::default() })
+        for namespace in &config.namespaces {
+            open::open(namespace)
+                .and_then(|opened| members.add(opened))
+                .map_err(|e| format!("namespace {}: {e}", namespace.name))?;
+        }
+        let connections_max = Arc::new(AtomicUsize::new(config.connections_max as usize));
+        Ok(Node { members, kept: Mutex::new(kept), connections_max, catalog: Mutex::default() })
+    }
+
+    /// Most client connections at a time, as it is set now.
+    pub fn connections_max(&self) -> Arc<AtomicUsize> {
+        self.connections_max.clone()
     }
 
     /// Stops every namespace cleanly and ends its threads. The first error is given, all are
@@ -68,6 +92,20 @@ impl Node {
             Some(name) => Ok(say(now.get(name)?)),
             None => Ok(now.iter().flat_map(|namespace| say(namespace)).collect()),
         }
+    }
+}
+
+impl Operated for Node {
+    fn settings(&self) -> Result<Vec<Shown>> {
+        self.shown()
+    }
+
+    fn set_node(&self, name: &str, value: &str) -> Result<()> {
+        self.change_node(name, value)
+    }
+
+    fn keeps_changes(&self) -> bool {
+        self.keeps()
     }
 }
 
@@ -203,28 +241,24 @@ impl Store for Node {
         self.of_each(namespace, Namespace::latencies)
     }
 
-    async fn create_namespace(&self, _: &str, _: &[(String, String)]) -> Result<()> {
-        Err(fixed())
+    async fn create_namespace(&self, name: &str, settings: &[(String, String)]) -> Result<()> {
+        self.create(name, settings)
     }
 
     async fn alter_namespace(
         &self,
-        _: &str,
-        _: Option<&str>,
-        _: &[(String, String)],
+        name: &str,
+        set: Option<&str>,
+        settings: &[(String, String)],
     ) -> Result<()> {
-        Err(fixed())
+        self.alter(name, set, settings)
     }
 
-    async fn drop_namespace(&self, _: &str) -> Result<()> {
-        Err(fixed())
+    async fn drop_namespace(&self, name: &str) -> Result<()> {
+        self.forget(name)
     }
 
     fn now_ms(&self) -> u64 {
         now_ms()
     }
-}
-
-fn fixed() -> Error {
-    Error::new(ErrorKind::Unsupported, "namespaces are configured; change the file and restart")
 }

@@ -452,6 +452,11 @@ fn member(value: Value, path: &Value) -> Option<Value> {
     }
 }
 
+/// Whether a text fits a pattern of LIKE, whatever their case.
+pub fn is_like(text: &str, pattern: &str) -> SqlResult<bool> {
+    like(text, pattern, Some('\\'), true)
+}
+
 /// LIKE: `%` any run of characters, `_` one. Steps are bounded by the product of both lengths.
 fn like(text: &str, pattern: &str, escape: Option<char>, fold: bool) -> SqlResult<bool> {
     let lower = |s: &str| if fold { s.to_lowercase() } else { s.to_string() };

@@ -26,6 +26,7 @@ pub use row::{Excluded, Row};
 
 pub(crate) use compile::{Compiler, Unfit};
 pub(crate) use display::identifier;
+pub use eval::is_like;
 pub(crate) use eval::{from_base64, key_of};
 
 use crate::SqlResult;

@@ -106,7 +106,7 @@ pub(super) fn unknown(first: &str, cut: &Cut) -> SqlError {
         ),
         "SHOW INDEXES" => ("SHOW INDEXES", "there are no secondary indexes yet"),
         "STAT" | "ASINFO" => {
-            (first, "SHOW SETS counts records; the admin port has the node's statistics")
+            (first, "SHOW SETS counts records; SHOW STATS and SHOW LATENCIES have the rest")
         }
         "KILL_QUERY" | "KILL_SCAN" | "SHOW SCANS" | "SHOW QUERIES" => {
             (first, "a client cancels its own query, psql and aql with Ctrl-C")
@@ -117,7 +117,7 @@ pub(super) fn unknown(first: &str, cut: &Cut) -> SqlError {
         "COPY" => ("COPY", "INSERT with many rows of VALUES, or a pipeline of INSERTs, loads data"),
         "ALTER" => (
             "ALTER",
-            "columns need no declaration: an undeclared set takes any bin; DROP TABLE and CREATE TABLE declare anew",
+            "columns need no declaration: an undeclared set takes any bin; DROP TABLE and CREATE TABLE declare anew, ALTER TABLE .. SET (..) changes settings",
         ),
         "NOTIFY" => ("NOTIFY", "there is no message bus here"),
         "COMMENT" | "SECURITY" | "IMPORT" | "REFRESH" | "REINDEX" | "CLUSTER" | "CALL" | "DO"
@@ -149,16 +149,17 @@ pub(super) fn create(kind: &str, cut: &Cut) -> SqlError {
         "VIEW" | "MATERIALIZED" | "RECURSIVE" => {
             ("VIEW", "use WITH name AS (SELECT ..) in the query")
         }
-        "SCHEMA" | "DATABASE" | "NAMESPACE" => {
-            ("SCHEMA", "namespaces are configured: a namespace stanza in aerospike.conf")
-        }
+        "DATABASE" => ("DATABASE", "a node is one database; its schemas are namespaces"),
         "USER" | "ROLE" => ("ROLE", "this release has no users and roles of its own"),
         "OR" | "FUNCTION" | "PROCEDURE" | "TRIGGER" | "TYPE" | "DOMAIN" | "SEQUENCE"
         | "EXTENSION" | "POLICY" | "RULE" | "AGGREGATE" | "OPERATOR" | "CAST" | "COLLATION"
         | "SERVER" | "FOREIGN" => (kind, "CREATE TABLE is there"),
         other => {
             let error = cut.syntax_error(1);
-            return match nearest(other, ["TABLE", "INDEX", "VIEW"].into_iter()) {
+            return match nearest(
+                other,
+                ["TABLE", "NAMESPACE", "SCHEMA", "INDEX", "VIEW"].into_iter(),
+            ) {
                 Some(near) => error.hint(format!("did you mean {verb} {near}?")),
                 None => error,
             };

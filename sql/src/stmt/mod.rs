@@ -4,6 +4,7 @@ mod ddl;
 mod delete;
 mod insert;
 mod keys;
+mod namespace;
 mod select;
 mod show;
 mod update;
@@ -54,6 +55,31 @@ impl Context<'_> {
                 tables: self.tables(names, *if_exists)?,
                 before_lut_ms: *before_lut_ms,
             }),
+            Statement::CreateNamespace { name, settings, if_not_exists, word } => {
+                alone(self.create_namespace(name, settings, *if_not_exists, word)?)
+            }
+            Statement::DropNamespace { names, if_exists, cascade, word } => {
+                alone(self.drop_namespace(names, *if_exists, *cascade, word)?)
+            }
+            Statement::AlterNamespace { name, settings } => {
+                alone(self.alter_namespace(name, settings, "ALTER NAMESPACE")?)
+            }
+            Statement::AlterTable { name, if_exists, settings } => {
+                alone(self.alter_table(name, *if_exists, settings)?)
+            }
+            Statement::SetConfig { name, value, namespace } => {
+                alone(self.set_config(name, value, namespace.as_ref())?)
+            }
+            Statement::ShowConfig { like, namespace } => {
+                let namespace = self.namespace_of(namespace.as_ref())?;
+                alone(Plan::ShowConfig { like: like.clone(), namespace })
+            }
+            Statement::ShowStats(namespace) => {
+                alone(Plan::ShowStats(self.namespace_of(namespace.as_ref())?))
+            }
+            Statement::ShowLatencies(namespace) => {
+                alone(Plan::ShowLatencies(self.namespace_of(namespace.as_ref())?))
+            }
             Statement::ShowNamespaces => alone(Plan::ShowNamespaces),
             Statement::ShowSets(namespace) => alone(self.show_sets(namespace.as_ref())?),
             Statement::ShowBins(name) => alone(self.show_bins(name.as_ref())?),

@@ -9,9 +9,7 @@ use crate::resolve::{self, TableName};
 
 impl Context<'_> {
     pub(super) fn show_sets(&self, namespace: Option<&ast::Ident>) -> SqlResult<Plan> {
-        let Some(ident) = namespace else { return Ok(Plan::ShowSets(None)) };
-        let (name, _) = resolve::namespace(Some(ident), self.scope, self.places)?;
-        Ok(Plan::ShowSets(Some(name.to_string())))
+        Ok(Plan::ShowSets(self.namespace_of(namespace)?))
     }
 
     /// Of `ns`, of `ns.set`, or of a set of the default namespace.

@@ -166,8 +166,7 @@ fn stanza(out: &mut String, context: &str, head: &str, depth: usize) {
 
 /// What the sample has: settings with an effect. `data-size` stands in the other namespace.
 fn is_shown(row: &Setting) -> bool {
-    let works = matches!(row.status, Status::Honoured | Status::Translated(_));
-    works && !matches!(row.kind, Kind::Named(_)) && row.name != "data-size"
+    row.works() && !matches!(row.kind, Kind::Named(_)) && row.name != "data-size"
 }
 
 fn parameter(out: &mut String, row: &Setting, depth: usize) {

@@ -12,11 +12,12 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use model::limits;
+use namespace::{Compression, SetSettings, Settings};
 
 use super::syntax::Node;
 use super::table::{self, Kind, Setting, Status, Verdict};
 use super::units::{HostPort, show_size};
-use super::{Config, Durability, Engine, FileSpec, Finding, NamespaceConfig};
+use super::{Config, Durability, Engine, FileSpec, Finding, IoBackend, NamespaceConfig};
 
 /// Most bytes of one namespace: 38 bits of 16-byte units in an index entry.
 pub(super) const NAMESPACE_SIZE_MAX: u64 = 1 << 42;
@@ -46,13 +47,24 @@ pub(super) struct NamespaceDraft {
     pub(super) files: Vec<PathBuf>,
     pub(super) file_size: u64,
     pub(super) devices: Vec<PathBuf>,
+    /// Whether a copy of all records is in memory.
+    pub(super) in_memory: bool,
     pub(super) write_block_size: u32,
-    pub(super) default_ttl_s: u32,
-    pub(super) nsup_period_s: u32,
     pub(super) replication_factor: u16,
-    pub(super) record_size_max: u32,
-    pub(super) durability: Option<Durability>,
     pub(super) shards_per_partition: u16,
+    pub(super) durability: Option<Durability>,
+    pub(super) compression_level: u8,
+    pub(super) direct_files: bool,
+    pub(super) buffered_devices: bool,
+    pub(super) io_backend: IoBackend,
+    pub(super) post_write_cache: u64,
+    /// `post-write-queue`, which waits for the size of a block.
+    pub(super) post_write_blocks: Option<u64>,
+    pub(super) record_cache: u64,
+    /// What may change later; its durability and level of compression stand above until the end.
+    pub(super) settings: Settings,
+    /// The set whose stanza is being read.
+    set: String,
 }
 
 /// Where a namespace keeps its records.
@@ -180,7 +192,53 @@ impl Draft {
         let inside = place.inside(node, row);
         match inside.context.as_str() {
             "namespace" => self.namespace(node, children, &inside),
+            "namespace.set" => self.set_of_namespace(node, children, &inside),
             _ => self.walk(children, &inside),
+        }
+    }
+
+    fn set_of_namespace(&mut self, node: &Node, children: &[Node], inside: &Place) {
+        let name = node.values.first().map_or("", String::as_str);
+        if let Err(wrong) = limits::check_set(name) {
+            return self.wrong_namespace(node.line, &inside.shown, wrong.detail);
+        }
+        self.namespace.begin_set(name);
+        self.walk(children, inside);
+    }
+
+    /// The settings of the set whose stanza is being read.
+    pub(super) fn set(&mut self) -> &mut SetSettings {
+        let NamespaceDraft { settings, set, .. } = &mut self.namespace;
+        settings.sets.entry(set.clone()).or_default()
+    }
+
+    /// A draft that begins with what a namespace is.
+    pub(super) fn of_namespace(config: &NamespaceConfig) -> Draft {
+        let mut draft = Draft::new();
+        draft.namespace = NamespaceDraft {
+            name: config.name.clone(),
+            engine: Some(match config.engine {
+                Engine::Memory { .. } => EngineKind::Memory,
+                Engine::Device { .. } => EngineKind::Device,
+            }),
+            write_block_size: config.write_block_size,
+            durability: Some(config.settings.durability),
+            compression_level: config.compression_level,
+            settings: config.settings.clone(),
+            ..NamespaceDraft::default()
+        };
+        draft
+    }
+
+    /// Takes one setting of the namespace, or of its set where one is begun.
+    pub(super) fn take(&mut self, row: &'static Setting, words: &[String]) -> Result<(), String> {
+        let given = row.read(words)?;
+        let verdict = (row.apply)(self, &given)?;
+        self.namespace.given.push(row.name);
+        match verdict {
+            Some(Verdict::Wrong(wrong)) => Err(wrong),
+            Some(Verdict::Ignored(why)) => Err(format!("has no effect here: {why}")),
+            _ => Ok(()),
         }
     }
 
@@ -291,22 +349,45 @@ impl NamespaceDraft {
         self.given.contains(&name)
     }
 
+    /// The set that what follows belongs to.
+    pub(super) fn begin_set(&mut self, name: &str) {
+        self.set = name.to_owned();
+    }
+
     fn finish(self) -> Result<NamespaceConfig, String> {
         limits::check_namespace(&self.name).map_err(|e| e.detail)?;
-        let durability = self.durability()?;
-        let record_size_max = self.record_size()?;
-        let shards_per_partition = self.shards_per_partition;
+        let blocks = |count: u64| count.saturating_mul(self.write_block_size.into());
+        let cache_given = self.is_given("post-write-cache");
+        let queue = self.post_write_blocks.filter(|_| !cache_given);
         Ok(NamespaceConfig {
+            settings: self.settled()?,
             engine: self.engine()?,
-            name: self.name,
+            in_memory: self.in_memory && self.engine != Some(EngineKind::Memory),
             write_block_size: self.write_block_size,
-            default_ttl_s: self.default_ttl_s,
-            nsup_period_s: self.nsup_period_s,
             replication_factor: self.replication_factor,
-            record_size_max,
-            durability,
-            shards_per_partition,
+            shards_per_partition: self.shards_per_partition,
+            compression_level: self.compression_level,
+            direct_io: match self.devices.is_empty() {
+                true => self.direct_files,
+                false => !self.buffered_devices,
+            },
+            io_backend: self.io_backend,
+            post_write_cache: queue.map_or(self.post_write_cache, blocks),
+            record_cache: self.record_cache,
+            name: self.name,
         })
+    }
+
+    /// The dynamic settings, all of them together.
+    pub(super) fn settled(&self) -> Result<Settings, String> {
+        let mut settings = self.settings.clone();
+        settings.durability = self.durability()?;
+        settings.record_size_max = self.record_size()?;
+        if let Compression::Zstd(level) = &mut settings.compression {
+            *level = self.compression_level;
+        }
+        settings.check().map_err(|e| e.detail)?;
+        Ok(settings)
     }
 
     fn engine(&self) -> Result<Engine, String> {
@@ -349,10 +430,10 @@ impl NamespaceDraft {
     fn durability(&self) -> Result<Durability, String> {
         let said = self.durability.filter(|_| self.is_given("durability"));
         match (self.engine, said) {
-            (Some(EngineKind::Memory), Some(Durability::Commit)) => {
-                let try_this = "use storage-engine device, or leave durability out";
+            (Some(EngineKind::Memory), Some(asked)) if asked != Durability::Memory => {
+                let try_this = "give it a `file`, or leave durability out";
                 Err(format!(
-                    "durability commit cannot be kept by storage-engine memory; {try_this}"
+                    "durability {asked} cannot be kept by storage-engine memory; {try_this}"
                 ))
             }
             (Some(EngineKind::Memory), _) => Ok(Durability::Memory),
@@ -362,7 +443,7 @@ impl NamespaceDraft {
 
     /// A record stays in one write block.
     fn record_size(&self) -> Result<u32, String> {
-        let (record, block) = (self.record_size_max, self.write_block_size);
+        let (record, block) = (self.settings.record_size_max, self.write_block_size);
         if record > block && self.is_given("max-record-size") {
             let (record, block) = (show_size(record.into()), show_size(block.into()));
             return Err(format!(

@@ -112,7 +112,12 @@ impl NodeFlags {
 
 /// Lays flags over a configuration whose relative data files have no folder yet.
 fn merge(mut config: Config, flags: &NodeFlags) -> Config {
+    // Without a folder of its own a node of a configuration file has one only if files are in it.
+    let kept = flags.data.is_some() || flags.config.is_none() || config.has_relative_files();
     config.below(flags.data_dir());
+    if !kept {
+        config.data_dir = None;
+    }
     if let Some(at) = &flags.pg {
         config.postgres = vec![at.clone()];
     }

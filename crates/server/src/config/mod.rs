@@ -4,7 +4,9 @@
 //! 2. `draft.rs` takes each node through the settings table (`table.rs`; its rows are in `rows.rs`)
 //!    into a typed [`Config`], and notes what became of it as a [`Finding`].
 //! 3. `flags.rs` lays environment and flags over that: defaults, file, environment, flags.
-//! 4. `check.rs` writes the findings out for `aerie config check`, and the table as a sample file
+//! 4. `kept.rs` lays what SQL made and changed over that, from `namespaces.conf` in the data folder,
+//!    and makes of a statement's settings what the file would have made of them.
+//! 5. `check.rs` writes the findings out for `aerie config check`, and the table as a sample file
 //!    and a reference page.
 //!
 //! Always true: a file is taken whole or not at all; every parameter of it has a finding; nothing
@@ -14,6 +16,7 @@
 mod check;
 mod draft;
 pub mod flags;
+mod kept;
 mod near;
 mod rows;
 mod syntax;
@@ -25,14 +28,18 @@ mod units;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use namespace::Settings;
+
 use draft::Draft;
 
 pub use check::{Report, check, check_text, reference, sample};
+pub use kept::{KEPT_FILE, Kept, Shown};
+pub use namespace::Durability;
 pub use table::{Kind, Setting, Status, Verdict, settings};
 pub use units::HostPort;
 
 /// All that the node needs to know to start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where the Postgres wire listens.
     pub postgres: Vec<HostPort>,
@@ -44,6 +51,8 @@ pub struct Config {
     pub log: Option<String>,
     /// What is served, in the order of the file; never empty.
     pub namespaces: Vec<NamespaceConfig>,
+    /// Folder of the data files and of what SQL changes; `None` keeps no changes.
+    pub data_dir: Option<PathBuf>,
     /// Where the Aerospike protocol would listen; kept for the release that serves it.
     pub aerospike: Listen,
     /// Where administration would listen; kept for the release that serves it.
@@ -59,6 +68,7 @@ impl Config {
             insecure: false,
             log: None,
             namespaces: Vec::new(),
+            data_dir: None,
             aerospike: Listen::default(),
             admin: Listen::default(),
         }
@@ -75,7 +85,7 @@ pub struct Listen {
 }
 
 /// One namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NamespaceConfig {
     /// Its name, checked against the limits of the model.
     pub name: String,
@@ -83,18 +93,91 @@ pub struct NamespaceConfig {
     pub engine: Engine,
     /// Bytes of a write block: a power of two from 128 KiB to 8 MiB.
     pub write_block_size: u32,
-    /// Life in seconds of records written without a TTL; 0 is for ever.
-    pub default_ttl_s: u32,
-    /// Seconds between sweeps for expired records; 0 is never.
-    pub nsup_period_s: u32,
+    /// Whether a copy of all records of the files or devices is in memory.
+    pub in_memory: bool,
     /// Copies wished for; one node keeps one.
     pub replication_factor: u16,
-    /// Most bytes of a record; never more than a write block, of which storage needs a part itself.
-    pub record_size_max: u32,
-    /// What an answered write survives.
-    pub durability: Durability,
     /// Parts of each partition's index: a power of two from 1 to 64.
     pub shards_per_partition: u16,
+    /// Level of `compression zstd`, 1 to 9, whether or not it is in use.
+    pub compression_level: u8,
+    /// Whether files and devices are read and written past the system's page cache.
+    pub direct_io: bool,
+    /// How files and devices are asked.
+    pub io_backend: IoBackend,
+    /// Bytes of memory for the write blocks that were written last.
+    pub post_write_cache: u64,
+    /// Bytes of memory for records that are read often; 0 is none.
+    pub record_cache: u64,
+    /// What may change while it runs. Its largest record is never more than a write block, of which
+    /// storage needs a part itself.
+    pub settings: Settings,
+}
+
+impl NamespaceConfig {
+    /// `memory` or `device`, as the file says it.
+    fn engine_word(&self) -> &'static str {
+        match (&self.engine, self.in_memory) {
+            (Engine::Device { .. }, false) => "device",
+            _ => "memory",
+        }
+    }
+
+    fn files_shown(&self) -> String {
+        match &self.engine {
+            Engine::Device { files, .. } => joined(files.iter().map(|file| file.path.as_path())),
+            Engine::Memory { .. } => String::new(),
+        }
+    }
+
+    fn file_size_shown(&self) -> String {
+        match &self.engine {
+            Engine::Device { files, .. } => {
+                files.first().map(|file| units::show_size(file.size)).unwrap_or_default()
+            }
+            Engine::Memory { .. } => String::new(),
+        }
+    }
+
+    fn devices_shown(&self) -> String {
+        match &self.engine {
+            Engine::Device { devices, .. } => joined(devices.iter().map(PathBuf::as_path)),
+            Engine::Memory { .. } => String::new(),
+        }
+    }
+
+    fn data_size_shown(&self) -> String {
+        match self.engine {
+            Engine::Memory { size } => units::show_size(size),
+            Engine::Device { .. } => String::new(),
+        }
+    }
+}
+
+fn joined<'a>(paths: impl Iterator<Item = &'a Path>) -> String {
+    paths.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// How files and devices are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IoBackend {
+    /// The best that the system has.
+    #[default]
+    Auto,
+    /// Linux's io_uring.
+    Uring,
+    /// A pool of threads.
+    Pool,
+}
+
+impl IoBackend {
+    fn word(self) -> &'static str {
+        match self {
+            IoBackend::Auto => "auto",
+            IoBackend::Uring => "uring",
+            IoBackend::Pool => "pool",
+        }
+    }
 }
 
 /// Where records are kept.
@@ -105,7 +188,8 @@ pub enum Engine {
         /// Most bytes of records.
         size: u64,
     },
-    /// In files, or on block devices used whole: one of the lists is empty, not both.
+    /// In files, or on block devices used whole: one of the lists is empty, not both. Blocks go to
+    /// several in turn.
     Device {
         /// Files that grow up to their size.
         files: Vec<FileSpec>,
@@ -132,15 +216,6 @@ pub struct FileSpec {
     pub path: PathBuf,
     /// Most bytes it may grow to.
     pub size: u64,
-}
-
-/// What an answered write survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// A power cut: it was synced before the answer.
-    Commit,
-    /// Nothing: it was in memory.
-    Memory,
 }
 
 /// What became of one parameter of a file.
@@ -228,13 +303,23 @@ pub fn embedded_default(data_dir: &Path) -> Config {
 }
 
 impl Config {
-    /// Puts relative data files below a folder.
+    /// Puts relative data files below a folder, which becomes the data folder.
     fn below(&mut self, folder: &Path) {
-        for namespace in &mut self.namespaces {
-            if let Engine::Device { files, .. } = &mut namespace.engine {
-                // An absolute path stays what it is.
-                files.iter_mut().for_each(|f| f.path = folder.join(&f.path));
-            }
+        self.namespaces.iter_mut().for_each(|namespace| namespace.below(folder));
+        self.data_dir = Some(folder.to_owned());
+    }
+
+    /// Whether a data file's path is relative to the data folder.
+    fn has_relative_files(&self) -> bool {
+        self.namespaces.iter().any(|n| n.engine.paths().any(Path::is_relative))
+    }
+}
+
+impl NamespaceConfig {
+    fn below(&mut self, folder: &Path) {
+        if let Engine::Device { files, .. } = &mut self.engine {
+            // An absolute path stays what it is.
+            files.iter_mut().for_each(|f| f.path = folder.join(&f.path));
         }
     }
 }

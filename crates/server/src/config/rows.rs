@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use model::limits;
 
 use super::draft::{Draft, EngineKind, NAMESPACE_SIZE_MAX};
-use super::table::{Apply, Given, Group, Kind, Setting, Status, Verdict};
-use super::units::{HostPort, show_size};
-use super::{Durability, Listen};
+use super::table::{Apply, Given, Group, Kind, Setting, Show, Status, Verdict};
+use super::units::{self, HostPort, show_size};
+use super::{Durability, IoBackend, Listen, NamespaceConfig};
+use namespace::{Compression, SetSettings};
 
 use Kind::{Block, Choice, Count, Flag, Named, Seconds, Size, Words};
 use Status::{Honoured, Ignored, Refused, Translated};
@@ -32,8 +33,8 @@ const fn row(
     help: &'static str,
     apply: Apply,
 ) -> Setting {
-    let (many, dynamic) = (false, false);
-    Setting { context, name, kind, default, many, dynamic, status, help, apply }
+    let (many, dynamic, show) = (false, false, Show::Nowhere);
+    Setting { context, name, kind, default, many, dynamic, status, help, apply, show }
 }
 
 const fn context(
@@ -56,6 +57,24 @@ impl Setting {
         self.dynamic = true;
         self
     }
+
+    /// How the node says it.
+    const fn node_shown(mut self, show: fn(&super::Config) -> String) -> Setting {
+        self.show = Show::Node(show);
+        self
+    }
+
+    /// How a running namespace says it.
+    const fn shown(mut self, show: fn(&NamespaceConfig) -> String) -> Setting {
+        self.show = Show::Namespace(show);
+        self
+    }
+
+    /// How a set of a running namespace says it.
+    const fn set_shown(mut self, show: fn(&SetSettings) -> Option<String>) -> Setting {
+        self.show = Show::Set(show);
+        self
+    }
 }
 
 const SINGLE: &str = "single node in this release";
@@ -70,15 +89,13 @@ const NO_USERS: &str = "no users and roles in this release; other machines conne
 const NO_XDR: &str = "records are not shipped to other clusters in this release";
 const NO_UDF: &str = "no user-defined functions in this release";
 const NO_SINDEX: &str = "no secondary indexes in this release";
-const NO_EVICTION: &str =
-    "records are not evicted in this release; a full namespace refuses writes";
-const NO_SWEEP: &str = "expired records are never returned; the sweep that gives back their room \
-                        comes in a later release";
-const NO_DEFRAG: &str = "defragmentation comes in a later release";
-const NO_MARK: &str = "writes stop when the namespace is full; there is no earlier mark yet";
+const ONE_MARK: &str = "records are evicted by evict-used-pct alone";
+const ONE_SWEEP: &str = "one sweep at a time walks the index; nothing to tune";
+const DEFRAG: &str = "defragmentation paces itself by the room that is left";
+const MEMORY_MARK: &str = "of memory, only the index has a mark: indexes-memory-budget";
 const NO_METRICS: &str = "histograms and metrics come in a later release";
 const NO_CONVERGENCE: &str = "no conflicts to resolve: single node in this release";
-const NO_COMPRESSION: &str = "records are stored and sent uncompressed";
+const NO_WIRE_COMPRESSION: &str = "nothing is sent between nodes in this release";
 const NO_BACKGROUND: &str = "no background or client-driven queries in this release";
 const THREADS: &str = "the node takes as many threads as it finds cores";
 const QUERY_LIMITS: &str = "the SQL engine has limits of its own";
@@ -87,9 +104,8 @@ const LOG: &str = "the log goes to standard error in one format";
 const FREE: &str = "no feature needs a key";
 const SECRETS: &str = "no secret is fetched from elsewhere in this release";
 const INDEX: &str = "the index is in memory, takes about 24 bytes a record and grows by need";
-const CACHE: &str = "a record being written is read from its write buffer; there is no other cache \
-                     to size";
-const DIRECT: &str = "the node chooses how it opens files and devices";
+const PAGE_CACHE: &str = "record-cache-size holds what is read often, record by record";
+const SCHEDULER: &str = "the system's own scheduler of the device is left as it is";
 const GROUP_COMMIT: &str = "writes are grouped and synced by load; nothing to tune";
 const OLD: &str = "gone from current Aerospike releases too";
 const TOMBSTONES: &str = "tombstones are always written; their clean-up comes in a later release";
@@ -101,6 +117,12 @@ const KEPT: &str = "Kept for the release that serves it.";
 const ENGINES: &[&str] = &["memory", "device", "pmem"];
 const TTL_MAX: u64 = limits::TTL_MAX_S as u64;
 const RECORD_MAX: u64 = limits::RECORD_SIZE_MAX as u64;
+const PERCENT: Kind = Count(0, 100);
+const CODECS: &[&str] = &["none", "lz4", "snappy", "zstd"];
+const BACKENDS: &[&str] = &["auto", "uring", "pool"];
+const DURABILITY: Kind = Words(1, 3, "commit, memory, or interval and milliseconds");
+/// Longest time that `durability interval` may leave a write without a sync: a minute.
+const INTERVAL_MAX_MS: u64 = 60_000;
 const LEVELS: &[(&str, &str)] = &[
     ("critical", "error"),
     ("warning", "warn"),
@@ -123,20 +145,19 @@ pub(super) static ROWS: &[Setting] = &[
             d.config.connections_max = v.u32();
             Ok(None)
         },
-    ),
+    )
+    .dynamic()
+    .node_shown(|c| c.connections_max.to_string()),
     context("", "logging", Block, Honoured, "What is logged."),
     context("logging", "console", Block, Honoured, "The log on standard error."),
     row("logging.console", "context", LOG_WORDS, "", LOG_LEVEL, "How much is logged.", log_level)
-        .many()
-        .dynamic(),
+        .many(),
     context("logging", "file", Named("PATH"), Ignored(LOG), "A log file."),
     row("logging.file", "context", LOG_WORDS, "", LOG_LEVEL, "How much is logged.", log_level)
-        .many()
-        .dynamic(),
+        .many(),
     context("logging", "syslog", Block, Ignored(LOG), "The system's log."),
     row("logging.syslog", "context", LOG_WORDS, "", LOG_LEVEL, "How much is logged.", log_level)
-        .many()
-        .dynamic(),
+        .many(),
     context("", "network", Block, Honoured, "Where the node listens."),
     context("network", "postgres", Block, Honoured, "The Postgres wire: psql, aql, drivers."),
     row(
@@ -200,7 +221,8 @@ pub(super) static ROWS: &[Setting] = &[
             let one = format!("wished {}, effective 1: {SINGLE}", v.number);
             Ok((v.number > 1).then_some(Verdict::Translated(one)))
         },
-    ),
+    )
+    .shown(|n| n.replication_factor.to_string()),
     row(
         "namespace",
         "default-ttl",
@@ -209,24 +231,99 @@ pub(super) static ROWS: &[Setting] = &[
         Honoured,
         "Life of a record that is written without a TTL; 0 is for ever.",
         |d, v| {
-            d.namespace.default_ttl_s = v.u32();
+            d.namespace.settings.default_ttl_s = v.u32();
             Ok(None)
         },
     )
-    .dynamic(),
+    .dynamic()
+    .shown(|n| n.settings.default_ttl_s.to_string()),
     row(
         "namespace",
         "nsup-period",
         Seconds(0, u32::MAX as u64),
-        "0",
-        Ignored(NO_SWEEP),
+        "120",
+        Honoured,
         "Pause between two sweeps for expired records; 0 is never.",
         |d, v| {
-            d.namespace.nsup_period_s = v.u32();
+            d.namespace.settings.nsup_period_s = v.u32();
             Ok(None)
         },
     )
+    .dynamic()
+    .shown(|n| n.settings.nsup_period_s.to_string()),
+    row(
+        "namespace",
+        "evict-tenths-pct",
+        Count(0, 1000),
+        "5",
+        Honoured,
+        "Most of the records with a TTL that one sweep evicts, in tenths of a percent.",
+        |d, v| {
+            d.namespace.settings.evict_tenths_pct = v.u16();
+            Ok(None)
+        },
+    )
+    .dynamic()
+    .shown(|n| n.settings.evict_tenths_pct.to_string()),
+    row(
+        "namespace",
+        "high-water-disk-pct",
+        PERCENT,
+        "",
+        Translated("evict-used-pct"),
+        "The mark of eviction in releases before 7.0.",
+        evict_used,
+    )
     .dynamic(),
+    row(
+        "namespace",
+        "high-water-memory-pct",
+        PERCENT,
+        "",
+        Translated("evict-used-pct of storage-engine memory"),
+        "The mark of eviction for memory in releases before 7.0.",
+        |d, v| for_memory(d, v, evict_used),
+    )
+    .dynamic(),
+    row("namespace", "evict-used-pct", PERCENT, "", Honoured, EVICT, evict_used).dynamic(),
+    row(
+        "namespace",
+        "stop-writes-pct",
+        PERCENT,
+        "",
+        Translated("stop-writes-used-pct of storage-engine memory"),
+        "The mark at which writes to memory stop in releases before 7.0.",
+        |d, v| for_memory(d, v, stop_writes_used),
+    )
+    .dynamic(),
+    row(
+        "namespace",
+        "indexes-memory-budget",
+        Size(0, u64::MAX),
+        "0",
+        Honoured,
+        "Memory of the index above which writes stop; 0 is no limit.",
+        |d, v| {
+            d.namespace.settings.index_memory_budget = v.number;
+            Ok(None)
+        },
+    )
+    .dynamic()
+    .shown(|n| show_size(n.settings.index_memory_budget)),
+    row(
+        "namespace",
+        "default-read-touch-ttl-pct",
+        PERCENT,
+        "0",
+        Honoured,
+        "A read gives a record with less of its TTL left than this the whole again; 0 is never.",
+        |d, v| {
+            d.namespace.settings.read_touch_pct = v.u8();
+            Ok(None)
+        },
+    )
+    .dynamic()
+    .shown(|n| n.settings.read_touch_pct.to_string()),
     row(
         "namespace",
         "max-record-size",
@@ -236,25 +333,38 @@ pub(super) static ROWS: &[Setting] = &[
         "Largest record with all its bins, never more than write-block-size; 0 is the default.",
         |d, v| {
             let whole = if v.number == 0 { limits::RECORD_SIZE_DEFAULT as u32 } else { v.u32() };
-            d.namespace.record_size_max = whole;
+            d.namespace.settings.record_size_max = whole;
             Ok(None)
         },
     )
-    .dynamic(),
+    .dynamic()
+    .shown(|n| show_size(n.settings.record_size_max.into())),
     row(
         "namespace",
         "durability",
-        Choice(&["memory", "commit"]),
+        DURABILITY,
         "commit",
         Honoured,
-        "commit: writes are synced before their answer; memory: a crash may lose the last ones.",
+        "commit: writes are synced before their answer; interval MS: a power cut may lose the \
+         last MS milliseconds; memory: a crash may lose the last writes.",
+        durability,
+    )
+    .dynamic()
+    .shown(|n| n.settings.durability.to_string().trim_end_matches(" ms").to_owned()),
+    row(
+        "namespace",
+        "checkpoint-period",
+        Seconds(0, u32::MAX as u64),
+        "300",
+        Honoured,
+        "Pause between two checkpoints of the index, which shorten a restart; 0 is at a stop only.",
         |d, v| {
-            let commit = v.text() == "commit";
-            d.namespace.durability =
-                Some(if commit { Durability::Commit } else { Durability::Memory });
+            d.namespace.settings.checkpoint_period_s = v.u32();
             Ok(None)
         },
-    ),
+    )
+    .dynamic()
+    .shown(|n| n.settings.checkpoint_period_s.to_string()),
     row(
         "namespace",
         "partition-tree-sprigs",
@@ -263,7 +373,8 @@ pub(super) static ROWS: &[Setting] = &[
         Translated("shards of the index"),
         "Parts of each partition's index. 32 sprigs are one shard of ours; at most 64 shards.",
         sprigs,
-    ),
+    )
+    .shown(|n| (u32::from(n.shards_per_partition) * 32).to_string()),
     row(
         "namespace",
         "memory-size",
@@ -272,8 +383,7 @@ pub(super) static ROWS: &[Setting] = &[
         Translated("data-size of storage-engine memory"),
         "Memory of a namespace in releases before 7.0; use data-size.",
         memory_size,
-    )
-    .dynamic(),
+    ),
     row(
         "namespace",
         "strong-consistency",
@@ -289,19 +399,22 @@ pub(super) static ROWS: &[Setting] = &[
         Choice(ENGINES),
         "",
         Honoured,
-        "Where records are kept: memory, or device for files and block devices.",
+        "Where records are kept: memory, with or without a file behind it, or device for files \
+         and block devices.",
         storage_engine,
-    ),
+    )
+    .shown(|n| n.engine_word().to_owned()),
     row(
         "namespace.storage-engine",
         "file",
         STORE,
         "",
         Honoured,
-        "Data file, made if need be; relative to --data. Several lines for several.",
+        "Data file, made if need be; relative to --data. Several lines for several, striped.",
         |d, v| store(v).map(|path| d.namespace.files.push(path)).map(|()| None),
     )
-    .many(),
+    .many()
+    .shown(NamespaceConfig::files_shown),
     row(
         "namespace.storage-engine",
         "filesize",
@@ -313,17 +426,19 @@ pub(super) static ROWS: &[Setting] = &[
             d.namespace.file_size = v.number;
             Ok(None)
         },
-    ),
+    )
+    .shown(NamespaceConfig::file_size_shown),
     row(
         "namespace.storage-engine",
         "device",
         STORE,
         "",
         Honoured,
-        "Block device, used whole: what is on it is lost. Several lines for several.",
+        "Block device, used whole: what is on it is lost. Several lines for several, striped.",
         |d, v| store(v).map(|path| d.namespace.devices.push(path)).map(|()| None),
     )
-    .many(),
+    .many()
+    .shown(NamespaceConfig::devices_shown),
     row(
         "namespace.storage-engine",
         "data-size",
@@ -337,7 +452,8 @@ pub(super) static ROWS: &[Setting] = &[
             let used = d.namespace.engine == Some(EngineKind::Memory);
             Ok((!used).then(|| Verdict::Ignored(files.to_owned())))
         },
-    ),
+    )
+    .shown(NamespaceConfig::data_size_shown),
     row(
         "namespace.storage-engine",
         "write-block-size",
@@ -346,7 +462,177 @@ pub(super) static ROWS: &[Setting] = &[
         Honoured,
         "Unit of writing and of reuse: a power of two from 128K; a record must fit one.",
         write_block_size,
+    )
+    .shown(|n| show_size(n.write_block_size.into())),
+    row(
+        "namespace.storage-engine",
+        "compression",
+        Choice(CODECS),
+        "none",
+        Honoured,
+        "Codec of records that are written from now on: none, lz4 or zstd.",
+        compression,
+    )
+    .dynamic()
+    .shown(|n| match n.settings.compression {
+        Compression::None => "none".to_owned(),
+        Compression::Lz4 => "lz4".to_owned(),
+        Compression::Zstd(_) => "zstd".to_owned(),
+    }),
+    row(
+        "namespace.storage-engine",
+        "compression-level",
+        Count(1, 9),
+        // Aerospike has 9, which takes some five times the time of 3 for a tenth of the room.
+        "3",
+        Honoured,
+        "Level of compression zstd: 1 is quick, 9 is small.",
+        |d, v| {
+            d.namespace.compression_level = v.u8();
+            Ok(None)
+        },
+    )
+    .dynamic()
+    .shown(|n| n.compression_level.to_string()),
+    row(
+        "namespace.storage-engine",
+        "defrag-lwm-pct",
+        Count(0, 99),
+        "50",
+        Honoured,
+        "Blocks with less live data than this are rewritten; 0 is only when room is needed.",
+        |d, v| {
+            d.namespace.settings.defrag_lwm_pct = v.u8();
+            Ok(None)
+        },
+    )
+    .dynamic()
+    .shown(|n| n.settings.defrag_lwm_pct.to_string()),
+    row("namespace.storage-engine", "evict-used-pct", PERCENT, "0", Honoured, EVICT, evict_used)
+        .dynamic()
+        .shown(|n| n.settings.evict_used_pct.to_string()),
+    row(
+        "namespace.storage-engine",
+        "stop-writes-used-pct",
+        PERCENT,
+        "70",
+        Honoured,
+        "Share of storage in use above which writes stop; 0 is never.",
+        stop_writes_used,
+    )
+    .dynamic()
+    .shown(|n| n.settings.stop_writes_used_pct.to_string()),
+    row(
+        "namespace.storage-engine",
+        "max-used-pct",
+        PERCENT,
+        "",
+        Translated("stop-writes-used-pct"),
+        "The mark at which writes stop in releases before 7.0.",
+        stop_writes_used,
+    )
+    .dynamic(),
+    row(
+        "namespace.storage-engine",
+        "stop-writes-avail-pct",
+        PERCENT,
+        "5",
+        Honoured,
+        "Share of free write blocks below which writes stop; 0 is never.",
+        stop_writes_avail,
+    )
+    .dynamic()
+    .shown(|n| n.settings.stop_writes_avail_pct.to_string()),
+    row(
+        "namespace.storage-engine",
+        "min-avail-pct",
+        PERCENT,
+        "",
+        Translated("stop-writes-avail-pct"),
+        "The mark of free blocks in releases before 7.0.",
+        stop_writes_avail,
+    )
+    .dynamic(),
+    row(
+        "namespace.storage-engine",
+        "post-write-cache",
+        Size(0, CACHE_MAX),
+        "64M",
+        Honoured,
+        "Memory for the write blocks that were written last, which are read again soonest.",
+        |d, v| {
+            d.namespace.post_write_cache = v.number;
+            Ok(None)
+        },
+    )
+    .shown(|n| show_size(n.post_write_cache)),
+    row(
+        "namespace.storage-engine",
+        "post-write-queue",
+        Count(0, 8192),
+        "",
+        Translated("post-write-cache"),
+        "The same in releases before 7.1, as a number of write blocks.",
+        |d, v| {
+            d.namespace.post_write_blocks = Some(v.number);
+            Ok(None)
+        },
     ),
+    row(
+        "namespace.storage-engine",
+        "record-cache-size",
+        Size(0, CACHE_MAX),
+        "0",
+        Honoured,
+        "Memory for records that are read often; 0 is none.",
+        |d, v| {
+            d.namespace.record_cache = v.number;
+            Ok(None)
+        },
+    )
+    .shown(|n| show_size(n.record_cache)),
+    row(
+        "namespace.storage-engine",
+        "direct-files",
+        Flag,
+        "false",
+        Honoured,
+        "Whether files are read and written past the system's page cache, as devices are.",
+        |d, v| {
+            d.namespace.direct_files = v.flag();
+            Ok(None)
+        },
+    )
+    .shown(|n| n.direct_io.to_string()),
+    row(
+        "namespace.storage-engine",
+        "disable-odirect",
+        Flag,
+        "",
+        Honoured,
+        "Whether devices are read and written through the system's page cache.",
+        |d, v| {
+            d.namespace.buffered_devices = v.flag();
+            Ok(None)
+        },
+    ),
+    row(
+        "namespace.storage-engine",
+        "io-backend",
+        Choice(BACKENDS),
+        "auto",
+        Honoured,
+        "How devices are asked: uring (io_uring), pool (threads), auto for what the system has.",
+        |d, v| {
+            d.namespace.io_backend = match v.text() {
+                "uring" => IoBackend::Uring,
+                "pool" => IoBackend::Pool,
+                _ => IoBackend::Auto,
+            };
+            Ok(None)
+        },
+    )
+    .shown(|n| n.io_backend.word().to_owned()),
     row(
         "namespace.storage-engine",
         "commit-to-device",
@@ -368,11 +654,11 @@ pub(super) static ROWS: &[Setting] = &[
         "data-in-memory",
         Flag,
         "",
-        Honoured,
+        Translated("storage-engine memory with its file or device"),
         "Whether a copy of all records is kept in memory.",
-        |_, v| {
-            let one = "records are read from the device: one copy, and the index in memory";
-            Ok(v.flag().then(|| Verdict::Ignored(one.to_owned())))
+        |d, v| {
+            d.namespace.in_memory |= v.flag();
+            Ok((!v.flag()).then_some(Verdict::Honoured))
         },
     ),
     row(
@@ -408,10 +694,71 @@ pub(super) static ROWS: &[Setting] = &[
         "default-ttl",
         Seconds(0, TTL_MAX),
         "",
-        Refused("say it in the table: CREATE TABLE .. WITH (ttl = '30d'), then remove the line"),
-        "Life of this set's records.",
-        nothing,
-    ),
+        Honoured,
+        "Life of this set's records that are written without a TTL; 0 is for ever.",
+        |d, v| {
+            d.set().default_ttl_s = Some(v.u32());
+            Ok(None)
+        },
+    )
+    .dynamic()
+    .set_shown(|s| s.default_ttl_s.map(|ttl_s| ttl_s.to_string())),
+    row(
+        "namespace.set",
+        "disable-eviction",
+        Flag,
+        "",
+        Honoured,
+        "Whether records of this set are never evicted.",
+        disable_eviction,
+    )
+    .dynamic()
+    .set_shown(|s| Some(s.disable_eviction.to_string())),
+    row(
+        "namespace.set",
+        "set-disable-eviction",
+        Flag,
+        "",
+        Translated("disable-eviction"),
+        "The same in releases before 5.6.",
+        disable_eviction,
+    )
+    .dynamic(),
+    row(
+        "namespace.set",
+        "stop-writes-count",
+        Count(0, u64::MAX),
+        "",
+        Honoured,
+        "Records at which writes to this set stop; 0 is no limit.",
+        stop_writes_count,
+    )
+    .dynamic()
+    .set_shown(|s| Some(s.stop_writes_count.to_string())),
+    row(
+        "namespace.set",
+        "set-stop-writes-count",
+        Count(0, u64::MAX),
+        "",
+        Translated("stop-writes-count"),
+        "The same in releases before 5.6.",
+        stop_writes_count,
+    )
+    .dynamic(),
+    row(
+        "namespace.set",
+        "stop-writes-size",
+        Size(0, u64::MAX),
+        "",
+        Honoured,
+        "Bytes at which writes to this set stop; 0 is no limit.",
+        |d, v| {
+            d.set().stop_writes_size = v.number;
+            Ok(None)
+        },
+    )
+    .dynamic()
+    .set_shown(|s| Some(show_size(s.stop_writes_size))),
     context("", "security", Block, Ignored(NO_USERS), "Users, roles, audit."),
     context("security", "ldap", Block, Ignored(NO_USERS), "Users from a directory."),
     context("security", "log", Block, Ignored(NO_USERS), "Audit trail."),
@@ -432,6 +779,80 @@ const LOG_WORDS: Kind = Words(2, 2, "a context and a level");
 const LOG_LEVEL: Status = Translated("the level of --log");
 const NO_CIPHER: &str = "data is not encrypted on the device in this release; use an encrypted \
                          volume and remove the line";
+
+const EVICT: &str =
+    "Share of storage in use above which the records that die soonest are evicted; 0 is never.";
+/// Most memory of a cache: what the records of a namespace may be.
+const CACHE_MAX: u64 = NAMESPACE_SIZE_MAX;
+
+fn evict_used(d: &mut Draft, v: &Given<'_>) -> Taken {
+    d.namespace.settings.evict_used_pct = v.u8();
+    Ok(None)
+}
+
+fn stop_writes_used(d: &mut Draft, v: &Given<'_>) -> Taken {
+    d.namespace.settings.stop_writes_used_pct = v.u8();
+    Ok(None)
+}
+
+fn stop_writes_avail(d: &mut Draft, v: &Given<'_>) -> Taken {
+    d.namespace.settings.stop_writes_avail_pct = v.u8();
+    Ok(None)
+}
+
+fn stop_writes_count(d: &mut Draft, v: &Given<'_>) -> Taken {
+    d.set().stop_writes_count = v.number;
+    Ok(None)
+}
+
+fn disable_eviction(d: &mut Draft, v: &Given<'_>) -> Taken {
+    d.set().disable_eviction = v.flag();
+    Ok(None)
+}
+
+/// Marks of memory were those of the data too where the data is in memory.
+fn for_memory(d: &mut Draft, v: &Given<'_>, apply: Apply) -> Taken {
+    match d.namespace.engine {
+        Some(EngineKind::Memory) => apply(d, v),
+        _ => Ok(Some(Verdict::Ignored(MEMORY_MARK.to_owned()))),
+    }
+}
+
+fn durability(d: &mut Draft, v: &Given<'_>) -> Taken {
+    let wrong = || format!("`{}` is none of commit, memory, interval MS", v.words.join(" "));
+    let words: Vec<&str> = v.words.iter().map(String::as_str).collect();
+    d.namespace.durability = Some(match words[..] {
+        ["commit"] => Durability::Commit,
+        ["memory"] => Durability::Memory,
+        ["interval"] => {
+            return Err("interval has no milliseconds; write for instance `interval 50`".to_owned());
+        }
+        ["interval", ms] | ["interval", ms, "ms"] => {
+            let number = units::number(ms.trim_end_matches("ms")).map_err(|_| wrong())?;
+            if !(1..=INTERVAL_MAX_MS).contains(&number) {
+                return Err(format!("`{ms}` is out of range; give 1 to {INTERVAL_MAX_MS} ms"));
+            }
+            Durability::Interval(u32::try_from(number).unwrap_or(u32::MAX))
+        }
+        _ => return Err(wrong()),
+    });
+    Ok(None)
+}
+
+/// The level comes from its own parameter, in whatever order they stand.
+fn compression(d: &mut Draft, v: &Given<'_>) -> Taken {
+    let (codec, verdict) = match v.text() {
+        "lz4" => (Compression::Lz4, None),
+        "zstd" => (Compression::Zstd(0), None),
+        "snappy" => {
+            let near = "lz4, which is as quick and as small".to_owned();
+            (Compression::Lz4, Some(Verdict::Translated(near)))
+        }
+        _ => (Compression::None, None),
+    };
+    d.namespace.settings.compression = codec;
+    Ok(verdict)
+}
 
 fn port(v: &Given<'_>) -> u16 {
     u16::try_from(v.number).unwrap_or(0)
@@ -503,13 +924,15 @@ fn memory_size(d: &mut Draft, v: &Given<'_>) -> Taken {
 }
 
 fn storage_engine(d: &mut Draft, v: &Given<'_>) -> Taken {
-    let device = |why: &str| Ok(Some(Verdict::Translated(format!("device: {why}"))));
-    match (v.text(), d.namespace.engine) {
-        ("memory", Some(EngineKind::MemoryBacked)) => {
-            device("records are kept in the file and read from it")
+    match v.text() {
+        "pmem" => {
+            let files = "device: files on persistent memory are files";
+            Ok(Some(Verdict::Translated(files.to_owned())))
         }
-        ("pmem", _) => device("files on persistent memory are files"),
-        _ => Ok(None),
+        _ => {
+            d.namespace.in_memory |= d.namespace.engine == Some(EngineKind::MemoryBacked);
+            Ok(None)
+        }
     }
 }
 
@@ -659,24 +1082,19 @@ pub(super) static IGNORED: &[Group] = &[
     },
     Group {
         context: "namespace",
-        why: NO_EVICTION,
-        names: "high-water-pct high-water-memory-pct high-water-disk-pct evict-pct \
-                evict-tenths-pct evict-hist-buckets evict-sys-memory-pct evict-used-pct \
+        why: ONE_MARK,
+        names: "high-water-pct evict-pct evict-hist-buckets evict-sys-memory-pct \
                 evict-indexes-memory-pct cold-start-evict-ttl disable-cold-start-eviction \
                 low-water-pct",
     },
+    Group { context: "namespace", why: ONE_SWEEP, names: "nsup-threads nsup-hist-period" },
     Group {
         context: "namespace",
-        why: NO_SWEEP,
-        names: "nsup-threads nsup-hist-period allow-ttl-without-nsup apply-ttl-reductions \
-                default-read-touch-ttl-pct",
+        why: "a TTL is always allowed: an expired record is hidden at once",
+        names: "allow-ttl-without-nsup apply-ttl-reductions",
     },
     Group { context: "namespace", why: "a TTL may be as long as ten years", names: "max-ttl" },
-    Group {
-        context: "namespace",
-        why: NO_MARK,
-        names: "stop-writes-pct stop-writes-sys-memory-pct indexes-memory-budget",
-    },
+    Group { context: "namespace", why: MEMORY_MARK, names: "stop-writes-sys-memory-pct" },
     Group {
         context: "namespace",
         why: INDEX,
@@ -710,7 +1128,7 @@ pub(super) static IGNORED: &[Group] = &[
     },
     Group {
         context: "namespace",
-        why: NO_COMPRESSION,
+        why: NO_WIRE_COMPRESSION,
         names: "replication-compression-mode replication-compression-level \
                 migrate-compression-mode migrate-compression-level",
     },
@@ -776,54 +1194,40 @@ pub(super) static IGNORED: &[Group] = &[
     },
     Group {
         context: "namespace.set",
-        why: NO_EVICTION,
-        names: "disable-eviction set-disable-eviction",
-    },
-    Group {
-        context: "namespace.set",
-        why: "no limits for single sets in this release",
-        names: "stop-writes-count stop-writes-size set-stop-writes-count",
-    },
-    Group {
-        context: "namespace.set",
         why: "a scan of a set reads the index of its namespace, at memory speed",
         names: "enable-index",
     },
-    Group { context: "namespace.set", why: NO_SWEEP, names: "default-read-touch-ttl-pct" },
+    Group {
+        context: "namespace.set",
+        why: "that of the namespace holds for all its sets",
+        names: "default-read-touch-ttl-pct",
+    },
     Group { context: "namespace.set", why: NO_XDR, names: "set-enable-xdr" },
     Group {
         context: "namespace.storage-engine",
-        why: NO_DEFRAG,
-        names: "defrag-lwm-pct defrag-queue-min defrag-sleep defrag-startup-minimum \
-                defrag-period defrag-max-blocks defrag-queue-hwm defrag-queue-lwm \
-                defrag-queue-escape defrag-queue-priority",
+        why: DEFRAG,
+        names: "defrag-queue-min defrag-sleep defrag-startup-minimum defrag-period \
+                defrag-max-blocks defrag-queue-hwm defrag-queue-lwm defrag-queue-escape \
+                defrag-queue-priority",
     },
-    Group {
-        context: "namespace.storage-engine",
-        why: NO_MARK,
-        names: "max-used-pct min-avail-pct stop-writes-used-pct stop-writes-avail-pct",
-    },
-    Group { context: "namespace.storage-engine", why: NO_EVICTION, names: "evict-used-pct" },
     Group {
         context: "namespace.storage-engine",
         why: GROUP_COMMIT,
         names: "flush-size flush-max-ms fsync-max-sec commit-min-size max-write-cache \
                 write-smoothing-period write-threads disable-odsync enable-osync",
     },
+    Group { context: "namespace.storage-engine", why: SINGLE, names: "cache-replica-writes" },
+    Group { context: "namespace.storage-engine", why: PAGE_CACHE, names: "read-page-cache" },
+    Group { context: "namespace.storage-engine", why: SCHEDULER, names: "scheduler-mode" },
     Group {
         context: "namespace.storage-engine",
-        why: CACHE,
-        names: "post-write-queue post-write-cache cache-replica-writes",
+        why: "direct-files says it of files, disable-odirect of devices",
+        names: "direct-io",
     },
     Group {
         context: "namespace.storage-engine",
-        why: DIRECT,
-        names: "direct-io direct-files disable-odirect read-page-cache scheduler-mode",
-    },
-    Group {
-        context: "namespace.storage-engine",
-        why: NO_COMPRESSION,
-        names: "compression compression-level compression-acceleration",
+        why: "lz4 has one speed here",
+        names: "compression-acceleration",
     },
     Group {
         context: "namespace.storage-engine",

@@ -5,8 +5,10 @@
 
 use std::sync::LazyLock;
 
+use namespace::SetSettings;
+
 use super::draft::Draft;
-use super::{near, rows, units};
+use super::{Config, NamespaceConfig, near, rows, units};
 
 /// One parameter of the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +31,19 @@ pub struct Setting {
     pub help: &'static str,
     /// Takes the value into the configuration.
     pub(super) apply: Apply,
+    /// Says what holds, for `SHOW CONFIG`.
+    pub(super) show: Show,
+}
+
+/// How the value that holds is said.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Show {
+    /// Not at all: another name of another setting, or without effect.
+    Nowhere,
+    Node(fn(&Config) -> String),
+    Namespace(fn(&NamespaceConfig) -> String),
+    /// `None` where the namespace decides.
+    Set(fn(&SetSettings) -> Option<String>),
 }
 
 /// Takes a value into the draft. `Ok(None)`: the row's own status holds; `Ok(Some(..))`: this value
@@ -120,6 +135,16 @@ impl Given<'_> {
     pub(super) fn u32(&self) -> u32 {
         u32::try_from(self.number).unwrap_or(u32::MAX)
     }
+
+    /// The same as 16 bits.
+    pub(super) fn u16(&self) -> u16 {
+        u16::try_from(self.number).unwrap_or(u16::MAX)
+    }
+
+    /// The same as 8 bits.
+    pub(super) fn u8(&self) -> u8 {
+        u8::try_from(self.number).unwrap_or(u8::MAX)
+    }
 }
 
 /// Parameters that one sentence is true of: the node does not have what they tune.
@@ -141,6 +166,22 @@ impl Setting {
         }
     }
 
+    /// Whether it has an effect.
+    pub(super) fn works(&self) -> bool {
+        matches!(self.status, Status::Honoured | Status::Translated(_))
+    }
+
+    /// What its number counts; empty for words and plain numbers.
+    pub fn unit(&self) -> &'static str {
+        match self.kind {
+            Kind::Size(..) => "bytes",
+            Kind::Seconds(..) => "seconds",
+            _ if self.name.ends_with("-tenths-pct") => "0.1 %",
+            _ if self.name.ends_with("-pct") => "%",
+            _ => "",
+        }
+    }
+
     pub(super) fn read<'a>(&self, words: &'a [String]) -> Result<Given<'a>, String> {
         let number = self.kind.read(words)?;
         Ok(Given { words, number })
@@ -158,6 +199,7 @@ impl Setting {
             status: Status::Ignored(group.why),
             help: "",
             apply: rows::nothing,
+            show: Show::Nowhere,
         })
     }
 }
@@ -243,6 +285,14 @@ pub(super) fn rows_of(context: &str) -> impl Iterator<Item = &'static Setting> {
 /// The row of a name in a context.
 pub(super) fn find(context: &str, name: &str) -> Option<&'static Setting> {
     rows_of(context).find(|s| s.name == name)
+}
+
+/// The row of a namespace's setting whose name stands alone, without `storage-engine` around it; one
+/// that has an effect where there are two.
+pub(super) fn of_namespace(name: &str) -> Option<&'static Setting> {
+    let found = ["namespace.storage-engine", "namespace"].map(|context| find(context, name));
+    let found = found.into_iter().flatten().filter(|row| !matches!(row.kind, Kind::Block));
+    found.max_by_key(|row| row.works())
 }
 
 /// The name nearest to an unknown one: in its own context, else in any, with where that is.

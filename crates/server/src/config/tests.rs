@@ -6,6 +6,7 @@ use super::flags::{Args, NodeFlags, resolve};
 use super::*;
 
 use clap::Parser as _;
+use namespace::{Compression, SetSettings};
 use proptest::prelude::*;
 
 fn folder() -> PathBuf {
@@ -59,22 +60,29 @@ fn the_two_forms_of_the_appendix_are_one_configuration() {
     let user_data = NamespaceConfig {
         name: "user_data".to_owned(),
         engine: Engine::Device { files: vec![], devices },
+        in_memory: false,
         write_block_size: 128 << 10,
-        default_ttl_s: 30 * 86_400,
-        nsup_period_s: 120,
         replication_factor: 2,
-        record_size_max: 128 << 10,
-        durability: Durability::Commit,
         shards_per_partition: 8,
+        compression_level: 3,
+        direct_io: true,
+        io_backend: IoBackend::Auto,
+        // 256 blocks.
+        post_write_cache: 32 << 20,
+        record_cache: 0,
+        settings: Settings {
+            default_ttl_s: 30 * 86_400,
+            record_size_max: 128 << 10,
+            ..Settings::default()
+        },
     };
     let sessions = NamespaceConfig {
         name: "sessions".to_owned(),
         engine: Engine::Memory { size: 32 << 30 },
         write_block_size: 8 << 20,
-        default_ttl_s: 0,
-        nsup_period_s: 0,
-        record_size_max: 1 << 20,
-        durability: Durability::Memory,
+        direct_io: false,
+        post_write_cache: 64 << 20,
+        settings: Settings { durability: Durability::Memory, ..Settings::default() },
         ..user_data.clone()
     };
     assert_eq!(many.namespaces, [user_data, sessions]);
@@ -87,12 +95,152 @@ fn the_sample_is_what_the_table_says_and_holds_the_defaults() {
     let (config, findings) = parse(&sample(), "sample").unwrap();
     assert!(findings.iter().all(|f| !matches!(f.verdict, Verdict::Ignored(_))));
     let expected = embedded_default(Path::new(""));
-    assert_eq!(config, Config { log: config.log.clone(), ..expected });
+    assert_eq!(config, Config { log: config.log.clone(), data_dir: None, ..expected });
     // Every default that is shown as a comment is the default: saying it changes nothing.
     let all = sample().lines().map(said).collect::<Vec<_>>().join("\n");
     let all = all.replace("durability memory", "durability commit");
     let (said, _) = parse(&all, "all").unwrap();
     assert_eq!(said, config);
+}
+
+fn pairs(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn kept_in(folder: &Path) -> Kept {
+    Kept::load(embedded_default(folder)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+#[test]
+fn what_sql_changes_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut kept = kept_in(dir.path());
+    kept.create("scratch", &pairs(&[("filesize", "1G"), ("compression", "lz4")])).unwrap();
+    kept.create("fast", &pairs(&[("data-size", "64M")])).unwrap();
+    kept.alter("test", None, &pairs(&[("default-ttl", "30d"), ("nsup-period", "5")])).unwrap();
+    kept.alter("test", Some("users"), &pairs(&[("stop-writes-count", "10")])).unwrap();
+    kept.alter("scratch", Some("a"), &pairs(&[("disable-eviction", "true")])).unwrap();
+    kept.alter("test", None, &pairs(&[("nsup-period", "DEFAULT")])).unwrap();
+    kept.set_node("proto-fd-max", "77").unwrap();
+    kept.save().unwrap();
+
+    let again = kept_in(dir.path());
+    assert_eq!(again.to_string(), kept.to_string());
+    let config = again.config().unwrap();
+    assert_eq!(config, kept.config().unwrap());
+    assert_eq!(config.connections_max, 77);
+    let of = |name: &str| config.namespaces.iter().find(|n| n.name == name).unwrap();
+    assert_eq!(
+        (of("test").settings.default_ttl_s, of("test").settings.nsup_period_s),
+        (2_592_000, 120)
+    );
+    assert_eq!(of("test").settings.sets["users"].stop_writes_count, 10);
+    assert_eq!(of("fast").engine, Engine::Memory { size: 64 << 20 });
+    let path = dir.path().join("scratch.dat");
+    let files = vec![FileSpec { path, size: 1 << 30 }];
+    assert_eq!(of("scratch").engine, Engine::Device { files, devices: vec![] });
+    assert_eq!(of("scratch").settings.compression, Compression::Lz4);
+
+    let mut kept = again;
+    kept.forget("scratch").unwrap();
+    kept.save().unwrap();
+    assert!(kept_in(dir.path()).config().unwrap().namespaces.iter().all(|n| n.name != "scratch"));
+}
+
+#[test]
+fn settings_that_sql_may_not_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut kept = kept_in(dir.path());
+    let told = |name: &str, value: &str| {
+        let error = kept.clone().alter("test", None, &pairs(&[(name, value)])).unwrap_err();
+        (error.kind, error.detail)
+    };
+    use model::ErrorKind::{Parameter, Unsupported};
+    assert_eq!(
+        told("filesize", "1G"),
+        (Unsupported, "setting \"filesize\" needs a restart".into())
+    );
+    let unknown = "setting \"defualt-ttl\" is unknown; did you mean default_ttl?";
+    assert_eq!(told("defualt-ttl", "1"), (Parameter, unknown.into()));
+    assert!(told("default-ttl", "x").1.starts_with("default-ttl: `x` is not a time"));
+    assert!(told("max-record-size", "9M").1.contains("out of range"));
+    assert!(told("nsup-threads", "2").1.contains("has no effect here"));
+    assert!(told("default-ttl", "1 }").1.contains("cannot stand in a configuration file"));
+    assert!(told("default-ttl", "1\n}").1.contains("cannot stand in a configuration file"));
+    let memory = |settings: &[(&str, &str)]| {
+        kept.clone().alter("mem", None, &pairs(settings)).unwrap_err().detail
+    };
+    assert!(
+        memory(&[("durability", "commit")]).contains("cannot be kept by storage-engine memory")
+    );
+    let create = |name: &str, settings: &[(&str, &str)]| {
+        kept.clone().create(name, &pairs(settings)).unwrap_err().detail
+    };
+    assert!(create("test", &[]).contains("already exists"));
+    assert!(create("a b", &[]).contains("has blanks"));
+    assert!(create("a/b", &[]).contains("no file can be named after"));
+    assert!(create("n", &[("file", "../x.dat")]).contains("leads out of its folder"));
+    assert!(create("n", &[("file", "test.dat")]).contains("is used by namespace test"));
+    assert!(create("n", &[("default-ttl", "1"), ("default-ttl", "2")]).contains("given twice"));
+    assert!(create("n", &[("replication-factor", "0")]).contains("out of range"));
+    kept.base_without_folder();
+    assert!(
+        kept.create("n", &pairs(&[("file", "x")])).unwrap_err().detail.contains("no data folder")
+    );
+    assert_eq!(kept.create("n", &[]).unwrap().engine, Engine::Memory { size: 4 << 30 });
+}
+
+#[test]
+fn a_damaged_file_of_changes_is_named_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = |text: &str| {
+        std::fs::write(dir.path().join(KEPT_FILE), text).unwrap();
+        let error = Kept::load(embedded_default(dir.path())).unwrap_err().to_string();
+        error.strip_prefix(&format!("{}/", dir.path().display())).unwrap().to_owned()
+    };
+    assert!(told("namespace a {\n").starts_with("namespaces.conf:1: `namespace` opens `{`"));
+    let unknown = told("\nnamespace test {\n  defualt-ttl 5\n}\n");
+    assert!(
+        unknown.starts_with("namespaces.conf:3: setting \"defualt-ttl\" is unknown"),
+        "{unknown}"
+    );
+    assert!(unknown.ends_with("correct the line, or remove its stanza to forget the change"));
+    assert!(
+        told("namespace test {\n  filesize 1G\n}")
+            .contains(":2: setting \"filesize\" needs a restart")
+    );
+    assert!(
+        told("namespace gone {\n  default-ttl 1\n}")
+            .contains(":1: namespace gone has no storage-engine")
+    );
+    let both = "namespace test {\n  storage-engine memory\n}";
+    assert!(told(both).contains(":1: namespace test was made by SQL, and the configuration file"));
+    let value = told("namespace n {\n  storage-engine memory\n  default-ttl x\n}");
+    assert!(value.contains(":3: namespace.n.default-ttl: `x` is not a time"), "{value}");
+    assert!(told("network {\n}").contains(":1: `network` is neither"));
+    let again = "namespace n {\n storage-engine memory\n}\n";
+    assert!(told(&format!("{again}{again}")).contains(":4: a namespace n stands above already"));
+}
+
+/// What `SHOW CONFIG` says of a setting is what the file would have said.
+#[test]
+fn what_is_shown_can_be_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = kept_in(dir.path());
+    let shown = kept.shown().unwrap();
+    for row in settings().iter().filter(|row| row.dynamic && !row.default.is_empty()) {
+        let of = shown.iter().find(|s| s.name == row.name && s.namespace.as_deref() != Some("mem"));
+        let of = of.unwrap_or_else(|| panic!("{} is not shown", row.name));
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let (now, default) = (words(&of.value), words(row.default));
+        assert_eq!(
+            row.read(&now).unwrap().number,
+            row.read(&default).unwrap().number,
+            "{}",
+            row.name
+        );
+    }
+    assert!(shown.iter().any(|s| s.name == "file" && s.value.ends_with("test.dat")));
 }
 
 /// A commented parameter without its `#`; prose stays a comment.
@@ -142,13 +290,13 @@ fn a_namespace_by_its_parameters() {
     let plain = device("");
     let files = vec![FileSpec { path: "/d/n.dat".into(), size: 16 << 30 }];
     assert_eq!(plain.engine, Engine::Device { files, devices: vec![] });
-    assert_eq!(plain.durability, Durability::Commit);
+    assert_eq!(plain.settings.durability, Durability::Commit);
     assert_eq!(device("write-block-size 2m").write_block_size, 2 << 20);
 
     // Blocks of old files are raised to the smallest of ours.
     assert_eq!(device("write-block-size 8192").write_block_size, 128 << 10);
     // A flag needs no value.
-    assert_eq!(device("commit-to-device").durability, Durability::Commit);
+    assert_eq!(device("commit-to-device").settings.durability, Durability::Commit);
 
     let memory = |more: &str| one(&format!("namespace n {{ {more}  storage-engine memory }}"));
     assert_eq!(memory("").engine, Engine::Memory { size: 4 << 30 });
@@ -157,10 +305,37 @@ fn a_namespace_by_its_parameters() {
         let n = memory(&format!("partition-tree-sprigs {sprigs}"));
         assert_eq!(n.shards_per_partition, shards, "{sprigs}");
     }
+    // The codec's level stands beside it, in any order.
+    let level = |n: NamespaceConfig| n.settings.compression;
+    assert_eq!(level(device("compression-level 7\ncompression zstd")), Compression::Zstd(7));
+    assert_eq!(level(device("compression snappy")), Compression::Lz4);
+    // Blocks of the old spelling are bytes once the block is known.
+    let queue = device("post-write-queue 4\nwrite-block-size 1M");
+    assert_eq!(queue.post_write_cache, 4 << 20);
+    let old = memory("high-water-memory-pct 60  stop-writes-pct 90").settings;
+    assert_eq!((old.evict_used_pct, old.stop_writes_used_pct), (60, 90));
+    let backed = one("namespace n { storage-engine memory { file f } }");
+    assert!(backed.in_memory && matches!(backed.engine, Engine::Device { .. }));
+    for (said, durability) in [
+        ("interval 50", Durability::Interval(50)),
+        ("interval 50ms", Durability::Interval(50)),
+        ("commit", Durability::Commit),
+    ] {
+        let n = one(&format!(
+            "namespace n {{\ndurability {said}\nstorage-engine device {{ file f }}\n}}"
+        ));
+        assert_eq!(n.settings.durability, durability);
+    }
+    let of_sets =
+        memory("set a {\n default-ttl 1d\n disable-eviction\n}\nset b {\n stop-writes-count 5\n}");
+    let a =
+        SetSettings { default_ttl_s: Some(86_400), disable_eviction: true, ..Default::default() };
+    assert_eq!(of_sets.settings.sets["a"], a);
+    assert_eq!(of_sets.settings.sets["b"].stop_writes_count, 5);
     let both = "namespace n { memory-size 1G\nstorage-engine memory {\ndata-size 2G\n}\n}";
     assert_eq!(one(both).engine, Engine::Memory { size: 2 << 30 });
     let off = "namespace n { durability memory  storage-engine device { file f } }";
-    assert_eq!(one(off).durability, Durability::Memory);
+    assert_eq!(one(off).settings.durability, Durability::Memory);
 }
 
 #[test]

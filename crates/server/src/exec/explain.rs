@@ -5,12 +5,11 @@ use std::time::Instant;
 use model::Value;
 use sql::SqlResult;
 use sql::plan::{Plan, Planned};
-use store::Store;
 
-use super::{Executor, Ready, columns, query_of, session_info};
+use super::{Executor, Operated, Ready, columns, query_of, session_info};
 use crate::pg::{Answer, SessionState};
 
-impl<S: Store> Executor<S> {
+impl<S: Operated> Executor<S> {
     /// The lines of EXPLAIN; with `analyze` the statement is run.
     pub(super) async fn explain(
         &self,

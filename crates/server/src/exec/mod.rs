@@ -7,6 +7,7 @@
 //!
 //! Point and batch statements run here, over the [`Store`], without DataFusion or Arrow.
 
+mod admin;
 mod background;
 mod explain;
 mod get;
@@ -27,6 +28,7 @@ use sql::plan::{
 use sql::{Parsed, Scope, SqlError, SqlResult};
 use store::{Store, Ttl};
 
+pub use admin::Operated;
 pub use background::ArrowRows;
 use background::Queries;
 
@@ -64,7 +66,7 @@ struct Session {
     record_ttl: Option<Ttl>,
 }
 
-impl<S: Store> Executor<S> {
+impl<S: Operated> Executor<S> {
     /// An executor over this store.
     pub fn new(store: Arc<S>) -> SqlResult<Executor<S>> {
         Ok(Executor { queries: Queries::new(store.clone())?, store })
@@ -180,6 +182,24 @@ impl<S: Store> Executor<S> {
                 }
                 Ok(Answer::Done(Tag::Text("DROP TABLE")))
             }
+            Plan::CreateNamespace { name, settings, if_not_exists, tag } => {
+                self.create_namespace(session, name, settings, *if_not_exists, tag).await
+            }
+            Plan::DropNamespace { names, cascade, tag } => {
+                self.drop_namespaces(names, *cascade, tag).await
+            }
+            Plan::AlterNamespace { name, set, settings, tag } => {
+                if let Some(name) = name {
+                    self.alter_namespace(session, name, set.as_deref(), settings).await?;
+                }
+                Ok(Answer::Done(Tag::Text(tag)))
+            }
+            Plan::SetConfig { name, value } => self.set_config(session, name, value),
+            Plan::ShowConfig { like, namespace } => {
+                self.config(like.as_deref(), namespace.as_deref())
+            }
+            Plan::ShowStats(namespace) => admin::stats(store, namespace.as_deref()),
+            Plan::ShowLatencies(namespace) => admin::latencies(store, namespace.as_deref()),
             Plan::ShowNamespaces => Ok(show::namespaces(store)),
             Plan::ShowSets(namespace) => show::sets(store, namespace.as_deref()),
             Plan::ShowBins { namespace, set } => {
@@ -219,7 +239,7 @@ impl<S: Store> Executor<S> {
     }
 }
 
-impl<S: Store> Backend for Executor<S> {
+impl<S: Operated> Backend for Executor<S> {
     type Parsed = Parsed;
     type Statement = Statement;
     type Rows = ArrowRows;
@@ -272,6 +292,8 @@ impl<S: Store> Backend for Executor<S> {
             match plan {
                 Plan::Insert(_) | Plan::Update(_) | Plan::Delete(_) => true,
                 Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => true,
+                Plan::CreateNamespace { .. } | Plan::DropNamespace { .. } => true,
+                Plan::AlterNamespace { .. } | Plan::SetConfig { .. } => true,
                 Plan::Explain { analyze, plan } => *analyze && writes(plan),
                 _ => false,
             }
@@ -355,6 +377,9 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
         Plan::Insert(insert) => returning(&insert.returning),
         Plan::Update(update) => returning(&update.returning),
         Plan::Delete(delete) => returning(&delete.returning),
+        Plan::ShowConfig { .. } => Some(admin::config_fields()),
+        Plan::ShowStats(_) => Some(admin::stat_fields()),
+        Plan::ShowLatencies(_) => Some(admin::latency_fields()),
         Plan::ShowNamespaces => Some(show::namespace_fields()),
         Plan::ShowSets(_) => Some(show::set_fields()),
         Plan::ShowBins { .. } => Some(show::bin_fields()),

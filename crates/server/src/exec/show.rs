@@ -7,19 +7,19 @@ use store::Store;
 use super::ArrowRows;
 use crate::pg::{Answer, Field, Row, Tag};
 
-fn int(n: u64) -> Option<Value> {
+pub(super) fn int(n: u64) -> Option<Value> {
     Some(Value::Integer(i64::try_from(n).unwrap_or(i64::MAX)))
 }
 
-fn text(s: &str) -> Option<Value> {
+pub(super) fn text(s: &str) -> Option<Value> {
     Some(Value::String(s.to_string()))
 }
 
-fn fields(columns: &[(&str, ColumnType)]) -> Vec<Field> {
+pub(super) fn fields(columns: &[(&str, ColumnType)]) -> Vec<Field> {
     columns.iter().map(|(name, column_type)| Field::new(*name, *column_type)).collect()
 }
 
-fn answer(rows: Vec<Row>) -> Answer<ArrowRows> {
+pub(super) fn answer(rows: Vec<Row>) -> Answer<ArrowRows> {
     Answer::Values(Tag::Text("SHOW"), rows)
 }
 
@@ -36,6 +36,7 @@ pub(super) fn namespace_fields() -> Vec<Field> {
         ("capacity_bytes", Int8),
         ("default_ttl", Int8),
         ("replication_factor", Int8),
+        ("stop_writes", Text),
     ])
 }
 
@@ -52,6 +53,7 @@ pub(super) fn namespaces<S: Store>(store: &S) -> Answer<ArrowRows> {
             int(info.capacity_bytes),
             int(info.default_ttl_s.into()),
             int(info.replication_factor.into()),
+            info.stop_writes.as_deref().and_then(text),
         ]
     };
     answer(store.namespaces().into_iter().map(row).collect())

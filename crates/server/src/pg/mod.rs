@@ -39,6 +39,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -63,8 +64,8 @@ use wire::{Failure, Wire};
 /// Limits of the listener.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Sessions at a time; one more is 53300.
-    pub max_connections: usize,
+    /// Sessions at a time, which may change meanwhile; one more is 53300.
+    pub max_connections: Arc<AtomicUsize>,
     /// Longest message of a client, bytes: 64 MiB hold the largest record eight times.
     pub max_message: usize,
     /// Time from accept to the start-up packet; PostgreSQL's `authentication_timeout`.
@@ -80,13 +81,19 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            max_connections: 1_000,
+            max_connections: Arc::new(AtomicUsize::new(1_000)),
             max_message: 64 << 20,
             startup_timeout: Duration::from_secs(60),
             max_statements: 10_000,
             max_portals: 1_000,
             drain: Duration::from_secs(5),
         }
+    }
+}
+
+impl Options {
+    fn connections(&self) -> usize {
+        self.max_connections.load(Ordering::Relaxed)
     }
 }
 
@@ -112,7 +119,7 @@ pub async fn serve<B: Backend>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, _)) if tasks.len() < options.max_connections + EXTRA_SOCKETS => {
+            Ok((socket, _)) if tasks.len() < options.connections() + EXTRA_SOCKETS => {
                 let (backend, registry) = (backend.clone(), registry.clone());
                 tasks.spawn(connection(
                     socket,
@@ -156,9 +163,9 @@ async fn connection<B: Backend>(
         Ok(Err(failure)) => dismiss(wire, failure).await,
         Ok(Ok(Opening::Cancel { pid, secret })) => registry.cancel(pid, &secret),
         Ok(Ok(Opening::Session { parameters, long_secret })) => {
-            let Some(place) = registry.enter(options.max_connections, long_secret) else {
+            let Some(place) = registry.enter(options.connections(), long_secret) else {
                 let error = SqlError::new("53300", "sorry, too many clients already")
-                    .hint(format!("at most {} are served at a time", options.max_connections));
+                    .hint(format!("at most {} are served at a time", options.connections()));
                 return dismiss(wire, Failure::Fatal(error)).await;
             };
             let namespaces = backend.namespaces();
@@ -220,7 +227,7 @@ fn first_state(
     let mut state = SessionState::new(pid, user.clone(), database, home.clone(), namespaces);
     state.settings.begin_with("session_authorization", user);
     state.settings.begin_with("search_path", home);
-    state.settings.begin_with("max_connections", options.max_connections.to_string());
+    state.settings.begin_with("max_connections", options.connections().to_string());
     if let Some(line) = parameters.remove("options") {
         startup_options(&mut state, &line)?;
     }

@@ -3,6 +3,7 @@
 mod flip;
 mod kill9;
 mod malformed;
+mod namespaces;
 mod start;
 mod support;
 mod tour;

@@ -106,7 +106,7 @@ async fn start_up_settings_are_checked() {
 #[tokio::test]
 async fn too_many_and_too_slow_are_sent_away() {
     let options = Options {
-        max_connections: 1,
+        max_connections: std::sync::Arc::new(1.into()),
         startup_timeout: Duration::from_millis(50),
         ..Options::default()
     };

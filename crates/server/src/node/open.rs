@@ -1,0 +1,97 @@
+//! A namespace from its configuration: files and devices opened, records found.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use model::{Error, ErrorKind, Result};
+use namespace::Namespace;
+use storage::{Device, FileDevice, MemoryDevice, Storage};
+
+use super::now_ms;
+use crate::config::{Engine, FileSpec, NamespaceConfig};
+
+/// Opens a namespace, and makes the data files that are not there.
+pub(super) fn open(config: &NamespaceConfig) -> Result<Namespace> {
+    let (storage_engine, devices) = match &config.engine {
+        Engine::Memory { size } => {
+            ("memory", vec![Arc::new(MemoryDevice::new(*size)) as Arc<dyn Device>])
+        }
+        Engine::Device { files, devices } => {
+            let files = files.iter().map(open_file);
+            // A block device has a size of its own.
+            let whole = devices.iter().map(|path| Ok(Arc::new(FileDevice::open(path, 0)?) as _));
+            ("device", files.chain(whole).collect::<Result<_>>()?)
+        }
+    };
+    let options = namespace::Options {
+        name: config.name.clone(),
+        storage_engine,
+        settings: config.settings.clone(),
+        replication_factor: config.replication_factor.into(),
+        shards_per_partition: config.shards_per_partition,
+    };
+    let storage_options = storage::Options {
+        block_size: config.write_block_size,
+        record_size_max: config.settings.record_size_max,
+        durability: config.settings.durability,
+        ..storage::Options::new(&config.name, new_storage_id())
+    };
+    Namespace::open(options, now_ms(), |each| Storage::open(devices, &storage_options, each))
+}
+
+/// Refuses data files that are there: a new namespace never takes over what somebody may need.
+pub(super) fn check_new(config: &NamespaceConfig) -> Result<()> {
+    match files(config).find(|path| path.exists()) {
+        None => Ok(()),
+        Some(path) => {
+            let path = path.display();
+            let detail = format!(
+                "the file {path} is there already; move it away, or give another with file = '..'"
+            );
+            Err(Error::new(ErrorKind::Parameter, detail))
+        }
+    }
+}
+
+/// Deletes the data files of a namespace that is closed. A block device keeps its bytes.
+pub(super) fn delete_files(config: &NamespaceConfig) -> Result<()> {
+    for path in files(config) {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error("cannot delete", path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn files(config: &NamespaceConfig) -> impl Iterator<Item = &PathBuf> {
+    let files: &[FileSpec] = match &config.engine {
+        Engine::Device { files, .. } => files,
+        Engine::Memory { .. } => &[],
+    };
+    files.iter().map(|file| &file.path)
+}
+
+/// A number that no storage has been named before: the time in nanoseconds, and what the process
+/// draws at its start.
+fn new_storage_id() -> u128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let drawn = RandomState::new().hash_one(std::process::id());
+    since.as_nanos() << 64 | u128::from(drawn)
+}
+
+fn open_file(file: &FileSpec) -> Result<Arc<dyn Device>> {
+    if let Some(folder) = file.path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| io_error("cannot make the folder", folder, &e))?;
+    }
+    Ok(Arc::new(FileDevice::open(&file.path, file.size)?))
+}
+
+fn io_error(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("{what} {}: {error}", path.display()))
+}
