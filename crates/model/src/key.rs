@@ -52,7 +52,7 @@ impl Digest {
     /// The partition that holds this record: the low 12 bits of the first two bytes,
     /// little-endian.
     pub fn partition(&self) -> PartitionId {
-        PartitionId(u16::from_le_bytes([self.0[0], self.0[1]]) & (PARTITIONS - 1))
+        PartitionId::of_bytes([self.0[0], self.0[1]])
     }
 
     /// Reads 40 hexadecimal digits.
@@ -96,6 +96,11 @@ impl PartitionId {
     /// The partition of this number, if it is below [`PARTITIONS`].
     pub fn new(number: u16) -> Option<PartitionId> {
         (number < PARTITIONS).then_some(PartitionId(number))
+    }
+
+    /// The partition of the digests that begin with these bytes.
+    pub fn of_bytes(first: [u8; 2]) -> PartitionId {
+        PartitionId(u16::from_le_bytes(first) & (PARTITIONS - 1))
     }
 
     /// The number, `0..PARTITIONS`.

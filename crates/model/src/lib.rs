@@ -12,6 +12,7 @@ mod key;
 pub mod limits;
 mod record;
 mod schema;
+pub mod size_class;
 mod value;
 
 pub use composite::{decode_composite, encode_composite};

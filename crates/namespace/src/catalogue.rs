@@ -170,6 +170,75 @@ impl Sets {
         users.map(|set| set.objects.load(Ordering::Relaxed)).sum()
     }
 
+    /// Notes what a restart finds: bits of types that a bin (`None`: the user key) has held.
+    pub(crate) fn restore(&self, set: &Set, bin: Option<&Name>, types: u32) {
+        match bin {
+            None => drop(set.key_types.fetch_or(types, Ordering::Relaxed)),
+            Some(name) => {
+                let types = TypeSet::from_bits(types);
+                for value_type in types.iter() {
+                    set.note_bin(name, value_type);
+                }
+            }
+        }
+        self.bump();
+    }
+
+    /// Forgets the bins of sets that are empty and not declared: what a dropped table had.
+    pub(crate) fn forget_empty(&self) {
+        for set in self.all() {
+            if set.objects.load(Ordering::Relaxed) == 0 && set.declaration().is_none() {
+                write(&set.bins).clear();
+                set.key_types.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// What is known of keys and bins, for a checkpoint: sets, each with its id, the types of its
+    /// keys and its bins in the order of their first write.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (id, set) in read(&self.by_id).iter().enumerate() {
+            let Some(set) = set else { continue };
+            out.extend_from_slice(&(id as u16).to_le_bytes());
+            out.extend_from_slice(&set.key_types.load(Ordering::Relaxed).to_le_bytes());
+            let bins = set.bins();
+            out.extend_from_slice(&(bins.len() as u16).to_le_bytes());
+            for (name, types) in bins {
+                out.push(name.len() as u8);
+                out.extend_from_slice(name.as_bytes());
+                out.extend_from_slice(&types.bits().to_le_bytes());
+            }
+        }
+        out
+    }
+
+    /// Reads what [`Sets::encode`] wrote, with the names of the sets; `None` for anything else.
+    pub(crate) fn decode(
+        &self,
+        mut input: &[u8],
+        name_of: impl Fn(u16) -> Option<Name>,
+    ) -> Option<()> {
+        fn take<'a>(input: &mut &'a [u8], n: usize) -> Option<&'a [u8]> {
+            let (head, tail) = input.split_at_checked(n)?;
+            *input = tail;
+            Some(head)
+        }
+        let word = |bytes: &[u8]| Some(u32::from_le_bytes(*bytes.first_chunk()?));
+        let short = |bytes: &[u8]| Some(u16::from_le_bytes(*bytes.first_chunk()?));
+        while !input.is_empty() {
+            let id = short(take(&mut input, 2)?)?;
+            let set = self.ensure(id, &name_of(id)?);
+            self.restore(&set, None, word(take(&mut input, 4)?)?);
+            for _ in 0..short(take(&mut input, 2)?)? {
+                let size = take(&mut input, 1)?[0];
+                let name = std::str::from_utf8(take(&mut input, size.into())?).ok()?;
+                self.restore(&set, Some(&Name::from(name)), word(take(&mut input, 4)?)?);
+            }
+        }
+        Some(())
+    }
+
     fn bump(&self) {
         self.version.fetch_add(1, Ordering::Release);
     }

@@ -48,7 +48,7 @@ impl Namespace {
         if set.declaration().is_none() {
             self.declare(self.shown(&set), now_ms)?;
         }
-        self.truncate(name, None, now_ms)?;
+        self.truncate(Some(name), None, now_ms)?;
         let digest = digest_of(name);
         let (_, ticket) =
             self.modify(TABLES_SET, &digest, None, now_ms, &mut |_| Ok(Change::Delete))?;

@@ -3,19 +3,25 @@
 //! A read ([`Namespace::get`]): index entry, one storage read (which verifies checksum and digest),
 //! then expiry. A write ([`Namespace::modify`]): the record's lock, the record as it is, the
 //! caller's decision, one append, the index entry moved to the new place, the catalogue of bins
-//! told. An open: storage hands over every record it holds in the order of their writing, and the
-//! newest of each digest stays in the index.
+//! told. In the background: [`Namespace::run_defrag`] moves records out of blocks that are mostly
+//! dead, [`Namespace::tick`] removes what has expired, evicts, and writes checkpoints. An open
+//! (`open.rs`): the checkpoint and what the log says beyond it become the index.
 //!
 //! Always true: the index points at the newest version of each record, or at a tombstone that is
-//! not durable yet; only the holder of a record's lock moves its entry; counters and catalogue
-//! change with the entry. An answer carries the [`Ticket`] that it has to wait for, so that nobody
-//! sees what a crash could take back.
+//! not durable yet; only the holder of a record's lock moves its entry, or who holds the gate alone;
+//! counters, live units of blocks and catalogue change with the entry. An answer carries the
+//! [`Ticket`] that it has to wait for, so that nobody sees what a crash could take back.
 //!
-//! Nothing here reads a clock: `now_ms` is milliseconds since 1970-01-01 UTC.
+//! Nothing here reads the time of day: `now_ms` is milliseconds since 1970-01-01 UTC.
 
 mod catalogue;
+mod checkpoint;
 mod declare;
+mod defrag;
+mod group;
+mod metrics;
 mod modify;
+mod nsup;
 mod open;
 mod read;
 mod settings;
@@ -28,9 +34,13 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use index::{Entry, Index};
 use model::{Digest, Error, ErrorKind, Result};
 use storage::{Storage, Ticket};
-use store::{Latency, NamespaceInfo, Stat};
+use store::NamespaceInfo;
 
 use crate::catalogue::Sets;
+pub use crate::group::{Expect, GroupChange};
+use crate::metrics::Metrics;
+use crate::nsup::Due;
+pub use crate::nsup::Swept;
 pub use crate::read::Found;
 pub use crate::settings::{Compression, Durability, SetSettings, Settings};
 
@@ -70,6 +80,13 @@ pub struct Namespace {
     pending_tombstones: Mutex<VecDeque<(Digest, u64, Ticket)>>,
     /// Records with a void-time, expired ones included.
     mortal: AtomicU64,
+    /// Records are never written with a last update time below this: the latest truncate's.
+    lut_floor_ms: AtomicU64,
+    /// Why writes are refused, if they are.
+    stop_writes: RwLock<Option<String>>,
+    metrics: Metrics,
+    /// When what is done from time to time was done last, and by whom it is being done.
+    due: Mutex<Due>,
 }
 
 impl Namespace {
@@ -86,33 +103,13 @@ impl Namespace {
     /// Changes the settings, from the next operation on. Refused as a whole if one makes no sense.
     pub fn change_settings(&self, settings: Settings) -> Result<()> {
         settings.check()?;
+        self.storage.set_durability(settings.durability);
+        self.storage.set_compression(settings.compression);
+        self.storage.set_record_size_max(settings.record_size_max);
         *self.settings.write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
             Arc::new(settings);
         Ok(())
     }
-
-    /// Numbers for operators.
-    pub fn stats(&self) -> Vec<Stat> {
-        let info = self.info();
-        let stat = |(name, value): (&'static str, u64)| Stat {
-            namespace: info.name.clone(),
-            name,
-            value: value.to_string(),
-        };
-        let numbers = [("objects", info.objects), ("index_used_bytes", info.index_bytes)];
-        numbers.into_iter().map(stat).collect()
-    }
-
-    /// How long reads, writes and what runs in the background took.
-    pub fn latencies(&self) -> Vec<Latency> {
-        Vec::new()
-    }
-
-    /// Rewrites blocks for room until the namespace is closed: the life of a thread.
-    pub fn run_defrag(&self) {}
-
-    /// Does what is due at this time: sweep, checkpoint, stop-writes. Called every second or so.
-    pub fn tick(&self, _now_ms: u64) {}
 
     /// Grows with every change that [`Namespace::tables`] shows.
     pub fn catalogue_version(&self) -> u64 {
@@ -122,6 +119,7 @@ impl Namespace {
     /// What it says of itself.
     pub fn info(&self) -> NamespaceInfo {
         let (stats, settings) = (self.storage.stats(), self.settings());
+        let stop_writes = self.stopped();
         NamespaceInfo {
             name: self.options.name.clone(),
             storage_engine: self.options.storage_engine,
@@ -133,19 +131,24 @@ impl Namespace {
             capacity_bytes: stats.capacity_bytes,
             default_ttl_s: settings.default_ttl_s,
             replication_factor: self.options.replication_factor,
-            stop_writes: None,
+            stop_writes,
         }
     }
 
-    /// Writes what is pending, syncs, and marks a clean stop. Later writes are refused.
+    /// Writes a checkpoint and what is pending, syncs, and marks a clean stop. Later writes are
+    /// refused, and the background ends.
     pub fn close(&self) -> Result<()> {
+        if self.keeps_checkpoints()
+            && self.storage.failure().is_none()
+            && let Err(error) = self.checkpoint()
+        {
+            tracing::warn!(%error, "no checkpoint; the next start reads the log");
+        }
         self.storage.close()
     }
 
     fn lock_record(&self, digest: &Digest) -> MutexGuard<'_, ()> {
-        let [.., a, b] = digest.0;
-        let stripe = usize::from(u16::from_le_bytes([a, b])) % LOCKS;
-        lock(&self.locks[stripe])
+        lock(&self.locks[stripe_of(digest)])
     }
 
     fn lock_tombstones(&self) -> MutexGuard<'_, VecDeque<(Digest, u64, Ticket)>> {
@@ -169,6 +172,12 @@ impl Namespace {
             _ => 0,
         };
     }
+}
+
+/// The lock of a record.
+fn stripe_of(digest: &Digest) -> usize {
+    let [.., a, b] = digest.0;
+    usize::from(u16::from_le_bytes([a, b])) % LOCKS
 }
 
 /// A lock whose holder panicked guards nothing that is half done: every change is one append.
@@ -199,10 +208,26 @@ fn class_of(units: u32) -> Result<u8> {
 /// Hours since 2025-01-01 UTC at which the index calls a record mortal; exact to the hour, rounded
 /// down, so that a candidate is never missed. 0 = never.
 fn expiry_hours(void_time: u32) -> u32 {
-    const EPOCH_S: u32 = 1_735_689_600;
     const MAX: u32 = (1 << 17) - 1;
     match void_time {
         0 => 0,
         s => (s.saturating_sub(EPOCH_S) / 3600).clamp(1, MAX),
     }
+}
+
+/// The first second of an hour of [`expiry_hours`].
+fn second_of(hour: u32) -> u32 {
+    EPOCH_S + hour * 3600
+}
+
+/// 2025-01-01 UTC, where the hours of the index begin.
+const EPOCH_S: u32 = 1_735_689_600;
+
+/// Bytes that a record of this entry takes, rounded up to its size class.
+fn bytes_of(entry: &Entry) -> u64 {
+    u64::from(units_of(entry)) * 16
+}
+
+fn units_of(entry: &Entry) -> u32 {
+    index::units_of(entry.size_class)
 }

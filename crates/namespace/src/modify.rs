@@ -1,21 +1,23 @@
 //! Changing one record.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use index::Entry;
 use model::{Digest, Error, ErrorKind, Key, Name, Record, Result, Value, limits};
-use storage::{Ticket, Write, WriteKind};
+use storage::{Appended, Ticket, Write, WriteKind};
 use store::{Bins, Change, Outcome, Ttl};
 
 use crate::catalogue::{self, Set};
+use crate::metrics::Timer;
 use crate::read::Located;
-use crate::{BLANK, Namespace, class_of, expiry_hours};
+use crate::{BLANK, Namespace, bytes_of, class_of, expiry_hours, units_of};
 
 /// The bins that a write leaves, and when the record dies.
-struct NewRecord {
-    bins: Vec<(Name, Value)>,
-    void_time: u32,
-    generation: u16,
+pub(crate) struct NewRecord {
+    pub(crate) bins: Vec<(Name, Value)>,
+    pub(crate) void_time: u32,
+    pub(crate) generation: u16,
 }
 
 impl Namespace {
@@ -29,6 +31,9 @@ impl Namespace {
         now_ms: u64,
         change: &mut dyn FnMut(Option<&Record>) -> Result<Change>,
     ) -> Result<(Outcome, Option<Ticket>)> {
+        let now_ms = self.lut_of(now_ms);
+        let _timer = Timer::of(&self.metrics.write);
+        let _pin = self.storage.pin();
         let _gate = self.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.drop_durable_tombstones();
         let _lock = self.lock_record(digest);
@@ -44,6 +49,7 @@ impl Namespace {
             }
             Change::Delete => self.delete(set, digest, stale, existed, now_ms),
             Change::Write { bins, replace, ttl } => {
+                self.check_writes(set)?;
                 let new = self.merge(set, seen, bins, replace, ttl, now_ms)?;
                 let old_key = seen.and_then(|record| record.key.clone());
                 let key = key.or(old_key.as_ref());
@@ -55,7 +61,7 @@ impl Namespace {
     }
 
     /// The record after a write of `bins` over what is there.
-    fn merge(
+    pub(crate) fn merge(
         &self,
         set: &str,
         seen: Option<&Record>,
@@ -174,13 +180,16 @@ impl Namespace {
 
     /// Points the index at a record's new place and counts the change.
     pub(crate) fn place(&self, digest: &Digest, old: Option<&Entry>, new: Entry) -> Result<()> {
-        let bytes = |entry: &Entry| i64::from(index::units_of(entry.size_class)) * 16;
+        let bytes = |entry: &Entry| bytes_of(entry) as i64;
         match old {
             Some(old) => {
                 self.replace(digest, old, new)?;
+                self.storage.release(old.location, units_of(old));
                 self.sets.count(old.set_id, -1, -bytes(old));
             }
-            None => self.index.insert(digest, new)?,
+            None => self.index.insert(digest, new).inspect_err(|_| {
+                self.storage.release(new.location, units_of(&new));
+            })?,
         }
         self.sets.count(new.set_id, 1, bytes(&new));
         self.count_mortal(old.is_some_and(|o| o.expiry_hours != 0), new.expiry_hours != 0);
@@ -196,9 +205,10 @@ impl Namespace {
         Err(Error::new(ErrorKind::Internal, detail))
     }
 
-    /// Takes a record out of the counters.
+    /// Takes a record, whose entry is gone, out of the counters.
     pub(crate) fn uncount(&self, entry: &Entry) {
-        self.sets.count(entry.set_id, -1, -i64::from(index::units_of(entry.size_class)) * 16);
+        self.storage.release(entry.location, units_of(entry));
+        self.sets.count(entry.set_id, -1, -(bytes_of(entry) as i64));
         self.count_mortal(entry.expiry_hours != 0, false);
     }
 
@@ -222,6 +232,12 @@ impl Namespace {
             lut_ms: now_ms,
             void_time: 0,
         })?;
+        self.bury(digest, &old, &appended)?;
+        Ok((outcome, Some(appended.ticket)))
+    }
+
+    /// Puts a tombstone in the place of a record until it is durable.
+    pub(crate) fn bury(&self, digest: &Digest, old: &Located, appended: &Appended) -> Result<()> {
         let location = appended.location;
         let entry = Entry {
             location,
@@ -238,6 +254,40 @@ impl Namespace {
         } else {
             self.lock_tombstones().push_back((*digest, location, appended.ticket.clone()));
         }
-        Ok((outcome, Some(appended.ticket)))
+        Ok(())
+    }
+
+    /// The last update time of a write at this time: never before a truncate that it survives.
+    pub(crate) fn lut_of(&self, now_ms: u64) -> u64 {
+        now_ms.max(self.lut_floor_ms.load(Relaxed))
+    }
+
+    /// Refuses a write into a namespace or set that takes none.
+    pub(crate) fn check_writes(&self, set: &str) -> Result<()> {
+        if let Some(reason) = self.stopped() {
+            let detail = format!("namespace {} takes no writes: {reason}", self.options.name);
+            return Err(Error::new(ErrorKind::NoSpace, detail));
+        }
+        let settings = self.settings();
+        let Some(limits) = settings.of_set(set) else { return Ok(()) };
+        let Some((_, known)) = self.sets.by_name(set) else { return Ok(()) };
+        let full = |has: u64, most: u64| most != 0 && has >= most;
+        let objects = known.objects.load(Relaxed);
+        if full(objects, limits.stop_writes_count) {
+            let detail = format!(
+                "set {set} has {objects} records, its stop-writes-count is {}; delete some or raise it",
+                limits.stop_writes_count
+            );
+            return Err(Error::new(ErrorKind::NoSpace, detail));
+        }
+        let bytes = known.bytes.load(Relaxed);
+        if full(bytes, limits.stop_writes_size) {
+            let detail = format!(
+                "set {set} has {bytes} bytes, its stop-writes-size is {}; delete some or raise it",
+                limits.stop_writes_size
+            );
+            return Err(Error::new(ErrorKind::NoSpace, detail));
+        }
+        Ok(())
     }
 }

@@ -1,14 +1,27 @@
 //! Reading: one record, a batch, a scan, a count.
 
+use futures::StreamExt;
 use index::Entry;
 use model::{Digest, ErrorKind, PartitionId, Record, Result};
 use storage::{BinSelect, Read, Ticket};
 use store::{Bins, ScanCursor, ScanPosition};
 
+use crate::metrics::Timer;
 use crate::{Namespace, expiry_hours};
 
 /// Index entries looked at under one lock round of a scan.
 const SCAN_STEP: usize = 512;
+
+/// Device reads of one batch under way at once.
+const READS_AT_ONCE: usize = 128;
+
+fn select(bins: Bins<'_>) -> BinSelect<'_> {
+    match bins {
+        Bins::All => BinSelect::All,
+        Bins::None => BinSelect::None,
+        Bins::Named(names) => BinSelect::Named(names),
+    }
+}
 
 /// What a look-up found, and what its reader has to wait for before telling anybody.
 pub struct Found {
@@ -28,7 +41,41 @@ pub(crate) struct Located {
 impl Namespace {
     /// The record, if it is there and has not expired.
     pub fn get(&self, digest: &Digest, bins: Bins<'_>, now_ms: u64) -> Result<Found> {
+        let _timer = Timer::of(&self.metrics.read);
+        let _pin = self.storage.pin();
         self.find(digest, self.index.get(digest), bins, now_ms)
+    }
+
+    /// Like [`Namespace::get`], without keeping the thread while a device reads.
+    pub async fn get_async(&self, digest: &Digest, bins: Bins<'_>, now_ms: u64) -> Result<Found> {
+        let _timer = Timer::of(&self.metrics.read);
+        let _pin = self.storage.pin();
+        self.find_async(digest, self.index.get(digest), bins, now_ms).await
+    }
+
+    async fn find_async(
+        &self,
+        digest: &Digest,
+        entries: impl Iterator<Item = Entry> + Clone,
+        bins: Bins<'_>,
+        now_ms: u64,
+    ) -> Result<Found> {
+        for entry in entries.clone().filter(|entry| !entry.tombstone) {
+            let units = crate::units_of(&entry);
+            let read = self.storage.read_async(entry.location, units, Some(digest), select(bins));
+            if let Some(read) = read.await? {
+                let record = (!read.record.expired(now_ms)).then_some(read.record);
+                return Ok(Found { record, ticket: read.durable });
+            }
+        }
+        Ok(Found { record: None, ticket: self.pending_delete(entries) })
+    }
+
+    /// What to wait for before telling that a record is not there: a delete that is not durable
+    /// yet.
+    fn pending_delete(&self, entries: impl Iterator<Item = Entry>) -> Option<Ticket> {
+        let mut tombstones = entries.filter(|entry| entry.tombstone);
+        tombstones.find_map(|entry| self.storage.pending(entry.location))
     }
 
     /// What the index entries that match a digest lead to.
@@ -43,10 +90,7 @@ impl Namespace {
             let record = (!found.record.expired(now_ms)).then_some(found.record);
             return Ok(Found { record, ticket: found.ticket });
         }
-        // A delete that is not durable yet must not be told of.
-        let mut tombstones = entries.filter(|entry| entry.tombstone);
-        let ticket = tombstones.find_map(|entry| self.storage.pending(entry.location));
-        Ok(Found { record: None, ticket })
+        Ok(Found { record: None, ticket: self.pending_delete(entries) })
     }
 
     /// The records of these digests, in their order. Index misses of the batch overlap.
@@ -56,6 +100,8 @@ impl Namespace {
         bins: Bins<'_>,
         now_ms: u64,
     ) -> Result<(Vec<Option<Record>>, Option<Ticket>)> {
+        let _timer = Timer::of(&self.metrics.batch_read);
+        let _pin = self.storage.pin();
         let mut entries = Vec::with_capacity(digests.len());
         self.index.get_batch(digests, &mut entries);
         let mut rest = &entries[..];
@@ -69,6 +115,40 @@ impl Namespace {
             let found = self.find(digest, mine, bins, now_ms)?;
             newest = found.ticket.or(newest.take());
             records.push(found.record);
+        }
+        Ok((records, newest))
+    }
+
+    /// Like [`Namespace::get_many`], without keeping the thread while devices read, and with many of
+    /// their reads under way at once.
+    pub async fn get_many_async(
+        &self,
+        digests: &[Digest],
+        bins: Bins<'_>,
+        now_ms: u64,
+    ) -> Result<(Vec<Option<Record>>, Option<Ticket>)> {
+        if self.storage.immediate() {
+            return self.get_many(digests, bins, now_ms);
+        }
+        let _timer = Timer::of(&self.metrics.batch_read);
+        let _pin = self.storage.pin();
+        let mut entries = Vec::with_capacity(digests.len());
+        self.index.get_batch(digests, &mut entries);
+        let mut rest = &entries[..];
+        let reads = digests.iter().enumerate().map(|(place, digest)| {
+            let count = rest.iter().take_while(|(of, _)| *of == place).count();
+            let (mine, others) = rest.split_at(count);
+            rest = others;
+            self.find_async(digest, mine.iter().map(|(_, entry)| *entry), bins, now_ms)
+        });
+        let reads: Vec<_> = reads.collect();
+        let mut found = futures::stream::iter(reads).buffered(READS_AT_ONCE);
+        let mut newest = None;
+        let mut records = Vec::with_capacity(digests.len());
+        while let Some(one) = found.next().await {
+            let one = one?;
+            newest = one.ticket.or(newest.take());
+            records.push(one.record);
         }
         Ok((records, newest))
     }
@@ -95,12 +175,7 @@ impl Namespace {
         expected: Option<&Digest>,
         bins: Bins<'_>,
     ) -> Result<Option<Read>> {
-        let bins = match bins {
-            Bins::All => BinSelect::All,
-            Bins::None => BinSelect::None,
-            Bins::Named(names) => BinSelect::Named(names),
-        };
-        self.storage.read(entry.location, index::units_of(entry.size_class), expected, bins)
+        self.storage.read(entry.location, crate::units_of(entry), expected, select(bins))
     }
 
     /// The next records of a set, at most `max`, and moves the cursor on.
@@ -112,6 +187,7 @@ impl Namespace {
         max: usize,
         now_ms: u64,
     ) -> Result<(Vec<Record>, Option<Ticket>)> {
+        let _timer = Timer::of(&self.metrics.scan);
         let mut records = Vec::new();
         let mut ticket = None;
         let Some((set_id, _)) = self.sets.by_name(set) else {
@@ -143,6 +219,8 @@ impl Namespace {
         let mut step = Vec::with_capacity(SCAN_STEP);
         while let Some(partition) = cursor.partition_id() {
             step.clear();
+            // Taken anew for each step: nothing is kept from being recycled for a whole scan.
+            let _pin = self.storage.pin();
             let after = cursor.position.map(|p| index::ScanPosition::from_words(partition, p.0));
             let more = self.index.scan(partition, after, SCAN_STEP, &mut step);
             for (position, entry) in &step {

@@ -1,21 +1,24 @@
-//! Deleting a whole set at once, durably.
+//! Deleting a whole set, or the whole namespace, at once and durably.
 
-use model::{Error, ErrorKind, Result};
-use storage::Ticket;
+use std::sync::atomic::Ordering::Relaxed;
+
+use model::{Error, ErrorKind, PartitionId, Result};
+use storage::{Said, Ticket};
 use store::{Bins, ScanCursor};
 
-use crate::Namespace;
+use crate::{Namespace, TABLES_SET};
 
 /// The time up to which a truncate without a time goes.
 pub(crate) const EVERYTHING: u64 = u64::MAX;
 
 impl Namespace {
-    /// Deletes every record of `set` whose last update is not after `before_lut_ms`, or every
-    /// record if `None`. One marker in the log makes it outlive a restart. Writers wait meanwhile:
-    /// the walk takes about a second for 50 million index entries.
+    /// Deletes every record of `set` (`None`: of every set of the users) whose last update is not
+    /// after `before_lut_ms`, or every record if `None`. One marker a set in the log makes it
+    /// outlive a restart. Writers wait meanwhile: the walk takes about a second for 50 million index
+    /// entries.
     pub fn truncate(
         &self,
-        set: &str,
+        set: Option<&str>,
         before_lut_ms: Option<u64>,
         now_ms: u64,
     ) -> Result<Option<Ticket>> {
@@ -23,27 +26,37 @@ impl Namespace {
             let detail = "truncate up to a time that is not past yet; leave the time out";
             return Err(Error::new(ErrorKind::Parameter, detail));
         }
-        if self.sets.by_name(set).is_none() {
-            return Ok(None);
-        }
-        let _gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let sets = match set {
+            Some(name) => self.sets.by_name(name).map(|(id, _)| id).into_iter().collect(),
+            None => self.user_sets(),
+        };
         let before_lut_ms = before_lut_ms.unwrap_or(EVERYTHING);
-        let ticket = self.storage.append_truncate(Some(set), before_lut_ms)?;
-        self.remove_until(Some(set), before_lut_ms)?;
-        Ok(Some(ticket))
+        let _gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut newest = None;
+        for set_id in &sets {
+            let said = Said::Truncate { set_id: Some(*set_id), before_lut_ms };
+            newest = Some(self.storage.append_marker(said)?.1);
+        }
+        if before_lut_ms != EVERYTHING {
+            self.lut_floor_ms.fetch_max(before_lut_ms + 1, Relaxed);
+        }
+        self.remove_until(&sets, before_lut_ms)?;
+        Ok(newest)
     }
 
-    /// Takes records out of the index whose last update is not after `before_lut_ms`; reads them
-    /// only if that is not everything.
-    pub(crate) fn remove_until(&self, set: Option<&str>, before_lut_ms: u64) -> Result<()> {
-        let set_id = match set.map(|name| self.sets.by_name(name)) {
-            None => None,
-            Some(Some((id, _))) => Some(id),
-            Some(None) => return Ok(()),
-        };
-        let mut dead = Vec::new();
+    /// The ids of all sets but the system's own.
+    fn user_sets(&self) -> Vec<u16> {
+        let all = self.storage.set_names();
+        let users = all.iter().filter(|name| ***name != *TABLES_SET);
+        users.filter_map(|name| self.storage.set_id(name)).collect()
+    }
+
+    /// Takes records of these sets out of the index whose last update time is not after this; reads
+    /// them only if that is not everything. The caller holds the gate, or is alone.
+    pub(crate) fn remove_until(&self, sets: &[u16], before_lut_ms: u64) -> Result<()> {
+        let mut dead: Vec<(PartitionId, u64)> = Vec::new();
         self.walk(&mut ScanCursor::all(), |partition, entry| {
-            if set_id.is_none_or(|id| id == entry.set_id)
+            if sets.contains(&entry.set_id)
                 && !entry.tombstone
                 && (before_lut_ms == EVERYTHING || self.updated_until(entry, before_lut_ms)?)
             {
@@ -53,10 +66,8 @@ impl Namespace {
         })?;
         dead.sort_unstable();
         for group in dead.chunk_by(|a, b| a.0 == b.0) {
-            let removed = self.index.retain(group[0].0, |entry| {
-                group.binary_search_by_key(&entry.location, |(_, location)| *location).is_err()
-            });
-            removed.iter().for_each(|entry| self.uncount(entry));
+            let locations: Vec<u64> = group.iter().map(|(_, location)| *location).collect();
+            self.remove_sorted(group[0].0, &locations);
         }
         Ok(())
     }

@@ -28,8 +28,11 @@ fn open(device: Arc<dyn Device>, now_ms: u64) -> Namespace {
         durability: Durability::Commit,
         ..storage::Options::new("test", 7)
     };
-    Namespace::open(options(), now_ms, |each| Storage::open(vec![device], &storage, each))
-        .expect("the namespace opens")
+    let open = |ignore_checkpoint| {
+        let storage = storage::Options { ignore_checkpoint, ..storage.clone() };
+        Storage::open(vec![device.clone()], &storage)
+    };
+    Namespace::open(options(), now_ms, open).expect("the namespace opens")
 }
 
 fn key(n: i64) -> Key {
@@ -122,7 +125,7 @@ fn random_operations_and_restarts_equal_a_map() {
                     assert_eq!(done.expect("kept").existed, model.contains_key(&number));
                 }
                 96 if round > 100 => {
-                    let ticket = namespace.truncate(SET, None, NOW).expect("truncated");
+                    let ticket = namespace.truncate(Some(SET), None, NOW).expect("truncated");
                     ticket.expect("the set is known").wait_blocking().expect("durable");
                     model.clear();
                 }
@@ -198,7 +201,7 @@ fn truncate_up_to_a_time_holds_after_a_restart() {
     };
     write(1, NOW);
     write(2, NOW + 10);
-    let truncate = |before, now| namespace.truncate(SET, Some(before), now);
+    let truncate = |before, now| namespace.truncate(Some(SET), Some(before), now);
     assert!(truncate(NOW + 20, NOW + 20).is_err(), "not past yet");
     truncate(NOW + 5, NOW + 20).expect("truncated");
     assert_eq!(everything(&namespace, 10, NOW), BTreeMap::from([(2, 1)]));

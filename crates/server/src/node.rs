@@ -130,7 +130,7 @@ impl Store for Node {
     }
 
     async fn get(&self, at: Address<'_>, bins: Bins<'_>) -> Result<Option<Record>> {
-        let found = self.namespace(at.namespace)?.get(&at.digest, bins, now_ms())?;
+        let found = self.namespace(at.namespace)?.get_async(&at.digest, bins, now_ms()).await?;
         durable(found.record, found.ticket).await
     }
 
@@ -141,7 +141,7 @@ impl Store for Node {
         digests: &[Digest],
         bins: Bins<'_>,
     ) -> Result<Vec<Option<Record>>> {
-        let (records, ticket) = self.namespace(namespace)?.get_many(digests, bins, now_ms())?;
+        let (records, ticket) = self.namespace(namespace)?.get_many_async(digests, bins, now_ms()).await?;
         durable(records, ticket).await
     }
 
@@ -207,7 +207,7 @@ impl Store for Node {
     }
 
     async fn truncate(&self, namespace: &str, set: &str, before: Option<u64>) -> Result<()> {
-        let ticket = self.writable(namespace, set)?.truncate(set, before, now_ms())?;
+        let ticket = self.writable(namespace, set)?.truncate(Some(set), before, now_ms())?;
         durable((), ticket).await
     }
 

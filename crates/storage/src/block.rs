@@ -1,8 +1,8 @@
 //! What stands in front of the records: the superblock of a device, the header of a block.
 //!
 //! A device is cut into blocks of one size, a power of two. Its block 0 holds the superblock, twice:
-//! at 0 and at 4096; the rest of block 0 is left for the partition table and the manifests of index
-//! checkpoints. Both structures fill less than one 512-byte sector, so a torn write leaves either
+//! at 0 and at 4096; on the first device the manifest of the index checkpoint, twice, at 8192 and at
+//! 12288 (`checkpoint.rs`); the rest of block 0 is left for the partition table. All structures fill less than one 512-byte sector, so a torn write leaves either
 //! the old or the new one. Numbers are little-endian; what is not listed is zero.
 //!
 //! Superblock, 4096 bytes, written at each open (copy 0, sync, copy 1, sync) and at a clean stop:
@@ -28,23 +28,25 @@
 //! |---|---|---|
 //! | 0 | 8 | magic `AERIEBLK` |
 //! | 8 | 4 | CRC-32C over everything but itself, to 512 |
-//! | 12 | 4 | end of the data area; a footer may stand behind it, now the block's size |
+//! | 12 | 4 | where the data area ends at most: the last page is the footer's (`footer.rs`) |
 //! | 16 | 16 | storage id |
 //! | 32 | 8 | block id |
 //! | 40 | 8 | incarnation: never twice the same for one block |
-//! | 48 | 8 | sequence: one more than that of the block before it in the log |
-//! | 56 | 8 | LSN of its first record |
-//! | 64 | 8 | number of its first commit group |
+//! | 48 | 8 | sequence: one more than that of the block opened before it, in whichever stream |
+//! | 56 | 8 | next LSN when it was opened; in stream 0 the LSN of its first record |
+//! | 64 | 8 | number of its first commit group; in stream 2 the number of the checkpoint |
 //! | 72 | 8 | id of the block before it in the stream, 0 = none |
 //! | 80 | 4 | where the data of that block ends |
-//! | 84 | 2 | stream, now 0 |
+//! | 84 | 2 | stream: 0 writes, 1 copies of defragmentation, 2 a checkpoint |
 //! | 86 | 2 | flags, now 0 |
 //!
 //! With n devices, block id b lies on device b mod n, at offset (b div n) x block size. A record's
 //! location is its byte address (b x block size + offset in block) divided by 16.
 //!
 //! A block's header is written with its first commit group, after every group of the block before
-//! it was synced: a header proves the whole block before it.
+//! it was synced: a header proves the whole block before it in its stream. A block that was given
+//! back has zeros in place of its header, synced before anything relies on it. No block is ever
+//! continued after a restart, so what lies behind its last group means nothing.
 
 use model::{Error, ErrorKind, Result};
 
@@ -62,13 +64,13 @@ const BLOCK_HEADER_SIZE: usize = 512;
 const CLEAN: u32 = 1;
 
 /// Fixed-size fields at fixed offsets of a page.
-fn field<const N: usize>(page: &[u8], at: usize) -> [u8; N] {
+pub(crate) fn field<const N: usize>(page: &[u8], at: usize) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.copy_from_slice(&page[at..at + N]);
     bytes
 }
 
-fn put(page: &mut [u8], at: usize, bytes: &[u8]) {
+pub(crate) fn put(page: &mut [u8], at: usize, bytes: &[u8]) {
     page[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
@@ -77,12 +79,12 @@ fn page_crc(page: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&page[..8]), &page[12..])
 }
 
-fn seal(page: &mut [u8]) {
+pub(crate) fn seal(page: &mut [u8]) {
     let crc = page_crc(page);
     put(page, 8, &crc.to_le_bytes());
 }
 
-fn sealed(page: &[u8], magic: &[u8; 8]) -> bool {
+pub(crate) fn sealed(page: &[u8], magic: &[u8; 8]) -> bool {
     field(page, 0) == *magic && u32::from_le_bytes(field(page, 8)) == page_crc(page)
 }
 
@@ -221,7 +223,15 @@ pub(crate) struct BlockHeader {
     pub(crate) previous: u64,
     pub(crate) previous_end: u32,
     pub(crate) data_end: u32,
+    pub(crate) stream: u16,
 }
+
+/// Stream of what users write.
+pub(crate) const WRITES: u16 = 0;
+/// Stream of the copies that defragmentation makes.
+pub(crate) const COPIES: u16 = 1;
+/// Blocks of a checkpoint.
+pub(crate) const CHECKPOINT: u16 = 2;
 
 impl BlockHeader {
     /// The block's first page: two copies.
@@ -239,6 +249,7 @@ impl BlockHeader {
             put(copy, 64, &self.first_group.to_le_bytes());
             put(copy, 72, &self.previous.to_le_bytes());
             put(copy, 80, &self.previous_end.to_le_bytes());
+            put(copy, 84, &self.stream.to_le_bytes());
             seal(copy);
         }
         page
@@ -261,6 +272,7 @@ impl BlockHeader {
                 previous: u64::from_le_bytes(field(copy, 72)),
                 previous_end: u32::from_le_bytes(field(copy, 80)),
                 data_end: u32::from_le_bytes(field(copy, 12)),
+                stream: u16::from_le_bytes(field(copy, 84)),
             })
             .find(|header| header.storage_id == storage_id && header.id == id)
     }

@@ -10,9 +10,13 @@
 //! | 8 | 20 | digest; zero in system records |
 //! | 28 | 2 | generation |
 //! | 30 | 6 | last update time, ms since 1970 |
-//! | 36 | | void-time 4 if flagged; set id 2 if flagged; user key if flagged (a value); |
+//! | 36 | | LSN 6 if flagged; void-time 4 if flagged; set id 2 if flagged; then the body: |
+//! | | | user key if flagged (a value); |
 //! | | | if flagged: count of bins as LEB128, then per bin its id as LEB128 and its value |
 //! | | | zeros up to the length |
+//!
+//! A compressed body is its length before and after compression, both LEB128, and the compressed
+//! bytes: an LZ4 block or a Zstandard frame.
 //!
 //! | bit | flag |
 //! |---|---|
@@ -20,8 +24,9 @@
 //! | 24 | set id present (absent: the null set) |
 //! | 25 | user key present |
 //! | 26 | bins present |
-//! | 27 | reserved: the LSN follows the header (copies that defragmentation will make) |
-//! | 28..=31 | reserved, zero |
+//! | 27 | LSN present: a copy that defragmentation made |
+//! | 28, 29 | the body is compressed: with LZ4, with Zstandard |
+//! | 30, 31 | reserved, zero |
 //!
 //! | kind | record | after the header |
 //! |---|---|---|
@@ -30,13 +35,19 @@
 //! | 2, 3 | name of a set, of a bin | id 2, length 1, name |
 //! | 4 | truncate | set id 2 (0xffff = every set), last update time 8 |
 //! | 5 | end of a commit group | group number 8, offset of the group 4, records in it 4, first LSN 8 |
+//! | 6 | evict | void-time 4, void-time of low partitions 4, first partition above 2, count of |
+//! | | | sets that are spared as LEB128, their ids as LEB128 |
 //!
 //! The CRC's beginning makes stale bytes of an earlier life of the block, and sectors that went to
-//! a wrong place, fail like flipped bits do. LSNs are not stored: records of kinds 0 to 4 count up
-//! from the group's first LSN. Kinds 2, 3, 4 are written twice, at two offsets.
+//! a wrong place, fail like flipped bits do. In the stream of writes LSNs are not stored: records
+//! count up from the group's first LSN. In the stream of copies each record has its own, names have
+//! none. Kinds 2, 3, 4 and 6 are written twice, at two offsets.
+
+use std::borrow::Cow;
 
 use model::{Digest, Error, ErrorKind, Key, Name, Result, Value, ValueType};
 
+use crate::Compression;
 use crate::dictionary::Dictionary;
 use crate::value;
 
@@ -55,8 +66,13 @@ const HAS_VOID_TIME: u32 = 1 << 23;
 const HAS_SET: u32 = 1 << 24;
 const HAS_KEY: u32 = 1 << 25;
 const HAS_BINS: u32 = 1 << 26;
-const RESERVED: u32 =
-    !(LENGTH_MASK | 7 << KIND_SHIFT | HAS_VOID_TIME | HAS_SET | HAS_KEY | HAS_BINS);
+const HAS_LSN: u32 = 1 << 27;
+const LZ4: u32 = 1 << 28;
+const ZSTD: u32 = 1 << 29;
+const RESERVED: u32 = 3 << 30;
+const LSN_SIZE: usize = 6;
+/// Largest body that decompression may claim: the largest record.
+const BODY_MAX: usize = 16 << 20;
 const LUT_MAX: u64 = (1 << 48) - 1;
 
 /// What a stored record is.
@@ -68,17 +84,24 @@ pub(crate) enum Kind {
     BinName = 3,
     Truncate = 4,
     GroupEnd = 5,
+    Evict = 6,
 }
 
 impl Kind {
     fn from_bits(bits: u32) -> Option<Kind> {
         use Kind::*;
-        [Record, Tombstone, SetName, BinName, Truncate, GroupEnd].get(bits as usize).copied()
+        let kinds = [Record, Tombstone, SetName, BinName, Truncate, GroupEnd, Evict];
+        kinds.get(bits as usize).copied()
     }
 
-    /// Whether records of this kind take an LSN.
+    /// Whether records of this kind take an LSN in the stream of writes.
     pub(crate) fn counts(self) -> bool {
         self != Kind::GroupEnd
+    }
+
+    /// Whether a user's record is named by its digest.
+    pub(crate) fn of_user(self) -> bool {
+        matches!(self, Kind::Record | Kind::Tombstone)
     }
 }
 
@@ -113,6 +136,11 @@ impl Header {
             generation: u16::from_le_bytes([head[28], head[29]]),
             lut_ms: u64::from_le_bytes(lut),
         })
+    }
+
+    /// Whether the record carries its LSN.
+    pub(crate) fn has_lsn(&self) -> bool {
+        self.flags & HAS_LSN != 0
     }
 
     /// Reads the header of the record at the front of `bytes` if the whole record is there and its
@@ -153,7 +181,7 @@ pub(crate) struct Content<'a> {
 }
 
 /// Replaces `out` by the record, checksum still missing.
-pub(crate) fn encode(content: &Content<'_>, out: &mut Vec<u8>) {
+pub(crate) fn encode(content: &Content<'_>, compression: Compression, out: &mut Vec<u8>) {
     let mut flags = 0;
     begin(out, &content.digest, content.generation, content.lut_ms);
     if content.void_time != 0 {
@@ -164,6 +192,7 @@ pub(crate) fn encode(content: &Content<'_>, out: &mut Vec<u8>) {
         flags |= HAS_SET;
         out.extend_from_slice(&content.set_id.to_le_bytes());
     }
+    let body = out.len();
     if let Some(key) = content.key {
         flags |= HAS_KEY;
         value::encode_key(key, out);
@@ -176,8 +205,98 @@ pub(crate) fn encode(content: &Content<'_>, out: &mut Vec<u8>) {
             value::encode(v, out);
         }
     }
+    flags |= compress(out, body, compression);
     let size = out.len();
     finish(out, content.kind, flags, size);
+}
+
+/// Compresses what begins at `body` if that saves a unit; the flag that says how.
+fn compress(out: &mut Vec<u8>, body: usize, compression: Compression) -> u32 {
+    let plain = &out[body..];
+    let (flag, packed) = match compression {
+        Compression::None => return 0,
+        Compression::Lz4 => (LZ4, lz4_flex::block::compress(plain)),
+        Compression::Zstd(level) => match zstd::bulk::compress(plain, level.into()) {
+            Ok(packed) => (ZSTD, packed),
+            Err(_) => return 0,
+        },
+    };
+    let mut lengths = Vec::with_capacity(10);
+    value::put_varint(plain.len(), &mut lengths);
+    value::put_varint(packed.len(), &mut lengths);
+    if lengths.len() + packed.len() + UNIT > plain.len() {
+        return 0;
+    }
+    out.truncate(body);
+    out.extend_from_slice(&lengths);
+    out.extend_from_slice(&packed);
+    flag
+}
+
+/// Replaces `out` by a copy of a verified record that carries its LSN, checksum still missing.
+pub(crate) fn copy(record: &[u8], header: &Header, lsn: u64, out: &mut Vec<u8>) -> Result<()> {
+    out.clear();
+    if header.has_lsn() {
+        out.extend_from_slice(&record[..header.size]);
+        return Ok(());
+    }
+    let end = content_end(record, header)?;
+    out.extend_from_slice(&record[..HEADER_SIZE]);
+    out.extend_from_slice(&lsn.to_le_bytes()[..LSN_SIZE]);
+    out.extend_from_slice(&record[HEADER_SIZE..end]);
+    let size = out.len();
+    let flags = header.flags & !(LENGTH_MASK | 7 << KIND_SHIFT) | HAS_LSN;
+    finish(out, header.kind, flags, size);
+    Ok(())
+}
+
+/// Replaces `out` by the tombstone of a record that expired, with the record's own LSN.
+pub(crate) fn tombstone_of(header: &Header, set_id: u16, lsn: u64, out: &mut Vec<u8>) {
+    begin(out, &header.digest, header.generation, header.lut_ms);
+    out.extend_from_slice(&lsn.to_le_bytes()[..LSN_SIZE]);
+    let mut flags = HAS_LSN;
+    if set_id != 0 {
+        flags |= HAS_SET;
+        out.extend_from_slice(&set_id.to_le_bytes());
+    }
+    let size = out.len();
+    finish(out, Kind::Tombstone, flags, size);
+}
+
+/// Where the content of a verified record ends and its padding begins.
+fn content_end(record: &[u8], header: &Header) -> Result<usize> {
+    let record = &record[..header.size];
+    if !header.kind.of_user() {
+        let body = HEADER_SIZE + if header.has_lsn() { LSN_SIZE } else { 0 };
+        let mut rest = &record[body..];
+        match header.kind {
+            Kind::SetName | Kind::BinName => {
+                let size = rest.get(2).map_or(0, |size| usize::from(*size));
+                value::take(&mut rest, 3 + size)?;
+            }
+            Kind::Truncate => drop(value::take(&mut rest, 10)?),
+            _ => rest = &rest[rest.len()..],
+        }
+        return Ok(header.size - rest.len());
+    }
+    let meta = Metadata::decode(record, header)?;
+    let mut rest = meta.rest;
+    if header.flags & (LZ4 | ZSTD) != 0 {
+        value::take_varint(&mut rest)?;
+        let packed = value::take_varint(&mut rest)?;
+        value::take(&mut rest, packed)?;
+    } else {
+        if meta.has_key {
+            value::skip(&mut rest)?;
+        }
+        if meta.has_bins {
+            for _ in 0..value::take_varint(&mut rest)? {
+                value::take_varint(&mut rest)?;
+                value::skip(&mut rest)?;
+            }
+        }
+    }
+    Ok(header.size - rest.len())
 }
 
 fn begin(out: &mut Vec<u8>, digest: &Digest, generation: u16, lut_ms: u64) {
@@ -213,6 +332,46 @@ pub(crate) fn encode_name(kind: Kind, id: u16, name: &str, out: &mut Vec<u8>) {
 pub(crate) fn encode_truncate(set_id: u16, before_lut_ms: u64, out: &mut Vec<u8>) {
     let parts: [&[u8]; 2] = [&set_id.to_le_bytes(), &before_lut_ms.to_le_bytes()];
     encode_system(out, Kind::Truncate, None, &parts);
+}
+
+/// Replaces `out` by an eviction marker: void-time, void-time of the partitions below the third.
+pub(crate) fn encode_evict(limits: (u32, u32, u16), spared: &[u16], out: &mut Vec<u8>) {
+    let mut sets = Vec::new();
+    value::put_varint(spared.len(), &mut sets);
+    spared.iter().for_each(|id| value::put_varint(usize::from(*id), &mut sets));
+    let (void_until, there, partitions) = limits;
+    let parts: [&[u8]; 4] =
+        [&void_until.to_le_bytes(), &there.to_le_bytes(), &partitions.to_le_bytes(), &sets];
+    encode_system(out, Kind::Evict, None, &parts);
+}
+
+/// Reads limits and spared sets out of a verified eviction marker.
+pub(crate) fn decode_evict(record: &[u8]) -> Option<((u32, u32, u16), Vec<u16>)> {
+    let header = Header::parse(record)?;
+    let (void_until, rest) = system_body(record, &header)?.split_first_chunk()?;
+    let (there, rest) = rest.split_first_chunk()?;
+    let (partitions, mut rest) = rest.split_first_chunk()?;
+    let count = value::take_varint(&mut rest).ok().filter(|count| *count <= rest.len())?;
+    let id = |_| value::take_varint(&mut rest).ok().and_then(|id| u16::try_from(id).ok());
+    let limits = (
+        u32::from_le_bytes(*void_until),
+        u32::from_le_bytes(*there),
+        u16::from_le_bytes(*partitions),
+    );
+    Some((limits, (0..count).map(id).collect::<Option<_>>()?))
+}
+
+/// What follows header and LSN of a system record.
+fn system_body<'a>(record: &'a [u8], header: &Header) -> Option<&'a [u8]> {
+    record.get(HEADER_SIZE + if header.has_lsn() { LSN_SIZE } else { 0 }..)
+}
+
+/// The LSN that a record carries.
+pub(crate) fn lsn_of(record: &[u8], header: &Header) -> Option<u64> {
+    let bytes = record.get(HEADER_SIZE..HEADER_SIZE + LSN_SIZE).filter(|_| header.has_lsn())?;
+    let mut lsn = [0; 8];
+    lsn[..LSN_SIZE].copy_from_slice(bytes);
+    Some(u64::from_le_bytes(lsn))
 }
 
 /// The end of a commit group.
@@ -254,7 +413,7 @@ impl GroupEnd {
 
 /// Reads id and name out of a verified name record.
 pub(crate) fn decode_name(record: &[u8]) -> Option<(u16, &str)> {
-    let body = record.get(HEADER_SIZE..)?;
+    let body = system_body(record, &Header::parse(record)?)?;
     let (head, rest) = body.split_first_chunk::<3>()?;
     let name = std::str::from_utf8(rest.get(..usize::from(head[2]))?).ok()?;
     Some((u16::from_le_bytes([head[0], head[1]]), name))
@@ -262,7 +421,7 @@ pub(crate) fn decode_name(record: &[u8]) -> Option<(u16, &str)> {
 
 /// Reads set id and time out of a verified truncate marker.
 pub(crate) fn decode_truncate(record: &[u8]) -> Option<(u16, u64)> {
-    let body = record.get(HEADER_SIZE..)?;
+    let body = system_body(record, &Header::parse(record)?)?;
     let (id, rest) = body.split_first_chunk()?;
     Some((u16::from_le_bytes(*id), u64::from_le_bytes(*rest.first_chunk()?)))
 }
@@ -295,6 +454,7 @@ pub(crate) type Bins = Vec<(Name, Value)>;
 pub(crate) struct Metadata<'a> {
     pub(crate) void_time: u32,
     pub(crate) set_id: u16,
+    flags: u32,
     has_key: bool,
     has_bins: bool,
     rest: &'a [u8],
@@ -311,10 +471,34 @@ impl<'a> Metadata<'a> {
             }
             Ok(u32::from_le_bytes(bytes))
         };
+        field(HAS_LSN, 4)?;
+        field(HAS_LSN, 2)?;
         let void_time = field(HAS_VOID_TIME, 4)?;
         let set_id = field(HAS_SET, 2)? as u16;
         let (has_key, has_bins) = (header.flags & HAS_KEY != 0, header.flags & HAS_BINS != 0);
-        Ok(Metadata { void_time, set_id, has_key, has_bins, rest })
+        Ok(Metadata { void_time, set_id, flags: header.flags, has_key, has_bins, rest })
+    }
+
+    /// Key and bins, decompressed.
+    fn body(&self) -> Result<Cow<'a, [u8]>> {
+        if self.flags & (LZ4 | ZSTD) == 0 {
+            return Ok(Cow::Borrowed(self.rest));
+        }
+        let wrong = |what: &str| Error::new(ErrorKind::Corrupt, format!("a stored body {what}"));
+        let mut rest = self.rest;
+        let size = value::take_varint(&mut rest)?;
+        if size > BODY_MAX {
+            return Err(wrong("claims more bytes than a record can have"));
+        }
+        let packed = value::take_varint(&mut rest)?;
+        let packed = value::take(&mut rest, packed)?;
+        let plain = if self.flags & LZ4 != 0 {
+            lz4_flex::block::decompress(packed, size).ok()
+        } else {
+            zstd::bulk::decompress(packed, size).ok()
+        };
+        let plain = plain.filter(|plain| plain.len() == size);
+        plain.map(Cow::Owned).ok_or_else(|| wrong("does not decompress"))
     }
 
     /// Reads key and wanted bins.
@@ -323,7 +507,8 @@ impl<'a> Metadata<'a> {
         names: &Dictionary,
         select: BinSelect<'_>,
     ) -> Result<(Option<Key>, Bins)> {
-        let mut rest = self.rest;
+        let body = self.body()?;
+        let mut rest = &*body;
         let key = self.has_key.then(|| value::decode_key(&mut rest)).transpose()?;
         let mut bins = Vec::new();
         if self.has_bins && !matches!(select, BinSelect::None) {
@@ -339,24 +524,25 @@ impl<'a> Metadata<'a> {
         Ok((key, bins))
     }
 
-    /// Reads the type of the key, and name and type of each bin into `bins`.
-    pub(crate) fn decode_shape(
-        &self,
-        names: &Dictionary,
-        bins: &mut Vec<(Name, ValueType)>,
-    ) -> Result<Option<ValueType>> {
-        bins.clear();
-        let mut rest = self.rest;
-        let key = self.has_key.then(|| value::skip(&mut rest)).transpose()?;
+    /// Tells `each` the type of the key (as bin [`KEY_SHAPE`]) and id and type of each bin.
+    pub(crate) fn shape(&self, each: &mut dyn FnMut(u16, ValueType)) -> Result<()> {
+        let body = self.body()?;
+        let mut rest = &*body;
+        if self.has_key {
+            each(KEY_SHAPE, value::skip(&mut rest)?);
+        }
         if self.has_bins {
             for _ in 0..value::take_varint(&mut rest)? {
-                let name = bin_name(names, &mut rest)?;
-                bins.push((name.clone(), value::skip(&mut rest)?));
+                let id = u16::try_from(value::take_varint(&mut rest)?).unwrap_or(KEY_SHAPE - 1);
+                each(id, value::skip(&mut rest)?);
             }
         }
-        Ok(key)
+        Ok(())
     }
 }
+
+/// Where the shape of a record names its user key instead of a bin.
+pub(crate) const KEY_SHAPE: u16 = u16::MAX;
 
 fn bin_name<'a>(names: &'a Dictionary, rest: &mut &[u8]) -> Result<&'a Name> {
     let id = value::take_varint(rest)?;
@@ -377,15 +563,19 @@ mod tests {
 
     fn dictionary() -> Dictionary {
         let mut names = Dictionary::new();
-        names.put(Family::Bin, 0, "a");
-        names.put(Family::Bin, 300, "b");
-        names.put(Family::Set, 9, "s");
+        names.put(Family::Bin, 0, "a", None);
+        names.put(Family::Bin, 300, "b", None);
+        names.put(Family::Set, 9, "s", None);
         names
     }
 
     fn record() -> Vec<u8> {
+        record_of("x", Compression::None)
+    }
+
+    fn record_of(text: &str, compression: Compression) -> Vec<u8> {
         let bins =
-            [(Name::from("a"), Value::Integer(7)), (Name::from("b"), Value::String("x".into()))];
+            [(Name::from("a"), Value::Integer(7)), (Name::from("b"), Value::String(text.into()))];
         let content = Content {
             kind: Kind::Record,
             digest: Digest([3; 20]),
@@ -398,14 +588,14 @@ mod tests {
             void_time: 77,
         };
         let mut bytes = Vec::new();
-        encode(&content, &mut bytes);
+        encode(&content, compression, &mut bytes);
         seal(&mut bytes, 1, 4096);
         bytes
     }
 
     fn decode_all(bytes: &[u8], header: &Header, names: &Dictionary) -> Result<()> {
         let meta = Metadata::decode(bytes, header)?;
-        meta.decode_shape(names, &mut Vec::new())?;
+        meta.shape(&mut |_, _| ())?;
         meta.decode_body(names, BinSelect::All)?;
         Ok(())
     }
@@ -437,20 +627,53 @@ mod tests {
         }
     }
 
+    #[test]
+    fn compressed_records_and_copies_say_the_same() {
+        let text = "all work and no play ".repeat(40);
+        let plain = record_of(&text, Compression::None);
+        for compression in [Compression::None, Compression::Lz4, Compression::Zstd(3)] {
+            let record = record_of(&text, compression);
+            assert!(compression == Compression::None || record.len() < plain.len() / 4);
+            let header = Header::parse(&record).unwrap();
+            let mut copied = Vec::new();
+            copy(&record, &header, 0x1234_5678_9abc, &mut copied).unwrap();
+            let copy_header = Header::parse(&copied).unwrap();
+            assert_eq!(lsn_of(&copied, &copy_header), Some(0x1234_5678_9abc));
+            assert_eq!(lsn_of(&record, &header), None);
+            for (bytes, header) in [(&record, &header), (&copied, &copy_header)] {
+                let meta = Metadata::decode(bytes, header).unwrap();
+                assert_eq!((meta.void_time, meta.set_id), (77, 9));
+                let (key, bins) = meta.decode_body(&dictionary(), BinSelect::All).unwrap();
+                assert_eq!(key, Some(Key::Integer(5)));
+                assert_eq!(bins[1].1, Value::String(text.clone()));
+            }
+            let mut again = Vec::new();
+            copy(&copied, &copy_header, 1, &mut again).unwrap();
+            assert_eq!(again[4..], copied[4..], "a copy of a copy is the same");
+        }
+        assert_eq!(record_of("x", Compression::Zstd(1)).len(), 64, "kept plain where that is less");
+    }
+
     proptest! {
         #[test]
         fn any_bytes_decode_without_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(header) = Header::parse(&bytes) {
                 let _ = decode_all(&bytes, &header, &dictionary());
             }
-            if let Some(word) = bytes.get_mut(4..8) {
+            if bytes.len() > 8 {
                 // The shape is right, everything behind it is chance.
-                word.copy_from_slice(&(4 | HAS_VOID_TIME | HAS_SET | HAS_KEY | HAS_BINS).to_le_bytes());
-                if let Some(header) = Header::parse(&bytes) {
-                    let _ = decode_all(&bytes, &header, &dictionary());
+                for how in [0, HAS_LSN, LZ4, ZSTD] {
+                    let word: &mut [u8] = &mut bytes[4..8];
+                    let flags = 4 | how | HAS_VOID_TIME | HAS_SET | HAS_KEY | HAS_BINS;
+                    word.copy_from_slice(&flags.to_le_bytes());
+                    if let Some(header) = Header::parse(&bytes).filter(|h| h.size <= bytes.len()) {
+                        let _ = decode_all(&bytes, &header, &dictionary());
+                        let _ = copy(&bytes, &header, 5, &mut Vec::new());
+                    }
                 }
             }
-            let _ = (decode_name(&bytes), decode_truncate(&bytes), GroupEnd::decode(&bytes));
+            let _ = (decode_name(&bytes), decode_truncate(&bytes), decode_evict(&bytes));
+            let _ = GroupEnd::decode(&bytes);
         }
     }
 
@@ -461,6 +684,8 @@ mod tests {
         assert_eq!(decode_name(&bytes), Some((513, "né")));
         encode_truncate(EVERY_SET, u64::MAX, &mut bytes);
         assert_eq!(decode_truncate(&bytes), Some((EVERY_SET, u64::MAX)));
+        encode_evict((77, 99, 8), &[3, 400], &mut bytes);
+        assert_eq!(decode_evict(&bytes), Some(((77, 99, 8), vec![3, 400])));
         let end = GroupEnd { group: 1 << 40, start: 4096, count: 3, base_lsn: 1 << 47 };
         end.encode(GROUP_END_MIN, &mut bytes);
         assert_eq!((GroupEnd::decode(&bytes), bytes.len()), (Some(end), GROUP_END_MIN));

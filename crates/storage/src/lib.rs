@@ -1,4 +1,4 @@
-//! Devices, write blocks, flat records, group commit, recovery.
+//! Devices, write blocks, flat records, group commit, defragmentation, checkpoints, restart.
 //!
 //! A [`Storage`] is the log of one namespace on one or more [`Device`]s. A write:
 //!
@@ -8,23 +8,36 @@
 //!    (`stream.rs`); the caller gets its location, LSN and a [`Ticket`].
 //! 3. The flusher writes and syncs the group; the ticket is done, the answer may go out.
 //!
-//! A read ([`Storage::read`]) takes the record from the group that is not yet on the device, else
-//! with one device read; checksum and digest are verified each time. A restart (`recover.rs`) reads
-//! every block, oldest first, and tells what it finds; the index is built from that.
+//! A read ([`Storage::read`]) takes the record from the group that is not yet on the device, from
+//! the blocks that were written last (`recent.rs`), else with one device read; checksum and digest
+//! are verified each time. Whoever looks up a location and reads it holds a [`Pin`] meanwhile.
+//!
+//! Space is won back block by block (`defrag.rs`): what is still live in a victim is copied to the
+//! second stream, then the block is given back (`blocks.rs`). A checkpoint (`checkpoint.rs`) keeps
+//! the index; a restart (`recover.rs`, `salvage.rs`) begins with it and reads the rest from footers
+//! (`footer.rs`) or records.
 //!
 //! Always true: what was acknowledged is found again or gives an error, never an older version; a
-//! delete is a tombstone and stays; a flipped byte costs at most the record that it is in; the log
-//! is only appended to. Where everything lies: tables in `block.rs` and `flat.rs`.
+//! delete is a tombstone and stays, until nothing is left that it could protect from; a flipped byte
+//! costs at most the record that it is in. `FORMAT.md` says where everything lies.
 //!
 //! Left to others: which copy of a record is the live one, expiry, truncation of what is in memory
-//! (`namespace`). Left for the next release: defragmentation, so a device fills up; footers and
-//! checkpoints, so a restart reads everything; direct I/O.
+//! (`namespace`).
 
 mod block;
+mod blocks;
+mod checkpoint;
+mod defrag;
 mod device;
 mod dictionary;
+mod epoch;
 mod flat;
+mod footer;
+mod marker;
+mod recent;
 mod recover;
+mod sabotage;
+mod salvage;
 mod sim;
 mod stream;
 mod ticket;
@@ -32,21 +45,36 @@ mod value;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use model::{Digest, Error, ErrorKind, Key, Name, Record, Result, Value, limits};
+use model::{Digest, Error, ErrorKind, Key, Name, Record, Result, Value, ValueType, limits};
 
-pub use device::{Device, FileDevice, MemoryDevice};
+pub use checkpoint::CheckpointWriter;
+pub use defrag::{Chosen, Victim, VictimRecord};
+pub use device::{
+    AlignedBuf, BackedMemory, Backend, Device, Direct, FileDevice, FileOptions, MemoryDevice,
+    ReadDone,
+};
+pub use epoch::Pin;
 pub use flat::BinSelect;
-pub use recover::{Damage, Recovered};
+pub use marker::{Marker, Said};
+pub use recover::{Item, ItemKind, Progress, Replay};
+pub use sabotage::{Sabotage, Sabotaged};
+pub use salvage::Damage;
 pub use sim::{Faults, SimDevice};
 pub use ticket::Ticket;
 
-use block::{Found, PAGE, Superblock};
+use block::{COPIES, Found, Superblock, WRITES};
+use blocks::{Blocks, Purpose};
 use dictionary::{Dictionary, Family};
-use flat::{Content, GROUP_END_MIN, Header, Kind, Metadata, UNIT};
-use stream::Stream;
+use flat::{Content, Header, KEY_SHAPE, Kind, Metadata, UNIT};
+use footer::{Described, TAG_SIZE};
+use marker::Markers;
+use recover::tag_of;
+use stream::{Encoded, Placed, Stream};
 
 /// When a write counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +123,18 @@ pub struct Options {
     pub record_size_max: u32,
     /// When a write counts as done.
     pub durability: Durability,
+    /// How records are stored.
+    pub compression: Compression,
+    /// How many of the blocks written last are kept in memory.
+    pub recent_blocks: usize,
+    /// Threads that a restart may use.
+    pub threads: usize,
+    /// Bytes that a restart may take for what it reads from the log; more is read in passes.
+    pub recovery_memory: u64,
+    /// Whether a restart reads the log even where there is a checkpoint.
+    pub ignore_checkpoint: bool,
+    /// A bug that is to be made, for tests of the tests.
+    pub sabotage: Sabotaged,
 }
 
 impl Options {
@@ -111,6 +151,12 @@ impl Options {
             block_size: Options::BLOCK_SIZE_MAX,
             record_size_max: limits::RECORD_SIZE_DEFAULT as u32,
             durability: Durability::Commit,
+            compression: Compression::None,
+            recent_blocks: 0,
+            threads: std::thread::available_parallelism().map_or(2, |n| n.get()),
+            recovery_memory: 4 << 30,
+            ignore_checkpoint: false,
+            sabotage: Sabotaged::default(),
         }
     }
 
@@ -193,129 +239,262 @@ pub struct Read {
 pub struct Stats {
     /// Bytes of blocks in use.
     pub used_bytes: u64,
+    /// Bytes of live records, rounded up to size classes.
+    pub live_bytes: u64,
     /// Bytes that the devices can grow to.
     pub capacity_bytes: u64,
+    /// Blocks that can be written.
+    pub free_blocks: u64,
+    /// Blocks in all.
+    pub all_blocks: u64,
     /// Commit groups written since the storage was opened.
     pub groups_written: u64,
+    /// Bytes written for users, commit marks and padding included.
+    pub written_bytes: u64,
+    /// Bytes written by defragmentation.
+    pub copied_bytes: u64,
+    /// Blocks that defragmentation has given back.
+    pub freed_blocks: u64,
+    /// Bytes that wait for the device.
+    pub queued_bytes: u64,
+    /// Bytes of memory that the blocks written last take.
+    pub recent_bytes: u64,
+    /// Records and tombstones of which the log holds tombstones.
+    pub tombstones: u64,
     /// What recovery found wrong.
     pub damage: Damage,
 }
 
 /// The log of one namespace.
 pub struct Storage {
-    stream: Arc<Stream>,
-    devices: Vec<Arc<dyn Device>>,
+    blocks: Arc<Blocks>,
+    writes: Arc<Stream>,
+    copies: Arc<Stream>,
     superblock: Superblock,
     dictionary: RwLock<Dictionary>,
-    record_size_max: usize,
+    markers: Mutex<Markers>,
+    compression: Mutex<Compression>,
+    record_size_max: AtomicUsize,
+    /// Number of the last checkpoint that was begun.
+    checkpoints: AtomicU64,
     damage: Damage,
-    flusher: Mutex<Option<JoinHandle<()>>>,
+    flushers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Storage {
-    /// Opens the storage on these devices, or formats them if all are empty, and tells `each` what
-    /// the log holds, oldest first.
-    pub fn open(
-        devices: Vec<Arc<dyn Device>>,
-        options: &Options,
-        each: &mut dyn FnMut(Recovered<'_>),
-    ) -> Result<Storage> {
-        options.check()?;
-        let superblock = open_superblocks(&devices, options)?;
-        let id = superblock.storage_id;
-        let recovery = recover::recover(&devices, id, options.block_size, each)?;
-        let life = (options.block_size, id, superblock.opened);
-        let stream = Stream::new(devices.clone(), life, options.durability, recovery.start);
-        if let Some((block, offset, len)) = recovery.torn {
-            tracing::warn!(block, offset, "the last commit group is torn, it is left out");
-            let (device, at) = stream.place(block);
-            device.write_at(at + u64::from(offset), &vec![0; len as usize])?;
-        }
-        // What was found may still be in a cache, and is about to be shown.
-        devices.iter().try_for_each(|device| device.sync())?;
-        stream.settle()?;
-        let room = options.block_size as usize - PAGE - GROUP_END_MIN;
-        let storage = Storage {
-            stream: Arc::new(stream),
-            devices,
-            superblock,
-            dictionary: RwLock::new(recovery.dictionary),
-            record_size_max: room.min(options.record_size_max as usize),
-            damage: recovery.damage,
-            flusher: Mutex::new(None),
-        };
-        if options.durability != Durability::Memory {
-            storage.start_flusher(&options.namespace)?;
-        }
-        Ok(storage)
+    /// Opens the storage on these devices, or formats them if all are empty. What the log holds is
+    /// in the [`Replay`].
+    pub fn open(devices: Vec<Arc<dyn Device>>, options: &Options) -> Result<(Storage, Replay)> {
+        Storage::open_watched(devices, options, Box::new(|_| ()))
     }
 
-    fn start_flusher(&self, namespace: &str) -> Result<()> {
-        let stream = self.stream.clone();
-        let thread = std::thread::Builder::new().name(format!("flush-{namespace}"));
-        let thread = thread.spawn(move || stream.run())?;
-        *self.flusher.lock().expect("starting and stopping do not panic") = Some(thread);
-        Ok(())
+    /// Like [`Storage::open`], and tells `progress` how far it is, from several threads.
+    pub fn open_watched(
+        devices: Vec<Arc<dyn Device>>,
+        options: &Options,
+        progress: Box<dyn Fn(Progress) + Send + Sync>,
+    ) -> Result<(Storage, Replay)> {
+        options.check()?;
+        let superblock = open_superblocks(&devices, options)?;
+        let life = (options.block_size, superblock.storage_id, superblock.opened);
+        let recovery = recover::recover(devices, life, options, progress)?;
+        let blocks = recovery.blocks;
+        let stream = |id, durability| Arc::new(Stream::new(blocks.clone(), id, durability));
+        let storage = Storage {
+            writes: stream(WRITES, options.durability),
+            // Defragmentation waits for whole victims, not for records.
+            copies: stream(COPIES, Durability::Memory),
+            blocks,
+            superblock,
+            dictionary: RwLock::new(recovery.dictionary),
+            markers: Mutex::new(recovery.markers),
+            compression: Mutex::new(options.compression),
+            record_size_max: AtomicUsize::new(options.record_size_max as usize),
+            checkpoints: AtomicU64::new(recovery.checkpoints),
+            damage: recovery.damage,
+            flushers: Mutex::default(),
+        };
+        for (stream, what) in [(&storage.writes, "flush"), (&storage.copies, "copy")] {
+            let stream = stream.clone();
+            let thread = std::thread::Builder::new().name(format!("{what}-{}", options.namespace));
+            storage.flushers().push(thread.spawn(move || stream.run())?);
+        }
+        Ok((storage, recovery.replay))
+    }
+
+    fn flushers(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.flushers.lock().expect("starting and stopping do not panic")
+    }
+
+    fn first_device(&self) -> &Arc<dyn Device> {
+        &self.blocks.devices[0]
+    }
+
+    /// Changes when later writes are answered.
+    pub fn set_durability(&self, durability: Durability) {
+        self.writes.set_durability(durability);
+    }
+
+    /// Changes how later records are stored.
+    pub fn set_compression(&self, compression: Compression) {
+        *self.compression.lock().expect("setting does not panic") = compression;
+    }
+
+    /// Changes the largest record, bytes.
+    pub fn set_record_size_max(&self, bytes: u32) {
+        self.record_size_max.store(bytes as usize, Relaxed);
+    }
+
+    /// Holds what is looked up from now on in its place until it was read: take it before the
+    /// look-up in the index.
+    pub fn pin(&self) -> Pin<'_> {
+        self.blocks.epochs.pin()
     }
 
     /// Appends a write. It is readable at once, and durable when its ticket is done.
     pub fn append(&self, write: &Write<'_>) -> Result<Appended> {
-        let (set_id, bin_ids) = self.ids(write)?;
-        SCRATCH.with_borrow_mut(|record| {
-            let kind = match write.kind {
-                WriteKind::Record => Kind::Record,
-                WriteKind::Tombstone => Kind::Tombstone,
-            };
-            let content = Content {
-                kind,
-                digest: write.digest,
-                set_id,
-                key: write.key,
-                bin_ids: &bin_ids,
-                bins: write.bins,
-                generation: write.generation,
-                lut_ms: write.lut_ms,
-                void_time: write.void_time,
-            };
-            flat::encode(&content, record);
-            let appended = self.append_encoded(record, set_id);
-            record.shrink_to(SCRATCH_MAX);
-            appended
+        let mut appended = self.append_all(std::slice::from_ref(write))?;
+        appended.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "an append gave no place"))
+    }
+
+    /// Appends writes that survive a crash together or not at all: they are one part of one commit
+    /// group, so they have to fit into a write block.
+    pub fn append_all(&self, writes: &[Write<'_>]) -> Result<Vec<Appended>> {
+        let ids = writes.iter().map(|write| self.ids(write)).collect::<Result<Vec<_>>>()?;
+        SCRATCH.with_borrow_mut(|scratch| {
+            let placed = self.append_encoded(writes, &ids, scratch);
+            scratch.iter_mut().for_each(|record| record.shrink_to(SCRATCH_MAX));
+            scratch.truncate(SCRATCH_RECORDS);
+            placed
         })
     }
 
-    fn append_encoded(&self, record: &mut [u8], set_id: u16) -> Result<Appended> {
-        if record.len() > self.record_size_max {
+    fn append_encoded(
+        &self,
+        writes: &[Write<'_>],
+        ids: &[(u16, Vec<u16>)],
+        scratch: &mut Vec<Vec<u8>>,
+    ) -> Result<Vec<Appended>> {
+        let compression = *self.compression.lock().expect("setting does not panic");
+        if scratch.len() < writes.len() {
+            scratch.resize_with(writes.len(), Vec::new);
+        }
+        let mut shapes = Vec::with_capacity(writes.len());
+        for ((write, (set_id, bin_ids)), record) in writes.iter().zip(ids).zip(&mut *scratch) {
+            flat::encode(&content(write, *set_id, bin_ids), compression, record);
+            self.check_size(record.len())?;
+            shapes.push(shape(write, bin_ids));
+        }
+        let whole: usize = scratch[..writes.len()].iter().map(Vec::len).sum();
+        if whole > self.writes.group_max() {
             let detail = format!(
-                "the record takes {} bytes, at most {} are allowed; split it, or raise the \
-                 namespace's max-record-size and write-block-size",
-                record.len(),
-                self.record_size_max
+                "a group of {} writes takes {whole} bytes, a write block holds {}; write less at \
+                 once, or raise write-block-size",
+                writes.len(),
+                self.writes.group_max()
             );
             return Err(Error::new(ErrorKind::RecordTooBig, detail));
         }
-        let placed = self.stream.append(record, 1)?;
-        Ok(Appended {
-            location: self.location(placed.block, placed.offset),
-            units: (record.len() / UNIT) as u32,
-            lsn: placed.lsn,
-            set_id,
-            ticket: self.stream.ticket(&placed.done),
-        })
+        let deletes = writes.iter().all(|write| write.kind == WriteKind::Tombstone);
+        let purpose = if deletes { Purpose::Delete } else { Purpose::Write };
+        let records = writes.iter().zip(ids).zip(&mut *scratch).zip(&shapes);
+        let mut encoded: Vec<Encoded<'_>> = records
+            .map(|(((write, (set_id, _)), record), shape)| Encoded {
+                described: describe(write, *set_id, record.len()),
+                bytes: record,
+                shape,
+            })
+            .collect();
+        let together = !self.blocks.sabotaged(Sabotage::SplitGroups);
+        let placed = self.writes.append(&mut encoded, purpose, together)?;
+        let appended = placed.into_iter().zip(encoded).zip(ids);
+        Ok(appended
+            .map(|((placed, encoded), (set_id, _))| self.appended(&placed, &encoded, *set_id))
+            .collect())
     }
 
-    /// Appends the fact that every record of the set (`None`: of all sets) with a last update time
-    /// not after `before_lut_ms` is gone.
-    pub fn append_truncate(&self, set: Option<&str>, before_lut_ms: u64) -> Result<Ticket> {
-        let set_id = match set {
-            None => flat::EVERY_SET,
-            Some(set) => self.intern(Family::Set, set)?,
-        };
+    fn appended(&self, placed: &Placed, encoded: &Encoded<'_>, set_id: u16) -> Appended {
+        Appended {
+            location: self.blocks.location(placed.block, placed.offset),
+            units: encoded.described.units,
+            lsn: placed.lsn,
+            set_id,
+            ticket: match self.blocks.sabotaged(Sabotage::AnswerEarly) {
+                true => Ticket::done(),
+                false => self.writes.ticket(&placed.done),
+            },
+        }
+    }
+
+    fn check_size(&self, size: usize) -> Result<()> {
+        let most = self.record_size_max();
+        if size <= most {
+            return Ok(());
+        }
+        let detail = format!(
+            "the record takes {size} bytes, at most {most} are allowed; split it, or raise the \
+             namespace's max-record-size and write-block-size"
+        );
+        Err(Error::new(ErrorKind::RecordTooBig, detail))
+    }
+
+    /// Appends a marker, twice, which counts for everything that was written before.
+    pub fn append_marker(&self, said: Said) -> Result<(Marker, Ticket)> {
         let mut record = Vec::new();
-        flat::encode_truncate(set_id, before_lut_ms, &mut record);
-        let placed = self.stream.append(&mut record, 2)?;
-        // The second copy is in the same group or a later one; one copy is enough to be durable.
-        Ok(self.stream.ticket(&placed.done))
+        let kind = match &said {
+            Said::Truncate { set_id, before_lut_ms } => {
+                let set_id = set_id.unwrap_or(flat::EVERY_SET);
+                flat::encode_truncate(set_id, *before_lut_ms, &mut record);
+                Kind::Truncate
+            }
+            Said::Evict { void_until, void_until_there, partitions, spared } => {
+                let limits = (*void_until, *void_until_there, *partitions);
+                flat::encode_evict(limits, spared, &mut record);
+                Kind::Evict
+            }
+        };
+        let placed = self.append_system(kind, &mut record)?;
+        let mut markers = self.markers();
+        for placed in &placed {
+            markers.note(
+                placed.lsn,
+                said.clone(),
+                self.blocks.location(placed.block, placed.offset),
+            );
+        }
+        let place = self.blocks.location(placed[0].block, placed[0].offset);
+        let marker = markers.at(place).cloned();
+        drop(markers);
+        let marker = marker.ok_or_else(|| Error::new(ErrorKind::Internal, "a marker is gone"))?;
+        // One copy is enough to be durable, and the second is in the same group or a later one.
+        Ok((marker, self.writes.ticket(&placed[0].done)))
+    }
+
+    /// Appends a name or marker at two places.
+    fn append_system(&self, kind: Kind, record: &mut [u8]) -> Result<Vec<Placed>> {
+        let mut second = record.to_vec();
+        let described = Described {
+            kind,
+            tag: [0; TAG_SIZE],
+            offset: 0,
+            units: (record.len() / UNIT) as u32,
+            generation: 0,
+            void_time: 0,
+            set_id: 0,
+            lsn: 0,
+        };
+        let encoded = |bytes| Encoded { bytes, described, shape: &[] };
+        let mut both = [encoded(record), encoded(&mut second)];
+        self.writes.append(&mut both, Purpose::Delete, false)
+    }
+
+    /// The markers that still count.
+    pub fn all_markers(&self) -> Vec<Marker> {
+        self.markers().0.clone()
+    }
+
+    fn markers(&self) -> MutexGuard<'_, Markers> {
+        self.markers.lock().expect("nobody panics with the markers")
     }
 
     fn ids(&self, write: &Write<'_>) -> Result<(u16, Vec<u16>)> {
@@ -354,17 +533,15 @@ impl Storage {
         let id = dictionary.next_id(family)?;
         let mut record = Vec::new();
         flat::encode_name(kind, id, name, &mut record);
-        self.stream.append(&mut record, 2)?;
-        dictionary.put(family, id, name);
+        for placed in self.append_system(kind, &mut record)? {
+            let place = self.blocks.location(placed.block, placed.offset);
+            dictionary.put(family, id, name, Some(place));
+        }
         Ok(id)
     }
 
     fn names(&self) -> RwLockReadGuard<'_, Dictionary> {
         self.dictionary.read().expect("nobody panics with the dictionary")
-    }
-
-    fn location(&self, block: u64, offset: u32) -> u64 {
-        (block * u64::from(self.superblock.block_size) + u64::from(offset)) / UNIT as u64
     }
 
     /// Reads the record at `location`: from memory while it is not yet on the device, else with one
@@ -378,11 +555,43 @@ impl Storage {
         expected: Option<&Digest>,
         bins: BinSelect<'_>,
     ) -> Result<Option<Read>> {
-        let byte = location.saturating_mul(UNIT as u64);
-        let size = u64::from(self.superblock.block_size);
-        let (block, offset) = (byte / size, (byte % size) as u32);
-        let (seed, bytes, durable) = self.fetch(block, offset, units_hint)?;
-        let header = Header::verify(&bytes, seed, offset);
+        let (block, offset) = self.blocks.at(location);
+        let (seed, bytes, durable) = match self.in_memory(block, offset)? {
+            (seed, Some((bytes, durable))) => (seed, bytes, durable),
+            (seed, None) => (seed, self.fetch(block, offset, units_hint)?, None),
+        };
+        self.verify((block, offset), seed, &bytes, durable, expected, bins)
+    }
+
+    /// Like [`Storage::read`], without keeping the thread while the device reads.
+    pub async fn read_async(
+        &self,
+        location: u64,
+        units_hint: u32,
+        expected: Option<&Digest>,
+        bins: BinSelect<'_>,
+    ) -> Result<Option<Read>> {
+        let (block, offset) = self.blocks.at(location);
+        let (seed, bytes, durable) = match self.in_memory(block, offset)? {
+            (seed, Some((bytes, durable))) => (seed, bytes, durable),
+            (seed, None) => (seed, self.fetch_async(block, offset, units_hint).await?, None),
+        };
+        self.verify((block, offset), seed, &bytes, durable, expected, bins)
+    }
+
+    fn verify(
+        &self,
+        (block, offset): (u64, u32),
+        seed: u32,
+        bytes: &[u8],
+        durable: Option<Ticket>,
+        expected: Option<&Digest>,
+        bins: BinSelect<'_>,
+    ) -> Result<Option<Read>> {
+        let mut header = Header::verify(bytes, seed, offset);
+        if self.blocks.sabotaged(Sabotage::SkipChecksum) {
+            header = Header::parse(bytes).filter(|header| header.size <= bytes.len());
+        }
         let header = header.ok_or_else(|| self.corrupt(block, offset, "fails its checksum"))?;
         if expected.is_some_and(|expected| *expected != header.digest) {
             return Ok(None);
@@ -392,44 +601,78 @@ impl Storage {
 
     /// While what is at `location` is not durable: what to wait for before it is acted upon.
     pub fn pending(&self, location: u64) -> Option<Ticket> {
-        let byte = location.saturating_mul(UNIT as u64);
-        let size = u64::from(self.superblock.block_size);
-        self.stream.pending(byte / size, (byte % size) as u32)
+        let (block, offset) = self.blocks.at(location);
+        let (_, on_device) = self.blocks.block(block)?;
+        if offset < on_device {
+            return None;
+        }
+        self.writes.pending(block, offset)
     }
 
-    /// Seed of the block, the bytes of the record, and the ticket while it is not durable.
-    fn fetch(
+    /// Seed of the block, and the bytes of the record with the ticket while it is not durable, if
+    /// they are in memory.
+    #[expect(clippy::type_complexity, reason = "two optional halves of one answer")]
+    fn in_memory(
         &self,
         block: u64,
         offset: u32,
-        units_hint: u32,
-    ) -> Result<(u32, Vec<u8>, Option<Ticket>)> {
+    ) -> Result<(u32, Option<(Vec<u8>, Option<Ticket>)>)> {
         let unknown = || self.corrupt(block, offset, "is not in use");
-        let (seed, on_device) = self.stream.block(block).ok_or_else(unknown)?;
+        let (seed, on_device) = self.blocks.block(block).ok_or_else(unknown)?;
         if offset >= on_device {
-            if let Some((bytes, ticket)) = self.stream.buffered(block, offset) {
-                return Ok((seed, bytes, Some(ticket)));
+            if let Some((bytes, ticket)) = self.writes.buffered(block, offset) {
+                return Ok((seed, Some((bytes, Some(ticket)))));
+            }
+            // A copy shows nothing that its original did not.
+            if let Some((bytes, _)) = self.copies.buffered(block, offset) {
+                return Ok((seed, Some((bytes, None))));
             }
             // Not in memory any more: then it has just reached the device.
-            let (_, on_device) = self.stream.block(block).ok_or_else(unknown)?;
+            let (_, on_device) = self.blocks.block(block).ok_or_else(unknown)?;
             if offset >= on_device {
                 return Err(unknown());
             }
         }
-        Ok((seed, self.fetch_from_device(block, offset, units_hint)?, None))
+        let recent = self.blocks.recent.record(block, seed, offset);
+        Ok((seed, recent.map(|bytes| (bytes, None))))
     }
 
-    fn fetch_from_device(&self, block: u64, offset: u32, units_hint: u32) -> Result<Vec<u8>> {
-        let (device, start) = self.stream.place(block);
-        let at = start + u64::from(offset);
+    /// Where a record is on its device, and how much of it to read.
+    fn extent(&self, block: u64, offset: u32, units_hint: u32) -> (&Arc<dyn Device>, u64, usize) {
+        let (device, start) = self.blocks.place(block);
         let room = (self.superblock.block_size - offset) as usize;
-        let mut bytes = vec![0; (units_hint.max(3) as usize).saturating_mul(UNIT).min(room)];
+        let size = (units_hint.max(3) as usize).saturating_mul(UNIT).min(room);
+        (device, start + u64::from(offset), size)
+    }
+
+    /// How many bytes of a record are still missing.
+    fn missing(&self, bytes: &[u8], offset: u32) -> usize {
+        let room = (self.superblock.block_size - offset) as usize;
+        let whole = Header::parse(bytes).map_or(0, |header| header.size.min(room));
+        whole.saturating_sub(bytes.len())
+    }
+
+    fn fetch(&self, block: u64, offset: u32, units_hint: u32) -> Result<Vec<u8>> {
+        let (device, at, size) = self.extent(block, offset, units_hint);
+        let mut bytes = vec![0; size];
         device.read_at(at, &mut bytes)?;
-        let whole = Header::parse(&bytes).map_or(0, |header| header.size.min(room));
-        if whole > bytes.len() {
-            let read = bytes.len();
-            bytes.resize(whole, 0);
-            device.read_at(at + read as u64, &mut bytes[read..])?;
+        let missing = self.missing(&bytes, offset);
+        if missing > 0 {
+            bytes.resize(size + missing, 0);
+            device.read_at(at + size as u64, &mut bytes[size..])?;
+        }
+        Ok(bytes)
+    }
+
+    async fn fetch_async(&self, block: u64, offset: u32, units_hint: u32) -> Result<Vec<u8>> {
+        let (device, at, size) = self.extent(block, offset, units_hint);
+        if device.immediate() {
+            return self.fetch(block, offset, units_hint);
+        }
+        let mut bytes = read_later(device, at, size).await?;
+        let missing = self.missing(&bytes, offset);
+        if missing > 0 {
+            bytes.extend(read_later(device, at + size as u64, missing).await?);
         }
         Ok(bytes)
     }
@@ -466,7 +709,7 @@ impl Storage {
     }
 
     fn corrupt(&self, block: u64, offset: u32, what: &str) -> Error {
-        let name = self.stream.place(block).0.name();
+        let name = self.blocks.place(block).0.name();
         let detail = format!(
             "what is stored on {name}, block {block} offset {offset}, {what}; write the record \
              again or restore it from a backup"
@@ -499,6 +742,11 @@ impl Storage {
         self.names().all(Family::Bin)
     }
 
+    /// The bin of this id.
+    pub fn bin_name_of(&self, id: u16) -> Option<Name> {
+        self.names().bin_name(id).cloned()
+    }
+
     /// The shared form of a bin's name, if it has ever been written.
     pub fn bin_name(&self, name: &str) -> Option<Name> {
         let names = self.names();
@@ -507,40 +755,122 @@ impl Storage {
 
     /// Largest record, bytes, header and padding included.
     pub fn record_size_max(&self) -> usize {
-        self.record_size_max
+        self.writes.group_max().min(self.record_size_max.load(Relaxed))
+    }
+
+    /// Counts a record out of the live ones of its block: its index entry was moved or removed.
+    /// `units` is its length rounded up to its size class.
+    pub fn release(&self, location: u64, units: u32) {
+        self.blocks.release(self.blocks.at(location).0, units);
+    }
+
+    /// Counts units into the live ones of a block, by its number.
+    pub fn hold_in_block(&self, block: u64, units: u32) {
+        self.blocks.hold(block, units);
+    }
+
+    /// Live 16-byte units of every block that holds records, for checks.
+    pub fn live_units(&self) -> Vec<(u64, u32)> {
+        let table = self.blocks.table();
+        let used = table.iter().enumerate().filter(|(_, block)| block.holds_records());
+        used.map(|(id, block)| (id as u64, block.live_units())).collect()
+    }
+
+    /// The block that a location is in.
+    pub fn block_of(&self, location: u64) -> u64 {
+        self.blocks.at(location).0
+    }
+
+    /// The LSN that the next write gets.
+    pub fn next_lsn(&self) -> u64 {
+        self.blocks.next_lsn.load(Acquire)
+    }
+
+    /// Returns once everything appended before is durable, whatever the durability.
+    pub fn flush(&self) -> Result<()> {
+        self.writes.flush()?;
+        self.copies.flush()
+    }
+
+    /// Whether a write would find a free block, were its own full.
+    pub fn has_room(&self) -> bool {
+        let room = self.blocks.room();
+        room.free > room.reserve
+    }
+
+    /// Waits until blocks are taken or given back, or this long.
+    pub fn wait_for_change(&self, most: Duration) {
+        self.blocks.wait_for_change(most);
+    }
+
+    /// Whether reads are answered from memory, without waiting for a device.
+    pub fn immediate(&self) -> bool {
+        self.blocks.devices.iter().all(|device| device.immediate())
+    }
+
+    /// Bytes of a block.
+    pub fn block_size(&self) -> u32 {
+        self.blocks.block_size
+    }
+
+    /// How the devices are read, for operators.
+    pub fn backends(&self) -> Vec<&'static str> {
+        self.blocks.devices.iter().map(|device| device.backend()).collect()
     }
 
     /// Numbers for operators.
     pub fn stats(&self) -> Stats {
+        let room = self.blocks.room();
+        let table = self.blocks.table();
+        let tombstones = table.iter().map(|block| u64::from(block.tombstones.load(Relaxed))).sum();
+        drop(table);
         Stats {
-            used_bytes: self.stream.used_bytes(),
-            capacity_bytes: self.devices.iter().map(|device| device.capacity()).sum(),
-            groups_written: self.stream.groups_written.load(std::sync::atomic::Ordering::Relaxed),
+            used_bytes: self.blocks.used_bytes(),
+            live_bytes: self.blocks.live_bytes(),
+            capacity_bytes: self.blocks.devices.iter().map(|device| device.capacity()).sum(),
+            free_blocks: room.free,
+            all_blocks: room.all,
+            groups_written: self.writes.groups_written.load(Relaxed),
+            written_bytes: self.writes.bytes_written.load(Relaxed),
+            copied_bytes: self.copies.bytes_written.load(Relaxed),
+            freed_blocks: self.blocks.wiped.load(Relaxed),
+            queued_bytes: self.writes.queued_bytes(),
+            recent_bytes: self.blocks.recent.memory_bytes(),
+            tombstones,
             damage: self.damage,
         }
     }
 
+    /// Whether it was closed.
+    pub fn closed(&self) -> bool {
+        self.blocks.closed.load(Acquire)
+    }
+
     /// Why nothing can be written any more, if a write or sync failed.
     pub fn failure(&self) -> Option<Error> {
-        self.stream.failure().cloned()
+        self.blocks.failure().cloned()
     }
 
     /// Stops cleanly: what is pending is written, proven and synced, and the devices are marked.
     /// Later appends are refused, reads go on. Closing twice does nothing.
     pub fn close(&self) -> Result<()> {
-        if !self.stop_flusher() {
+        if !self.stop() {
             return Ok(());
         }
-        self.stream.settle()?;
-        self.devices.iter().try_for_each(|device| device.sync())?;
-        write_superblocks(&self.devices, &Superblock { clean: true, ..self.superblock.clone() })
+        if let Some(error) = self.blocks.failure() {
+            return Err(error.clone());
+        }
+        self.blocks.sync_all()?;
+        let clean = Superblock { clean: true, ..self.superblock.clone() };
+        write_superblocks(&self.blocks.devices, &clean)
     }
 
-    /// Refuses further appends and waits for the flusher. False if that was done before.
-    fn stop_flusher(&self) -> bool {
-        let mut flusher = self.flusher.lock().expect("starting and stopping do not panic");
-        let first = self.stream.stop();
-        if let Some(thread) = flusher.take() {
+    /// Refuses further appends and waits for the flushers. False if that was done before.
+    fn stop(&self) -> bool {
+        let mut flushers = self.flushers();
+        let first = self.writes.stop() & self.copies.stop();
+        self.blocks.close();
+        for thread in flushers.drain(..) {
             thread.join().expect("the flusher does not panic");
         }
         first
@@ -550,15 +880,72 @@ impl Storage {
 /// Without [`Storage::close`] a drop writes what is pending and marks nothing.
 impl Drop for Storage {
     fn drop(&mut self) {
-        self.stop_flusher();
+        self.stop();
     }
 }
 
-/// Scratch memory kept per thread for encoding, at most.
+async fn read_later(device: &Arc<dyn Device>, at: u64, size: usize) -> Result<Vec<u8>> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    // Nobody may be waiting any more: a cancelled statement.
+    device.read_later(at, size, Box::new(move |bytes| drop(sender.send(bytes))));
+    let lost = || Error::new(ErrorKind::Io, "a device gave no answer to a read");
+    receiver.await.map_err(|_| lost())?
+}
+
+fn content<'a>(write: &Write<'a>, set_id: u16, bin_ids: &'a [u16]) -> Content<'a> {
+    Content {
+        kind: kind_of(write),
+        digest: write.digest,
+        set_id,
+        key: write.key,
+        bin_ids,
+        bins: write.bins,
+        generation: write.generation,
+        lut_ms: write.lut_ms,
+        void_time: write.void_time,
+    }
+}
+
+fn kind_of(write: &Write<'_>) -> Kind {
+    match write.kind {
+        WriteKind::Record => Kind::Record,
+        WriteKind::Tombstone => Kind::Tombstone,
+    }
+}
+
+/// Ids and types of key and bins.
+fn shape(write: &Write<'_>, bin_ids: &[u16]) -> Vec<(u16, ValueType)> {
+    let key = write.key.map(|key| {
+        let key_type = match key {
+            Key::Integer(_) => ValueType::Integer,
+            Key::String(_) => ValueType::String,
+            Key::Blob(_) => ValueType::Blob,
+        };
+        (KEY_SHAPE, key_type)
+    });
+    let bins = bin_ids.iter().zip(write.bins).map(|(id, (_, value))| (*id, value.value_type()));
+    key.into_iter().chain(bins).collect()
+}
+
+fn describe(write: &Write<'_>, set_id: u16, size: usize) -> Described {
+    Described {
+        kind: kind_of(write),
+        tag: tag_of(&write.digest),
+        offset: 0,
+        units: (size / UNIT) as u32,
+        generation: write.generation,
+        void_time: write.void_time,
+        set_id,
+        lsn: 0,
+    }
+}
+
+/// Scratch memory kept per thread for encoding a record, at most, and for how many.
 const SCRATCH_MAX: usize = 64 << 10;
+const SCRATCH_RECORDS: usize = 4;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Reads the superblocks, formats empty devices, and writes that the storage was opened once more.

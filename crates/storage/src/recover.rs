@@ -1,710 +1,700 @@
-//! From the blocks of the devices back to a log: what is there, what is torn, what is damaged.
+//! From the devices back to a log: which blocks there are, which of them have to be read again.
 //!
-//! 1. Every block's header is read; blocks in order of their sequence are the log.
-//! 2. A block is cut into records, each one verified. Where one fails, the next valid one is
-//!    searched in steps of 16 bytes; what lies between is a bad span.
-//! 3. Bad bytes in the last group of the log, which nothing proves, are a torn write that was never
-//!    acknowledged: the log ends before that group. (Unless exactly one byte of one record is
-//!    wrong: a torn write does not look like that.)
-//! 4. Bad bytes anywhere else are damage to acknowledged data. The span says how long the record
-//!    is; a single wrong byte is found by running the checksum backwards, so that a damaged header
-//!    still tells its digest. The record is reported as damaged: it must never be "not found", and
-//!    never an older version of itself.
-//! 5. Each record gets its LSN from the group it is in, and is reported, oldest first.
+//! 1. Every block's header is read: in use, never used or given back (zeros), or damaged.
+//! 2. If the manifest names a checkpoint and all of it is there, only blocks that were not full
+//!    when it began are read again, else all.
+//! 3. The last block of each stream is cut into records to find where the stream ends. It gets its
+//!    footer now, and is never continued: what is written later goes to other blocks.
+//! 4. Of every other block the footer is read, or, where there is none or it left the entries out,
+//!    the records.
 //!
-//! Always true: nothing is reported that was not verified, but for the identity of damaged records;
-//! one wrong byte anywhere costs at most the record that it is in.
+//! What is found is given to the caller as [`Replay`]: items, of which the greatest LSN of each
+//! digest counts. Where it does not fit into memory at once, it is read in passes over the
+//! partitions. A damaged checkpoint falls back to footers, a damaged footer to records; the log
+//! says so.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::{Arc, Mutex};
 
-use model::{Digest, Error, ErrorKind, Name, Result, ValueType};
+use model::{Digest, PARTITIONS, PartitionId, Result};
 
-use crate::block::{BlockHeader, PAGE};
+use crate::block::{BlockHeader, CHECKPOINT, COPIES, PAGE, WRITES};
+use crate::blocks::{Block, Blocks, Start, Use};
+use crate::checkpoint::{self, Manifest, Meta};
 use crate::device::Device;
 use crate::dictionary::{Dictionary, Family};
-use crate::flat::{self, GROUP_END_MIN, GroupEnd, HEADER_SIZE, Header, Kind, Metadata, UNIT};
-use crate::stream::{BlockState, Start, Tail};
+use crate::flat::{self, KEY_SHAPE, Kind, Metadata, UNIT};
+use crate::footer::{Builder, Described, Shapes, Summary, TAG_SIZE, Trailer};
+use crate::marker::{Markers, Said};
+use crate::salvage::{self, Contents, Damage, Extent, Found};
+use crate::{Options, Sabotage};
 
-/// What recovery tells of, oldest first.
-#[derive(Debug)]
-pub enum Recovered<'a> {
-    /// A record was written.
-    Record {
-        /// Its name.
-        digest: Digest,
-        /// Its set.
-        set: &'a Name,
-        /// The set's id.
-        set_id: u16,
-        /// Type of its user key, where one is stored.
-        key_type: Option<ValueType>,
-        /// Names and types of its bins.
-        bins: &'a [(Name, ValueType)],
-        /// Where it is.
-        location: u64,
-        /// Length in 16-byte units.
-        units: u32,
-        /// Generation.
-        generation: u16,
-        /// Last update time, ms since 1970.
-        lut_ms: u64,
-        /// Second from which it is gone; 0 = never.
-        void_time: u32,
-        /// Its place in the order of all writes.
-        lsn: u64,
-    },
-    /// A record was deleted.
-    Tombstone {
-        /// Its name.
-        digest: Digest,
-        /// The id of its set.
-        set_id: u16,
-        /// Where the tombstone is.
-        location: u64,
-        /// Length in 16-byte units.
-        units: u32,
-        /// Generation.
-        generation: u16,
-        /// Time of the delete, ms since 1970.
-        lut_ms: u64,
-        /// Its place in the order of all writes.
-        lsn: u64,
-    },
-    /// A record or tombstone was written that can no longer be read. Reading it must give an error.
-    Damaged {
-        /// Its name.
-        digest: Digest,
-        /// Where it is.
-        location: u64,
-        /// Length in 16-byte units.
-        units: u32,
-        /// Its place in the order of all writes.
-        lsn: u64,
-    },
-    /// Every record of a set (`None`: of all sets) that was written before and has a last update
-    /// time not after this is gone.
-    Truncate {
-        /// The set.
-        set: Option<Name>,
-        /// The time, ms since 1970.
-        before_lut_ms: u64,
-        /// Its place in the order of all writes.
-        lsn: u64,
-    },
+/// What the log says of one version of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item {
+    tag: [u8; TAG_SIZE],
+    /// What it is.
+    pub kind: ItemKind,
+    /// Generation.
+    pub generation: u16,
+    /// The id of its set; 0 for a damaged record, of which it is not known.
+    pub set_id: u16,
+    /// Second since 1970 from which it is gone; 0 = never.
+    pub void_time: u32,
+    /// Length in 16-byte units.
+    pub units: u32,
+    /// Where it is, in 16-byte units.
+    pub location: u64,
+    /// Its place in the order of all writes.
+    pub lsn: u64,
 }
 
-/// How much recovery found wrong.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Damage {
-    /// Records and tombstones that are damaged and known by digest.
-    pub records: u64,
-    /// Damaged records of which not even the digest could be learnt: an older version of them may
-    /// be served. Restore a backup if this is not 0.
-    pub unidentified: u64,
-    /// Whether the last commit group was torn and left out.
-    pub torn: bool,
-}
-
-/// What recovery found.
-pub(crate) struct Recovery {
-    pub(crate) start: Start,
-    pub(crate) dictionary: Dictionary,
-    pub(crate) damage: Damage,
-    /// Torn bytes that must be zeroed before anything is written: block, offset, length.
-    pub(crate) torn: Option<(u64, u32, u32)>,
-}
-
-static ZEROS: [u8; PAGE] = [0; PAGE];
-
-/// A stretch of a block's data area; they follow each other without a gap.
-#[derive(Debug, Clone, Copy)]
-struct Item {
-    at: usize,
-    size: usize,
-    what: What,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum What {
-    Valid(Header),
-    /// A bad span, not looked into yet.
-    Bad,
-    /// One damaged record with this header.
-    Damaged(Header),
-    /// Damage that tells nothing.
-    Unknown,
+/// What an [`Item`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ItemKind {
+    /// A version that can no longer be read: reading it must give an error.
+    Damaged,
+    /// A version of the record.
+    Record,
+    /// The record was deleted.
+    Tombstone,
 }
 
 impl Item {
-    fn end(&self) -> usize {
-        self.at + self.size
+    /// The digest as far as the index compares it; zeros behind that.
+    pub fn digest(&self) -> Digest {
+        let mut digest = [0; 20];
+        digest[..TAG_SIZE].copy_from_slice(&self.tag);
+        Digest(digest)
     }
 
-    fn valid(&self) -> bool {
-        matches!(self.what, What::Valid(_))
+    /// Puts versions of one record next to each other, the newest first; of two copies of one
+    /// version the readable one.
+    pub fn order(&self, other: &Item) -> std::cmp::Ordering {
+        let newest =
+            (other.lsn, other.kind, other.location).cmp(&(self.lsn, self.kind, self.location));
+        self.tag[2..].cmp(&other.tag[2..]).then(newest)
     }
 
-    /// Whether this is a whole record, readable or not, that took an LSN.
-    fn counts(&self) -> bool {
-        matches!(self.what, What::Valid(h) | What::Damaged(h) if h.kind.counts())
-    }
-
-    fn group_end(&self, bytes: &[u8]) -> Option<GroupEnd> {
-        let What::Valid(header) = self.what else { return None };
-        (header.kind == Kind::GroupEnd)
-            .then(|| GroupEnd::decode(&bytes[self.at..self.end()]))
-            .flatten()
+    /// Whether both are versions of one record, as far as the index can tell.
+    pub fn same_record(&self, other: &Item) -> bool {
+        self.tag == other.tag
     }
 }
 
-/// Reads the whole log and tells `each` what is in it.
+/// How far a restart has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being read: `checkpoint` or `log`.
+    pub what: &'static str,
+    /// Bytes of the blocks that are done.
+    pub done: u64,
+    /// Bytes of all blocks.
+    pub all: u64,
+}
+
+/// A block to be read again.
+#[derive(Debug, Clone, Copy)]
+struct Planned {
+    header: BlockHeader,
+    extent: Option<Extent>,
+}
+
+/// What a checkpoint offers: the index as of an LSN.
+#[derive(Debug)]
+struct Base {
+    manifest: Manifest,
+    blocks: Vec<BlockHeader>,
+    /// Incarnations of the blocks that were in use at that LSN.
+    known: HashMap<u64, u64>,
+    extra: Vec<u8>,
+}
+
+/// What recovery found, for the one who builds the index.
+pub struct Replay {
+    base: Option<Base>,
+    plan: Vec<Planned>,
+    first: Option<Vec<Vec<Item>>>,
+    passes: u16,
+    shapes: Shapes,
+    blocks: Arc<Blocks>,
+    threads: usize,
+    progress: Box<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// What [`recover`] gives to the storage.
+pub(crate) struct Recovery {
+    pub(crate) blocks: Arc<Blocks>,
+    pub(crate) dictionary: Dictionary,
+    pub(crate) markers: Markers,
+    pub(crate) damage: Damage,
+    pub(crate) checkpoints: u64,
+    pub(crate) replay: Replay,
+}
+
+/// What reading one block gave.
+#[derive(Default)]
+struct Read {
+    items: Vec<(u16, Item)>,
+    names: Vec<(Family, u16, String, u64)>,
+    markers: Vec<(u64, Said, u64)>,
+    shapes: Shapes,
+    summary: Summary,
+    damage: Damage,
+    next_lsn: u64,
+    footer: Option<Builder>,
+    end: u32,
+}
+
+/// Reads the devices. `life` is block size, storage id and how often it was opened.
 pub(crate) fn recover(
-    devices: &[Arc<dyn Device>],
-    storage_id: u128,
-    block_size: u32,
-    each: &mut dyn FnMut(Recovered<'_>),
+    devices: Vec<Arc<dyn Device>>,
+    life: (u32, u128, u64),
+    options: &Options,
+    progress: Box<dyn Fn(Progress) + Send + Sync>,
 ) -> Result<Recovery> {
-    let log = read_headers(devices, storage_id, block_size)?;
-    let mut replay = Replay::new(block_size, each);
-    let mut blocks = Vec::new();
-    let mut tail = None;
-    let mut torn = None;
-    let mut block = vec![0; block_size as usize];
-    for (i, header) in log.iter().enumerate() {
-        let next = log.get(i + 1);
-        replay.check_sequence(header);
-        let end = replay.block_end(header, next);
-        let n = devices.len() as u64;
-        let offset = header.id / n * u64::from(block_size);
-        devices[(header.id % n) as usize].read_at(offset, &mut block[..end])?;
-        let end = match next {
-            Some(next) => {
-                let items = scan(&block[..end], header.seed());
-                replay.block(header, &block, items, Some(next.base_lsn));
-                end
+    let (block_size, storage_id, _) = life;
+    let threads = options.threads.max(1);
+    if options.ignore_checkpoint {
+        Manifest::erase(&*devices[0])?;
+    }
+    let Headers { headers, damaged, ids } =
+        read_headers(&devices, storage_id, block_size, threads)?;
+    let mut damage = Damage { unidentified: damaged.len() as u64, ..Damage::default() };
+    for id in &damaged {
+        tracing::error!(block = id, "both headers of a block are damaged; its records are lost");
+    }
+    let checkpoint = find_checkpoint(&devices, block_size, storage_id, &headers)?;
+    let (base, meta) = checkpoint.unzip();
+    let known = meta.as_ref().map_or(&[][..], |meta| &meta.blocks[..]);
+    let full: HashMap<(u64, u64), Summary> = known
+        .iter()
+        .filter(|known| known.sealed)
+        .map(|known| ((known.id, known.incarnation), known.summary))
+        .collect();
+
+    let mut start = Start {
+        next_sequence: headers.iter().map(|h| h.sequence + 1).max().unwrap_or(1),
+        next_lsn: base.as_ref().map_or(1, |base: &Base| base.manifest.lsn + 1),
+        blocks: Vec::new(),
+    };
+    start.blocks.resize_with(ids, || None);
+    let log: Vec<&BlockHeader> = headers.iter().filter(|h| h.stream != CHECKPOINT).collect();
+    for header in &log {
+        start.next_lsn = start.next_lsn.max(header.base_lsn);
+        let block = Block::of(header, Use::Sealed, block_size);
+        if let Some(summary) = full.get(&(header.id, header.incarnation)) {
+            block.set_summary(summary);
+        }
+        start.blocks[header.id as usize] = Some(block);
+    }
+    for header in base.iter().flat_map(|base| &base.blocks) {
+        start.blocks[header.id as usize] = Some(Block::of(header, Use::Checkpoint, 0));
+    }
+    for id in damaged {
+        start.blocks[id as usize] = Some(Block::unreadable());
+    }
+    let mut plan = plan(&log, &full);
+    if base.is_some() && options.sabotage.is(Sabotage::SkipReplay) {
+        plan.clear();
+    }
+    let blocks =
+        Arc::new(Blocks::new(devices, life, options.recent_blocks, start, options.sabotage));
+    let checkpoints = headers.iter().filter(|h| h.stream == CHECKPOINT);
+    let checkpoints = checkpoints.map(|h| h.first_group).max().unwrap_or(0);
+    if let Some(base) = &base {
+        blocks.checkpoint_lsn.store(base.manifest.lsn, Release);
+    }
+    let (dictionary, markers, extra) = match meta {
+        Some(meta) => (meta.dictionary, meta.markers, meta.extra),
+        None => (Dictionary::new(), Markers::default(), Vec::new()),
+    };
+    let base = base.map(|base| Base { extra, ..base });
+    let items = plan.len() as u64 * u64::from(block_size) / ITEM_EVERY;
+    let passes = (items * size_of::<Item>() as u64 * 2).div_ceil(options.recovery_memory.max(1));
+    let mut replay = Replay {
+        base,
+        plan,
+        first: None,
+        passes: passes.clamp(1, u64::from(PARTITIONS)) as u16,
+        shapes: Shapes::new(),
+        blocks: blocks.clone(),
+        threads,
+        progress,
+    };
+    let (mut dictionary, mut markers) = (dictionary, markers);
+    let (first, reads) = replay.read(0)?;
+    replay.first = Some(first);
+    let mut next_lsn = blocks.next_lsn.load(Acquire);
+    let mut footers = Vec::new();
+    let mut empty = Vec::new();
+    for (planned, read) in replay.plan.iter().zip(reads) {
+        let header = &planned.header;
+        damage.add(read.damage);
+        next_lsn = next_lsn.max(read.next_lsn);
+        for (family, id, name, place) in read.names {
+            dictionary.put(family, id, &name, Some(place));
+        }
+        for (lsn, said, place) in read.markers {
+            markers.note(lsn, said, place);
+        }
+        for (ids, types) in read.shapes {
+            *replay.shapes.entry(ids).or_default() |= types;
+        }
+        let table = blocks.table();
+        let block = &table[header.id as usize];
+        block.set_summary(&read.summary);
+        block.on_device.store(read.end, Release);
+        if let Some(footer) = read.footer {
+            match read.end as usize == PAGE && !footer.damaged {
+                true => empty.push(header.id),
+                false => footers.push((*header, read.end, footer)),
             }
-            None => {
-                let (accepted, dirty) = replay.last_block(header, &block[..end]);
-                torn = dirty.then_some((header.id, accepted as u32, (end - accepted) as u32));
-                tail = Some(Tail { header: *header, end: accepted as u32 });
-                accepted
+        }
+    }
+    blocks.next_lsn.store(next_lsn, Release);
+    // What was found may still be in a cache, and is about to be shown and called proved.
+    blocks.sync_all()?;
+    for (header, end, footer) in footers {
+        let (device, at) = blocks.place(header.id);
+        let bytes = footer.finish(header.seed(), end, block_size);
+        device.write_at(at + u64::from(block_size) - bytes.len() as u64, &bytes)?;
+    }
+    blocks.wipe(&empty)?;
+    blocks.sync_all()?;
+    Ok(Recovery { blocks, dictionary, markers, damage, checkpoints, replay })
+}
+
+/// Bytes of log that make one item, for estimates: no record is much smaller.
+const ITEM_EVERY: u64 = 64;
+
+struct Headers {
+    headers: Vec<BlockHeader>,
+    damaged: Vec<u64>,
+    /// One more than the greatest id that has a place.
+    ids: usize,
+}
+
+/// Runs `work` on every item, on some threads, and gives the results in the order of the items.
+pub(crate) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let results = Mutex::new(Vec::with_capacity(items.len()));
+    let failed = Mutex::new(None);
+    std::thread::scope(|scope| {
+        let worker = || {
+            while !stop.load(Relaxed) {
+                let n = next.fetch_add(1, Relaxed);
+                let Some(item) = items.get(n) else { break };
+                match work(item) {
+                    Ok(result) => results.lock().expect("no panic here").push((n, result)),
+                    Err(error) => {
+                        stop.store(true, Relaxed);
+                        failed.lock().expect("no panic here").get_or_insert(error);
+                    }
+                }
             }
         };
-        let id = header.id as usize;
-        blocks.resize_with(blocks.len().max(id + 1), BlockState::default);
-        blocks[id] = BlockState { seed: header.seed(), on_device: AtomicU32::new(end as u32) };
+        for _ in 1..threads.min(items.len()) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    match failed.into_inner().expect("no panic here") {
+        Some(error) => Err(error),
+        None => {
+            let mut results = results.into_inner().expect("no panic here");
+            results.sort_by_key(|(n, _)| *n);
+            Ok(results.into_iter().map(|(_, result)| result).collect())
+        }
     }
-    replay.damage.torn = torn.is_some();
-    let start = Start {
-        tail,
-        next_block: log.iter().map(|h| h.id + 1).max().unwrap_or(devices.len() as u64),
-        next_sequence: log.last().map_or(1, |h| h.sequence + 1),
-        next_lsn: replay.lsn,
-        next_group: replay.group,
-        unproved: replay.unproved || torn.is_some(),
-        blocks,
-    };
-    Ok(Recovery { start, dictionary: replay.dictionary, damage: replay.damage, torn })
 }
 
-/// Headers of all blocks in use, in the order of the log.
+/// Headers of all blocks in use, in the order in which they were opened.
 fn read_headers(
     devices: &[Arc<dyn Device>],
     storage_id: u128,
     block_size: u32,
-) -> Result<Vec<BlockHeader>> {
+    threads: usize,
+) -> Result<Headers> {
+    const BATCH: u64 = 64;
     let n = devices.len() as u64;
-    let mut log = Vec::new();
-    let mut page = vec![0; PAGE];
-    for (d, device) in devices.iter().enumerate() {
-        for local in 1..device.size() / u64::from(block_size) {
-            device.read_at(local * u64::from(block_size), &mut page)?;
-            log.extend(BlockHeader::decode(&page, storage_id, local * n + d as u64));
-        }
-    }
-    log.sort_by_key(|header| header.sequence);
-    Ok(log)
-}
-
-/// Cuts a block's data area, `bytes[PAGE..]`, into valid records and bad spans.
-fn scan(bytes: &[u8], seed: u32) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut at = PAGE;
-    while at < bytes.len() {
-        let item = match Header::verify(&bytes[at..], seed, at as u32) {
-            Some(header) => Item { at, size: header.size, what: What::Valid(header) },
-            None => {
-                let valid = |p: &usize| Header::verify(&bytes[*p..], seed, *p as u32).is_some();
-                let next = (at + UNIT..bytes.len()).step_by(UNIT).find(valid);
-                Item { at, size: next.unwrap_or(bytes.len()) - at, what: What::Bad }
+    let locals = devices.iter().map(|d| d.size() / u64::from(block_size)).max().unwrap_or(0);
+    let batches: Vec<u64> = (0..locals.div_ceil(BATCH)).collect();
+    let found = in_parallel(&batches, threads.max(4), |batch| {
+        let (mut headers, mut damaged) = (Vec::new(), Vec::new());
+        let mut page = vec![0; PAGE];
+        for local in (batch * BATCH).max(1)..((batch + 1) * BATCH).min(locals) {
+            for (d, device) in devices.iter().enumerate() {
+                let at = local * u64::from(block_size);
+                if at + u64::from(block_size) > device.size() {
+                    continue;
+                }
+                let id = local * n + d as u64;
+                device.read_at(at, &mut page)?;
+                match BlockHeader::decode(&page, storage_id, id) {
+                    Some(header) => headers.push(header),
+                    None if page.iter().any(|byte| *byte != 0) => damaged.push(id),
+                    None => {}
+                }
             }
-        };
-        at = item.end();
-        items.push(item);
-    }
-    items
-}
-
-/// Looks into a bad span for the records that it was.
-fn identify(bytes: &[u8], span: Item, seed: u32) -> Vec<Item> {
-    let mut found = Vec::new();
-    let mut at = span.at;
-    while at < span.end() {
-        let rest = &bytes[at..span.end()];
-        let size = rest.len();
-        let fits = |header: &Header| header.size <= size;
-        let Some(header) = damaged_header(rest, seed, at as u32).filter(fits) else {
-            found.push(Item { at, size, what: What::Unknown });
-            break;
-        };
-        found.push(Item { at, size: header.size, what: What::Damaged(header) });
-        at += header.size;
-    }
-    found
-}
-
-/// The header of the record that `span` was, if one wrong byte is all, or as it stands.
-fn damaged_header(span: &[u8], seed: u32, offset: u32) -> Option<Header> {
-    let mut head: [u8; HEADER_SIZE] = *span.first_chunk()?;
-    let fixed =
-        flips(span, seed, offset).find(|(at, _)| *at < HEADER_SIZE).and_then(|(at, flip)| {
-            head[at] ^= flip;
-            Header::parse(&head).filter(|header| header.size == span.len())
-        });
-    fixed.or_else(|| Header::parse(span))
-}
-
-/// Every way in which changing one byte of `record` makes its checksum right: (where, which bits).
-///
-/// A CRC is linear: the difference between the stored and the computed one depends on the wrong
-/// bits and on how many bytes follow them, not on the rest. So the difference is run backwards over
-/// the record, one zero byte a step, and wherever it is what a single byte causes, that byte may be
-/// the one. Chance matches: one in 2^24 per byte of the record.
-fn flips(record: &[u8], seed: u32, offset: u32) -> impl Iterator<Item = (usize, u8)> {
-    let mut state = flat::stored_crc(record) ^ flat::crc(record, seed, offset);
-    let stored = state.to_le_bytes();
-    let wrong = |b: &&(usize, u8)| b.1 != 0;
-    let wrong_bytes: Vec<(usize, u8)> = stored.into_iter().enumerate().collect();
-    let in_crc = (wrong_bytes.iter().filter(wrong).count() == 1)
-        .then(|| wrong_bytes.iter().find(wrong).copied())
-        .flatten();
-    let in_rest = (4..record.len()).rev().filter_map(move |at| {
-        let byte = BY_TOP[(state >> 24) as usize];
-        let here = CRC_TABLE[usize::from(byte)];
-        let matches = state == here && byte != 0;
-        state = (state ^ here) << 8 | u32::from(byte);
-        matches.then_some((at, byte))
-    });
-    in_crc.into_iter().chain(in_rest)
-}
-
-/// What each byte does to a CRC-32C that was 0.
-const CRC_TABLE: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut crc = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
-            bit += 1;
         }
-        table[byte] = crc;
-        byte += 1;
-    }
-    table
-};
-
-/// The byte whose entry in [`CRC_TABLE`] has this top byte; each top byte occurs once.
-const BY_TOP: [u8; 256] = {
-    let mut by_top = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        by_top[(CRC_TABLE[byte] >> 24) as usize] = byte as u8;
-        byte += 1;
-    }
-    by_top
-};
-
-/// Longest record in the last group in which one wrong byte is taken for damage and not for a torn
-/// write: chance matches stay below one in 4,000.
-const FLIP_PROOF_MAX: usize = 4096;
-
-/// Whether the span is a whole record of this length with exactly one wrong byte.
-fn one_flip(span: &[u8], seed: u32, offset: u32) -> bool {
-    span.len() <= FLIP_PROOF_MAX
-        && flips(span, seed, offset).any(|(at, flip)| {
-            let mut head: [u8; HEADER_SIZE] = span[..HEADER_SIZE].try_into().unwrap_or([0; 36]);
-            if let Some(byte) = head.get_mut(at) {
-                *byte ^= flip;
-            }
-            Header::parse(&head).is_some_and(|header| header.size == span.len())
-        })
+        Ok((headers, damaged))
+    })?;
+    let (headers, damaged): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let mut headers: Vec<BlockHeader> = headers.into_iter().flatten().collect();
+    headers.sort_by_key(|header| header.sequence);
+    let damaged: Vec<u64> = damaged.into_iter().flatten().collect();
+    let ids = headers.iter().map(|h| h.id).chain(damaged.iter().copied());
+    let ids = ids.map(|id| id as usize + 1).max().unwrap_or(0).max(devices.len());
+    Ok(Headers { headers, damaged, ids })
 }
 
-/// The state of the replay of a log.
-struct Replay<'a> {
+/// The checkpoint to begin with, if there is one and what it says beside the index is whole.
+fn find_checkpoint(
+    devices: &[Arc<dyn Device>],
     block_size: u32,
-    each: &'a mut dyn FnMut(Recovered<'_>),
-    dictionary: Dictionary,
-    damage: Damage,
-    /// LSN of the next record.
-    lsn: u64,
-    /// Number of the next group.
-    group: u64,
-    /// Whether the last group seen holds records.
-    unproved: bool,
-    /// The last truncate marker, whose second copy is not news.
-    truncate: Option<(u16, u64, u64)>,
-    /// Kept for its allocation.
-    bins: Vec<(Name, ValueType)>,
-}
-
-impl<'a> Replay<'a> {
-    fn new(block_size: u32, each: &'a mut dyn FnMut(Recovered<'_>)) -> Replay<'a> {
-        Replay {
-            block_size,
-            each,
-            dictionary: Dictionary::new(),
-            damage: Damage::default(),
-            lsn: 1,
-            group: 1,
-            unproved: false,
-            truncate: None,
-            bins: Vec::new(),
-        }
-    }
-
-    /// Takes note of blocks whose header cannot be read.
-    fn check_sequence(&mut self, header: &BlockHeader) {
-        if header.base_lsn > self.lsn {
-            let lost = header.base_lsn - self.lsn;
-            tracing::error!(before = header.id, lost, "records before this block cannot be read");
-            self.damage.unidentified += lost;
-        }
-        self.lsn = header.base_lsn;
-        self.group = header.first_group;
-    }
-
-    /// Up to where a block holds data, as the block after it says.
-    fn block_end(&self, header: &BlockHeader, next: Option<&BlockHeader>) -> usize {
-        let told = next.filter(|n| n.previous == header.id && n.sequence == header.sequence + 1);
-        let end = told.map_or(header.data_end, |next| next.previous_end);
-        end.clamp(PAGE as u32, self.block_size) as usize
-    }
-
-    /// Replays the last block. Returns where the log ends and whether anything lies behind.
-    fn last_block(&mut self, header: &BlockHeader, bytes: &[u8]) -> (usize, bool) {
-        let seed = header.seed();
-        let mut items = scan(bytes, seed);
-        let end = accepted_end(bytes, &items, seed);
-        items.retain(|item| item.at < end);
-        if let Some(last) = items.last_mut() {
-            last.size = end - last.at;
-        }
-        self.block(header, bytes, items, None);
-        (end, bytes[end..].chunks(PAGE).any(|page| *page != ZEROS[..page.len()]))
-    }
-
-    /// Replays a block, group by group. `next_lsn` is the first LSN of the next block, if known.
-    fn block(
-        &mut self,
-        header: &BlockHeader,
-        bytes: &[u8],
-        items: Vec<Item>,
-        next_lsn: Option<u64>,
-    ) {
-        let mut group = Vec::new();
-        for item in items {
-            match (item.what, item.group_end(bytes)) {
-                (What::Bad, _) => group.extend(identify(bytes, item, header.seed())),
-                (_, None) => group.push(item),
-                (_, Some(end)) => {
-                    // Records from before the group's start had a group end that is damaged now.
-                    let first = group.iter().position(|item| item.at >= end.start as usize);
-                    let rest = group.split_off(first.unwrap_or(group.len()));
-                    self.records(header, bytes, &group, Some(end.base_lsn));
-                    self.lsn = end.base_lsn;
-                    self.records(header, bytes, &rest, Some(end.base_lsn + u64::from(end.count)));
-                    self.group = end.group + 1;
-                    self.unproved = end.count > 0;
-                    group.clear();
-                }
-            }
-        }
-        if !group.is_empty() {
-            self.records(header, bytes, &group, next_lsn);
-            self.group += 1;
-            self.unproved = true;
-        }
-    }
-
-    /// Replays records that follow each other, up to the LSN that the next one has.
-    fn records(
-        &mut self,
-        header: &BlockHeader,
-        bytes: &[u8],
-        items: &[Item],
-        next_lsn: Option<u64>,
-    ) {
-        let known = items.iter().filter(|item| item.counts()).count() as u64;
-        let mut lost = next_lsn.map(|next| next.saturating_sub(self.lsn + known));
-        if items.iter().all(|item| matches!(item.what, What::Valid(_) | What::Damaged(_))) {
-            // What is missing was in the bad span before these.
-            let lost = lost.take().unwrap_or(0);
-            self.lsn += lost;
-            self.damage.unidentified += lost;
-        }
-        for item in items {
-            match item.what {
-                What::Valid(record) => self.record(header, bytes, item, &record),
-                What::Damaged(record) => self.damaged(header, item, &record),
-                What::Bad | What::Unknown => {
-                    let lost = lost.replace(0).unwrap_or(1);
-                    self.lsn += lost;
-                    self.damage.unidentified += lost;
-                    let (block, at, size) = (header.id, item.at, item.size);
-                    tracing::error!(block, at, size, lost, "damaged beyond recognition");
-                }
-            }
-            self.lsn += u64::from(item.counts());
-        }
-        if let Some(next) = next_lsn {
-            self.lsn = next;
-        }
-    }
-
-    fn location(&self, header: &BlockHeader, item: &Item) -> u64 {
-        (header.id * u64::from(self.block_size) + item.at as u64) / UNIT as u64
-    }
-
-    fn damaged(&mut self, header: &BlockHeader, item: &Item, record: &Header) {
-        let (block, at) = (header.id, item.at);
-        if !matches!(record.kind, Kind::Record | Kind::Tombstone) {
-            tracing::warn!(block, at, kind = ?record.kind, "damaged, nothing is lost with it");
-            return;
-        }
-        let (digest, location) = (record.digest, self.location(header, item));
-        tracing::error!(block, at, %digest, "a record is damaged; reading it gives an error");
-        self.damage.records += 1;
-        let units = (item.size / UNIT) as u32;
-        (self.each)(Recovered::Damaged { digest, location, units, lsn: self.lsn });
-    }
-
-    fn record(&mut self, header: &BlockHeader, bytes: &[u8], item: &Item, record: &Header) {
-        let body = &bytes[item.at..item.end()];
-        let outcome = match record.kind {
-            Kind::Record | Kind::Tombstone => {
-                self.user_record(body, self.location(header, item), record)
-            }
-            Kind::SetName => self.name(Family::Set, body),
-            Kind::BinName => self.name(Family::Bin, body),
-            Kind::Truncate => self.truncate(body),
-            Kind::GroupEnd => Ok(()),
-        };
-        if let Err(error) = outcome {
-            tracing::error!(%error, "a record with a right checksum has wrong contents");
-            self.damaged(header, item, record);
-        }
-    }
-
-    fn user_record(&mut self, body: &[u8], location: u64, record: &Header) -> Result<()> {
-        let meta = Metadata::decode(body, record)?;
-        let set = self.set(meta.set_id)?;
-        let key_type = meta.decode_shape(&self.dictionary, &mut self.bins)?;
-        let Header { digest, generation, lut_ms, .. } = *record;
-        let (set_id, units, lsn) = (meta.set_id, (record.size / UNIT) as u32, self.lsn);
-        (self.each)(match record.kind {
-            Kind::Tombstone => {
-                Recovered::Tombstone { digest, set_id, location, units, generation, lut_ms, lsn }
-            }
-            _ => Recovered::Record {
-                digest,
-                set: &set,
-                set_id,
-                key_type,
-                bins: &self.bins,
-                location,
-                units,
-                generation,
-                lut_ms,
-                void_time: meta.void_time,
-                lsn,
-            },
-        });
-        Ok(())
-    }
-
-    fn set(&self, id: u16) -> Result<Name> {
-        self.dictionary.set_name(id).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::Corrupt, format!("the name of set {id} cannot be read"))
-        })
-    }
-
-    fn name(&mut self, family: Family, body: &[u8]) -> Result<()> {
-        let wrong = || Error::new(ErrorKind::Corrupt, "a dictionary entry has no name");
-        let (id, name) = flat::decode_name(body).ok_or_else(wrong)?;
-        self.dictionary.put(family, id, name);
-        Ok(())
-    }
-
-    fn truncate(&mut self, body: &[u8]) -> Result<()> {
-        let wrong = || Error::new(ErrorKind::Corrupt, "a truncate marker has no time");
-        let (id, before_lut_ms) = flat::decode_truncate(body).ok_or_else(wrong)?;
-        let lsn = self.lsn;
-        let twice = self.truncate == Some((id, before_lut_ms, lsn - 1));
-        self.truncate = Some((id, before_lut_ms, lsn));
-        if !twice {
-            let set = (id != flat::EVERY_SET).then(|| self.set(id)).transpose()?;
-            (self.each)(Recovered::Truncate { set, before_lut_ms, lsn });
-        }
-        Ok(())
-    }
-}
-
-/// Where the acknowledged log ends in the last block.
-fn accepted_end(bytes: &[u8], items: &[Item], seed: u32) -> usize {
-    let found =
-        items.iter().enumerate().rev().find_map(|(i, item)| Some((i, item.group_end(bytes)?)));
-    let Some((last, end)) = found else { return accept_flipped_end(bytes, items, 0, seed) };
-    let start = end.start as usize;
-    let group: Vec<&Item> = items[..last].iter().filter(|item| item.end() > start).collect();
-    let bad: Vec<&&Item> = group.iter().filter(|item| !item.valid()).collect();
-    let flip = |item: &Item| one_flip(&bytes[item.at..item.end()], seed, item.at as u32);
-    match bad.as_slice() {
-        [] => accept_flipped_end(bytes, items, last + 1, seed),
-        [one] if one.at >= start && flip(one) => items[last].end(),
-        _ => start,
-    }
-}
-
-/// The end of the log if the group that begins at `items[first]` lacks nothing but one byte of its
-/// group end; otherwise that group's start.
-fn accept_flipped_end(bytes: &[u8], items: &[Item], first: usize, seed: u32) -> usize {
-    let Some(begin) = items.get(first).map(|item| item.at) else { return bytes.len() };
-    let Some(bad) = items[first..].iter().find(|item| !item.valid()) else { return begin };
-    let end = (bad.at + GROUP_END_MIN).next_multiple_of(PAGE);
-    let flipped = end <= bytes.len() && {
-        let span = &bytes[bad.at..end];
-        one_flip(span, seed, bad.at as u32)
-            && damaged_header(span, seed, bad.at as u32).is_some_and(|h| h.kind == Kind::GroupEnd)
+    storage_id: u128,
+    headers: &[BlockHeader],
+) -> Result<Option<(Base, Meta)>> {
+    let Some(manifest) = Manifest::read(&*devices[0], storage_id)? else { return Ok(None) };
+    let number = manifest.number;
+    let Some(blocks) = checkpoint::blocks_of(&manifest, headers) else {
+        tracing::warn!(number, "blocks of the index checkpoint are missing; reading the log");
+        Manifest::erase(&*devices[0])?;
+        return Ok(None);
     };
-    if flipped { end } else { begin }
+    let Some(meta) = checkpoint::read_meta(devices, block_size, &manifest, &blocks)? else {
+        tracing::warn!(number, "the index checkpoint is damaged; reading the log");
+        Manifest::erase(&*devices[0])?;
+        return Ok(None);
+    };
+    // An older copy of the manifest must never be believed again.
+    manifest.write(&*devices[0])?;
+    let known = meta.blocks.iter().map(|known| (known.id, known.incarnation)).collect();
+    Ok(Some((Base { manifest, blocks, known, extra: Vec::new() }, meta)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The blocks that have to be read, with what proves where they end.
+fn plan(log: &[&BlockHeader], full: &HashMap<(u64, u64), Summary>) -> Vec<Planned> {
+    let mut plan = Vec::new();
+    for stream in [WRITES, COPIES] {
+        let of: Vec<&BlockHeader> = log.iter().copied().filter(|h| h.stream == stream).collect();
+        for (i, header) in of.iter().enumerate() {
+            if full.contains_key(&(header.id, header.incarnation)) {
+                continue;
+            }
+            let after = of.get(i + 1).filter(|next| next.previous == header.id);
+            let extent = match (after, i + 1 == of.len()) {
+                (_, true) => Some(Extent::Last),
+                // The block after it in the stream was opened when all of this was synced.
+                (Some(next), _) => {
+                    let lsn = (stream == WRITES).then_some(next.base_lsn);
+                    Some(Extent::Proved(next.previous_end, lsn))
+                }
+                // The block after it was given back: its footer tells.
+                (None, _) => None,
+            };
+            plan.push(Planned { header: **header, extent });
+        }
+    }
+    plan
+}
 
-    fn record(digest: u8, size: usize, seed: u32, offset: u32) -> Vec<u8> {
-        let bins = [(Name::from("b"), model::Value::Blob(vec![digest; size]))];
-        let content = flat::Content {
-            kind: Kind::Record,
-            digest: Digest([digest; 20]),
-            set_id: 0,
-            key: None,
-            bin_ids: &[0],
-            bins: &bins,
-            generation: 1,
-            lut_ms: 1,
-            void_time: 0,
-        };
-        let mut bytes = Vec::new();
-        flat::encode(&content, &mut bytes);
-        flat::seal(&mut bytes, seed, offset);
-        bytes
+impl Replay {
+    /// What the caller gave to [`Storage::begin_checkpoint`](crate::Storage::begin_checkpoint), and
+    /// the number of shards, if there is a checkpoint to begin with.
+    pub fn checkpoint(&self) -> Option<(&[u8], u32)> {
+        self.base.as_ref().map(|base| (&base.extra[..], base.manifest.shards))
     }
 
-    #[test]
-    fn one_wrong_byte_is_found_wherever_it_is() {
-        let (seed, offset) = (99, 8192);
-        let sound = record(5, 300, seed, offset);
-        for at in 0..sound.len() {
-            for bits in [1, 0x80, 0xff] {
-                let mut bytes = sound.clone();
-                bytes[at] ^= bits;
-                assert!(flips(&bytes, seed, offset).any(|flip| flip == (at, bits)), "{at} {bits}");
-                assert!(one_flip(&bytes, seed, offset));
-                let header = damaged_header(&bytes, seed, offset).unwrap();
-                assert_eq!((header.digest, header.size), (Digest([5; 20]), sound.len()), "{at}");
+    /// The LSN of the checkpoint: items up to it count only where the checkpoint's entry points at
+    /// a block that was given back. 0 without one.
+    pub fn checkpoint_lsn(&self) -> u64 {
+        self.base.as_ref().map_or(0, |base| base.manifest.lsn)
+    }
+
+    /// Tells `each` the entries of the checkpoint's shards, from several threads. False if the
+    /// checkpoint is damaged: open the storage again without it.
+    pub fn load_shards(&self, each: &(dyn Fn(u32, &[u8]) -> Result<()> + Sync)) -> Result<bool> {
+        let Some(base) = &self.base else { return Ok(true) };
+        let all = base.blocks.len() as u64 * u64::from(self.blocks.block_size);
+        let done = AtomicU64::new(0);
+        let progress = |bytes| {
+            let done = done.fetch_add(bytes, Relaxed) + bytes;
+            (self.progress)(Progress { what: "checkpoint", done, all });
+        };
+        let (blocks, threads) = (&self.blocks, self.threads);
+        checkpoint::load_shards(blocks, &base.manifest, &base.blocks, threads, each, &progress)
+    }
+
+    /// Blocks, by number, that the checkpoint knows in a life that is over: what it says is there
+    /// is elsewhere now, or gone. Numbers beyond the end are such, too.
+    pub fn stale_blocks(&self) -> Vec<bool> {
+        let Some(base) = &self.base else { return Vec::new() };
+        let trusting = self.blocks.sabotaged(Sabotage::TrustStaleCheckpoint);
+        let table = self.blocks.table();
+        let stale = |(id, block): (usize, &Block)| {
+            let now = block.holds_records().then_some(block.incarnation);
+            let same = now.is_some() && now == base.known.get(&(id as u64)).copied();
+            !same && !trusting
+        };
+        table.iter().enumerate().map(stale).collect()
+    }
+
+    /// Set, bin (or [`Replay::KEY`]) and bits of the types that the records of the log hold there.
+    pub fn shapes(&self) -> impl Iterator<Item = (u16, u16, u32)> {
+        self.shapes.iter().map(|((set, bin), types)| (*set, *bin, *types))
+    }
+
+    /// The bin id that stands for the user key in [`Replay::shapes`].
+    pub const KEY: u16 = KEY_SHAPE;
+
+    /// In how many passes the items are read.
+    pub fn passes(&self) -> u16 {
+        self.passes
+    }
+
+    /// The items of a pass, by partition; partitions of other passes have none.
+    pub fn pass(&mut self, pass: u16) -> Result<Vec<Vec<Item>>> {
+        match self.first.take_if(|_| pass == 0) {
+            Some(items) => Ok(items),
+            None => Ok(self.read(pass)?.0),
+        }
+    }
+
+    /// How many threads a restart may use.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn read(&self, pass: u16) -> Result<(Vec<Vec<Item>>, Vec<Read>)> {
+        let partitions = u32::from(PARTITIONS);
+        let per_pass = partitions.div_ceil(self.passes.into());
+        let wanted = u32::from(pass) * per_pass..(u32::from(pass) + 1) * per_pass;
+        let all = self.plan.len() as u64 * u64::from(self.blocks.block_size);
+        let done = AtomicU64::new(0);
+        let merged: Vec<Mutex<Vec<Item>>> = (0..partitions).map(|_| Mutex::default()).collect();
+        let reads = in_parallel(&self.plan, self.threads, |planned| {
+            let mut read = read_block(&self.blocks, planned)?;
+            read.items.retain(|(partition, _)| wanted.contains(&u32::from(*partition)));
+            read.items.sort_unstable_by_key(|(partition, _)| *partition);
+            for of in std::mem::take(&mut read.items).chunk_by(|a, b| a.0 == b.0) {
+                let mut items = merged[usize::from(of[0].0)].lock().expect("no panic here");
+                items.extend(of.iter().map(|(_, item)| item));
+            }
+            let done = done.fetch_add(self.blocks.block_size.into(), Relaxed);
+            let done = done + u64::from(self.blocks.block_size);
+            (self.progress)(Progress { what: "log", done, all });
+            Ok(read)
+        })?;
+        let items = merged.into_iter().map(|items| items.into_inner().expect("no panic here"));
+        Ok((items.collect(), reads))
+    }
+}
+
+/// Reads one block: its footer if that says everything, else its records.
+fn read_block(blocks: &Blocks, planned: &Planned) -> Result<Read> {
+    let header = &planned.header;
+    let (device, at) = blocks.place(header.id);
+    let size = blocks.block_size;
+    let mut page = vec![0; PAGE];
+    device.read_at(at + u64::from(size) - PAGE as u64, &mut page)?;
+    let trailer = Trailer::decode(&page, header.seed(), size);
+    if let Some(trailer) = &trailer
+        && trailer.summary.system == 0
+        && let Some((begin, bytes, ..)) = trailer.entries
+    {
+        let mut entries = vec![0; (bytes as usize).next_multiple_of(PAGE)];
+        device.read_at(at + u64::from(begin), &mut entries)?;
+        match trailer.decode_entries(&entries) {
+            Some(entries) => return Ok(from_footer(blocks, header, trailer, &entries)),
+            None => {
+                tracing::warn!(block = header.id, "a block's footer is damaged; reading records");
             }
         }
     }
+    let proved = trailer.as_ref().map(|t| Extent::Proved(t.data_end, next_lsn_of(planned)));
+    let extent = proved.or(planned.extent).unwrap_or(Extent::Proved(header.data_end, None));
+    let mut bytes = vec![0; size as usize];
+    device.read_at(at, &mut bytes)?;
+    let contents = salvage::contents(&bytes, header.id, header.seed(), header.base_lsn, extent);
+    Ok(from_records(blocks, header, &bytes, contents, trailer.is_none()))
+}
 
-    #[test]
-    fn a_torn_record_does_not_look_like_a_flip() {
-        let mut torn = record(5, 1500, 1, 4096);
-        torn[512..1024].fill(0);
-        assert!(!one_flip(&torn, 1, 4096));
-        assert!(!one_flip(&vec![0; 4096], 1, 4096));
+fn next_lsn_of(planned: &Planned) -> Option<u64> {
+    match planned.extent {
+        Some(Extent::Proved(_, lsn)) => lsn,
+        _ => None,
     }
+}
 
-    /// Three records damaged side by side: each header still says where the next one begins.
-    #[test]
-    fn neighbours_that_are_all_damaged_are_told_apart() {
-        let mut block = vec![0; PAGE];
-        for digest in 1..=5 {
-            let at = block.len();
-            let mut bytes = record(digest, 100, 7, at as u32);
-            if (2..=4).contains(&digest) {
-                bytes[60..70].fill(0xee);
+fn item_of(blocks: &Blocks, block: u64, record: &Described, kind: ItemKind) -> (u16, Item) {
+    let partition = PartitionId::of_bytes([record.tag[0], record.tag[1]]).get();
+    let item = Item {
+        tag: record.tag,
+        kind,
+        generation: record.generation.max(1),
+        set_id: record.set_id,
+        void_time: record.void_time,
+        units: record.units,
+        location: blocks.location(block, record.offset),
+        lsn: record.lsn,
+    };
+    (partition, item)
+}
+
+fn from_footer(
+    blocks: &Blocks,
+    header: &BlockHeader,
+    trailer: &Trailer,
+    entries: &[Described],
+) -> Read {
+    let item = |entry: &Described| {
+        let kind = match entry.kind {
+            Kind::Tombstone => ItemKind::Tombstone,
+            _ => ItemKind::Record,
+        };
+        item_of(blocks, header.id, entry, kind)
+    };
+    Read {
+        items: entries.iter().map(item).collect(),
+        shapes: trailer.shapes.clone(),
+        summary: trailer.summary,
+        next_lsn: entries.iter().map(|entry| entry.lsn + 1).max().unwrap_or(header.base_lsn),
+        end: trailer.data_end,
+        ..Read::default()
+    }
+}
+
+fn from_records(
+    blocks: &Blocks,
+    header: &BlockHeader,
+    bytes: &[u8],
+    contents: Contents,
+    footer_due: bool,
+) -> Read {
+    let mut read = Read {
+        damage: contents.damage,
+        next_lsn: contents.next_lsn,
+        end: contents.end,
+        ..Read::default()
+    };
+    let mut footer = Builder::default();
+    for found in &contents.records {
+        let record = &bytes[found.offset as usize..][..found.header.size];
+        read.next_lsn = read.next_lsn.max(found.lsn + 1);
+        match found.header.kind {
+            Kind::Record | Kind::Tombstone => {
+                user_record(blocks, header, found, record, &mut read, &mut footer);
             }
-            block.extend(bytes);
+            _ if !found.damaged => {
+                system_record(blocks, header, found, record, &mut read, &mut footer)
+            }
+            _ => {}
         }
-        let items = scan(&block, 7);
-        assert_eq!(items.len(), 3, "{items:?}");
-        let found: Vec<u8> = identify(&block, items[1], 7)
-            .iter()
-            .map(|item| match item.what {
-                What::Damaged(header) => header.digest.0[0],
-                _ => 0,
-            })
-            .collect();
-        assert_eq!(found, [2, 3, 4]);
     }
+    read.summary = footer.summary;
+    read.shapes = footer.shapes().clone();
+    footer.damaged = read.damage.records + read.damage.unidentified > 0;
+    read.footer = footer_due.then_some(footer);
+    read
+}
 
-    /// The records of a lost stretch are counted, and those after it have their own LSNs.
-    #[test]
-    fn what_cannot_be_told_apart_is_counted() {
-        let header = BlockHeader {
-            storage_id: 1,
-            id: 1,
-            incarnation: 1,
-            sequence: 1,
-            base_lsn: 100,
-            first_group: 1,
-            previous: 0,
-            previous_end: 0,
-            data_end: 128 << 10,
-        };
-        let seed = header.seed();
-        let mut block = vec![0; PAGE];
-        let mut starts = Vec::new();
-        for digest in 1..=6 {
-            starts.push(block.len());
-            let at = block.len() as u32;
-            block.extend(record(digest, 100, seed, at));
-        }
-        let at = block.len();
-        let end = GroupEnd { group: 1, start: PAGE as u32, count: 6, base_lsn: 100 };
-        let mut mark = Vec::new();
-        end.encode((at + GROUP_END_MIN).next_multiple_of(PAGE) - at, &mut mark);
-        flat::seal(&mut mark, seed, at as u32);
-        block.extend(mark);
-        block[starts[1]..starts[4]].fill(0);
-
-        let mut lsns = Vec::new();
-        let mut each = |recovered: Recovered<'_>| match recovered {
-            Recovered::Record { digest, lsn, .. } => lsns.push((digest.0[0], lsn)),
-            other => panic!("{other:?}"),
-        };
-        let mut replay = Replay::new(128 << 10, &mut each);
-        replay.dictionary.put(Family::Bin, 0, "b");
-        replay.check_sequence(&header);
-        replay.damage = Damage::default();
-        replay.block(&header, &block, scan(&block, seed), Some(106));
-        assert_eq!((replay.damage.unidentified, replay.lsn), (3, 106));
-        assert_eq!(lsns, [(1, 100), (5, 104), (6, 105)]);
+fn user_record(
+    blocks: &Blocks,
+    header: &BlockHeader,
+    found: &Found,
+    record: &[u8],
+    read: &mut Read,
+    footer: &mut Builder,
+) {
+    let mut shape = Vec::new();
+    let meta = Metadata::decode(record, &found.header).ok().filter(|_| !found.damaged);
+    let whole = meta.filter(|meta| meta.shape(&mut |bin, of| shape.push((bin, of))).is_ok());
+    if whole.is_none() && !found.damaged {
+        let digest = found.header.digest;
+        tracing::error!(block = header.id, %digest, "a right checksum, but wrong contents");
+        read.damage.records += 1;
     }
+    let described = Described {
+        kind: found.header.kind,
+        tag: tag_of(&found.header.digest),
+        offset: found.offset,
+        units: (found.header.size / UNIT) as u32,
+        generation: found.header.generation,
+        void_time: whole.as_ref().map_or(0, |meta| meta.void_time),
+        set_id: whole.as_ref().map_or(0, |meta| meta.set_id),
+        lsn: found.lsn,
+    };
+    let kind = match (whole.is_some(), found.header.kind) {
+        (false, _) => ItemKind::Damaged,
+        (_, Kind::Tombstone) => ItemKind::Tombstone,
+        _ => ItemKind::Record,
+    };
+    footer.add(&described, &shape);
+    read.items.push(item_of(blocks, header.id, &described, kind));
+}
+
+fn system_record(
+    blocks: &Blocks,
+    header: &BlockHeader,
+    found: &Found,
+    record: &[u8],
+    read: &mut Read,
+    footer: &mut Builder,
+) {
+    let place = blocks.location(header.id, found.offset);
+    let known = match found.header.kind {
+        Kind::SetName | Kind::BinName => flat::decode_name(record).map(|(id, name)| {
+            let set = found.header.kind == Kind::SetName;
+            let family = if set { Family::Set } else { Family::Bin };
+            read.names.push((family, id, name.to_string(), place));
+        }),
+        kind => said(kind, record).map(|said| read.markers.push((found.lsn, said, place))),
+    };
+    if known.is_none() {
+        tracing::error!(block = header.id, "a name or marker has wrong contents; it is left out");
+    }
+    footer.add(&system(found), &[]);
+}
+
+/// What a marker's record says.
+pub(crate) fn said(kind: Kind, record: &[u8]) -> Option<Said> {
+    match kind {
+        Kind::Truncate => flat::decode_truncate(record).map(|(id, before_lut_ms)| {
+            let set_id = (id != flat::EVERY_SET).then_some(id);
+            Said::Truncate { set_id, before_lut_ms }
+        }),
+        Kind::Evict => flat::decode_evict(record).map(|(limits, spared)| {
+            let (void_until, void_until_there, partitions) = limits;
+            Said::Evict { void_until, void_until_there, partitions, spared }
+        }),
+        _ => None,
+    }
+}
+
+fn system(found: &Found) -> Described {
+    Described {
+        kind: found.header.kind,
+        tag: [0; TAG_SIZE],
+        offset: found.offset,
+        units: (found.header.size / UNIT) as u32,
+        generation: 0,
+        void_time: 0,
+        set_id: 0,
+        lsn: found.lsn,
+    }
+}
+
+/// What the index compares of a digest.
+pub(crate) fn tag_of(digest: &Digest) -> [u8; TAG_SIZE] {
+    let mut tag = [0; TAG_SIZE];
+    tag.copy_from_slice(&digest.0[..TAG_SIZE]);
+    tag
 }

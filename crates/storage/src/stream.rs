@@ -1,40 +1,46 @@
 //! The log being written: appends gather in a commit group, the flusher makes groups durable.
 //!
+//! A storage has two streams: what users write, and the copies that defragmentation makes.
+//!
 //! 1. An appender encodes its record, takes the mutex for as long as a copy takes, and leaves with
 //!    a location, an LSN and a ticket.
 //! 2. The flusher (one thread) ends the open group on a 4 KiB boundary with a group-end record,
 //!    writes it with one write, syncs the device, and completes the group's tickets. Appends go
-//!    into the next group meanwhile.
+//!    into the next group meanwhile. With [`Durability::Commit`] a group is ended as soon as the
+//!    flusher is free, else when it is large enough or old enough.
 //! 3. A group lies in one block. When the next record does not fit, the group is ended and the next
-//!    one begins a new block, with the block's header in front.
+//!    one begins a new block, with the block's header in front. Behind the last group of a block
+//!    comes its footer.
 //! 4. When nothing is pending for a second, and on a clean stop, an empty group is written.
 //!
 //! Always true: group g+1 is written only after g was synced, so a readable group end g+1 proves
-//! that g was durable; written pages are never written again; bytes can be read from memory until
-//! they can be read from the device; after a failed write or sync nothing is ever written again.
-//!
-//! With [`Durability::Memory`] there is no flusher: whoever fills a group writes it.
+//! that g was durable; written pages are never written again in the life of their block; bytes can
+//! be read from memory until they can be read from the device; after a failed write or sync nothing
+//! is ever written again.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use model::{Error, ErrorKind, Result};
+use model::{Error, ErrorKind, Result, ValueType, size_class};
 
-use crate::Durability;
-use crate::block::{BlockHeader, PAGE};
-use crate::device::Device;
-use crate::flat::{self, GROUP_END_MIN, GroupEnd};
+use crate::block::{BlockHeader, PAGE, WRITES};
+use crate::blocks::{Block, Blocks, Purpose, Use};
+use crate::device::AlignedBuf;
+use crate::flat::{self, GROUP_END_MIN, GroupEnd, Kind, UNIT};
+use crate::footer::{Builder, Described};
 use crate::ticket::{Done, Ticket};
+use crate::{Durability, Sabotage};
 
-/// Idle time after which the last group is proven by an empty one.
+/// Idle time after which the last group is proven by an empty one; age at which a group is written
+/// that nobody waits for.
 const IDLE: Duration = Duration::from_secs(1);
 /// Bytes that may wait for the device; more are refused. Aerospike's `max-write-cache`.
 const QUEUE_MAX: usize = 64 << 20;
 /// Size at which a group is written when nobody waits for it: small against a block, large against
 /// the mean of 2 KiB that the padding of a group wastes.
-const MEMORY_GROUP: usize = 1 << 20;
+const LAZY_GROUP: usize = 1 << 20;
 
 /// Where a record went.
 #[derive(Debug, Clone)]
@@ -45,12 +51,13 @@ pub(crate) struct Placed {
     pub(crate) done: Arc<Done>,
 }
 
-/// What readers need to know of a block.
-#[derive(Debug, Default)]
-pub(crate) struct BlockState {
-    pub(crate) seed: u32,
-    /// Records below this offset are on the device; 0 for a block that is not in use.
-    pub(crate) on_device: AtomicU32,
+/// A record to append.
+pub(crate) struct Encoded<'a> {
+    /// Finished but for its checksum.
+    pub(crate) bytes: &'a mut [u8],
+    /// What its block's footer says of it; offset and LSN are filled in here.
+    pub(crate) described: Described,
+    pub(crate) shape: &'a [(u16, ValueType)],
 }
 
 /// A commit group on its way.
@@ -58,7 +65,8 @@ struct Group {
     block: u64,
     /// Offset in the block of `bytes[0]`, which is the block's header in its first group.
     at: u32,
-    bytes: Vec<u8>,
+    bytes: AlignedBuf,
+    seed: u32,
     count: u32,
     base_lsn: u64,
     done: Arc<Done>,
@@ -84,41 +92,38 @@ impl Group {
     }
 }
 
-/// Where writing goes on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tail {
-    pub(crate) header: BlockHeader,
-    /// End of the last group that was ended in it.
-    pub(crate) end: u32,
+/// What the flusher writes, in order.
+#[derive(Clone)]
+enum Work {
+    Group(Arc<Group>),
+    Footer { block: u64, at: u32, bytes: Arc<AlignedBuf> },
 }
 
-/// Where the log stood when it was opened.
-#[derive(Debug)]
-pub(crate) struct Start {
-    pub(crate) tail: Option<Tail>,
-    pub(crate) next_block: u64,
-    pub(crate) next_sequence: u64,
-    pub(crate) next_lsn: u64,
-    pub(crate) next_group: u64,
-    /// Whether the last group still lacks one behind it that proves it.
-    pub(crate) unproved: bool,
-    pub(crate) blocks: Vec<BlockState>,
+/// Where writing goes on.
+struct Tail {
+    header: BlockHeader,
+    /// End of the last group that was ended in it.
+    end: u32,
+    footer: Builder,
 }
 
 struct State {
     tail: Option<Tail>,
+    /// The block before `tail`, and where its data ends.
+    previous: (u64, u32),
     /// Whether the header of `tail` still has to be written.
     header_due: bool,
     open: Option<Group>,
-    /// Ended groups, oldest first; the first may be on its way to the device.
-    ended: VecDeque<Arc<Group>>,
+    /// Ended groups and footers, oldest first; the first may be on its way to the device.
+    queue: VecDeque<Work>,
     queued: usize,
-    next_block: u64,
-    next_sequence: u64,
-    next_incarnation: u64,
     next_lsn: u64,
     next_group: u64,
+    /// Whether the last group still lacks one behind it that proves it.
     unproved: bool,
+    durability: Durability,
+    /// Whether the open group is to be written without waiting for more.
+    hurry: bool,
     flusher_waits: bool,
     stopping: bool,
 }
@@ -126,57 +131,62 @@ struct State {
 impl State {
     /// The group that holds these bytes, if it is not on the device yet.
     fn group(&self, block: u64, offset: u32) -> Option<&Group> {
-        let ended = self.ended.iter().map(|group| &**group);
+        let ended = self.queue.iter().filter_map(|work| match work {
+            Work::Group(group) => Some(&**group),
+            Work::Footer { .. } => None,
+        });
         ended.chain(&self.open).find(|group| group.holds(block, offset))
+    }
+
+    /// How long the open group may wait for more records; `None` = not at all.
+    fn patience(&self) -> Option<Duration> {
+        let group = self.open.as_ref()?;
+        if self.hurry || self.stopping || group.bytes.len() >= LAZY_GROUP {
+            return None;
+        }
+        match self.durability {
+            Durability::Commit => None,
+            Durability::Interval(ms) => Some(Duration::from_millis(ms.into())),
+            Durability::Memory => Some(IDLE),
+        }
     }
 }
 
-/// What the appenders, the readers and the flusher share.
+/// What the appenders, the readers and the flusher of one stream share.
 pub(crate) struct Stream {
-    devices: Vec<Arc<dyn Device>>,
-    block_size: u32,
-    storage_id: u128,
-    durability: Durability,
+    blocks: Arc<Blocks>,
+    id: u16,
     state: Mutex<State>,
     wake: Condvar,
-    blocks: RwLock<Vec<BlockState>>,
-    failed: OnceLock<Error>,
     pub(crate) groups_written: AtomicU64,
+    pub(crate) bytes_written: AtomicU64,
 }
 
 impl Stream {
-    /// The log as recovery left it. `opened` tells this life's block incarnations from earlier ones.
-    pub(crate) fn new(
-        devices: Vec<Arc<dyn Device>>,
-        (block_size, storage_id, opened): (u32, u128, u64),
-        durability: Durability,
-        start: Start,
-    ) -> Stream {
+    pub(crate) fn new(blocks: Arc<Blocks>, id: u16, durability: Durability) -> Stream {
+        let next_lsn = blocks.next_lsn.load(Ordering::Acquire);
         let state = State {
-            tail: start.tail,
+            tail: None,
+            previous: (0, 0),
             header_due: false,
             open: None,
-            ended: VecDeque::new(),
+            queue: VecDeque::new(),
             queued: 0,
-            next_block: start.next_block,
-            next_sequence: start.next_sequence,
-            next_incarnation: opened << 32 | 1,
-            next_lsn: start.next_lsn,
-            next_group: start.next_group,
-            unproved: start.unproved,
+            next_lsn,
+            next_group: 1,
+            unproved: false,
+            durability,
+            hurry: false,
             flusher_waits: false,
             stopping: false,
         };
         Stream {
-            devices,
-            block_size,
-            storage_id,
-            durability,
+            blocks,
+            id,
             state: Mutex::new(state),
             wake: Condvar::new(),
-            blocks: RwLock::new(start.blocks),
-            failed: OnceLock::new(),
             groups_written: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
         }
     }
 
@@ -184,44 +194,50 @@ impl Stream {
         self.state.lock().expect("nobody panics while writing the log")
     }
 
-    /// Device and offset of the first byte of a block.
-    pub(crate) fn place(&self, block: u64) -> (&Arc<dyn Device>, u64) {
-        let n = self.devices.len() as u64;
-        (&self.devices[(block % n) as usize], block / n * u64::from(self.block_size))
+    /// When later appends are answered.
+    pub(crate) fn set_durability(&self, durability: Durability) {
+        self.lock().durability = durability;
+        self.wake.notify_all();
     }
 
-    /// Why nothing can be written any more, if so.
-    pub(crate) fn failure(&self) -> Option<&Error> {
-        self.failed.get()
-    }
-
-    /// Appends finished records, one behind the other, and says where the first went. They are in
-    /// one group or in groups that follow each other.
-    pub(crate) fn append(&self, record: &mut [u8], copies: usize) -> Result<Placed> {
+    /// Appends records, one behind the other, and says where they went. With `together` all are in
+    /// one group: they survive a crash together or not at all.
+    pub(crate) fn append(
+        &self,
+        records: &mut [Encoded<'_>],
+        purpose: Purpose,
+        together: bool,
+    ) -> Result<Vec<Placed>> {
         let mut state = self.lock();
         self.check_open(&state)?;
-        let first = self.push(&mut state, record)?;
-        for _ in 1..copies {
-            self.push(&mut state, record)?;
+        let whole: usize = records.iter().map(|record| record.bytes.len()).sum();
+        let mut placed = Vec::with_capacity(records.len());
+        if together {
+            self.make_room(&mut state, whole, purpose)?;
         }
-        match self.durability {
-            Durability::Memory => self.write_full_groups(&mut state)?,
-            Durability::Commit | Durability::Interval(_) if state.flusher_waits => {
-                self.wake.notify_all()
+        for record in records {
+            if !together {
+                self.make_room(&mut state, record.bytes.len(), purpose)?;
             }
-            Durability::Commit | Durability::Interval(_) => {}
+            placed.push(self.push(&mut state, record));
         }
-        Ok(first)
+        if self.id == WRITES {
+            self.blocks.next_lsn.store(state.next_lsn, Ordering::Release);
+        }
+        let first = state.open.as_ref().is_some_and(|group| group.count == placed.len() as u32);
+        if state.flusher_waits && (first || state.patience().is_none()) {
+            self.wake.notify_all();
+        }
+        Ok(placed)
+    }
+
+    /// Bytes that one group can hold, at most: what [`Stream::append`] may be given together.
+    pub(crate) fn group_max(&self) -> usize {
+        self.blocks.block_size as usize - 2 * PAGE - GROUP_END_MIN
     }
 
     fn check_open(&self, state: &State) -> Result<()> {
-        if let Some(error) = self.failed.get() {
-            let detail = format!(
-                "storage takes no more writes because a write failed: {error}; reads go on; \
-                 repair the device and restart the node"
-            );
-            return Err(Error::new(ErrorKind::Unavailable, detail));
-        }
+        self.blocks.check_sound()?;
         if state.stopping {
             return Err(Error::new(ErrorKind::Unavailable, "storage is closed"));
         }
@@ -235,32 +251,47 @@ impl Stream {
         Ok(())
     }
 
-    fn push(&self, state: &mut State, record: &mut [u8]) -> Result<Placed> {
-        self.make_room(state, record.len())?;
-        let seed = state.tail.as_ref().map_or(0, |tail| tail.header.seed());
-        let group = state.open.as_mut().expect("make_room opened a group");
+    /// Puts a record into the open group, which has room for it.
+    fn push(&self, state: &mut State, record: &mut Encoded<'_>) -> Placed {
+        let (Some(group), Some(tail)) = (&mut state.open, &mut state.tail) else {
+            unreachable!("make_room opened a group");
+        };
         let offset = group.end();
-        flat::seal(record, seed, offset);
-        group.bytes.extend_from_slice(record);
+        record.described.offset = offset;
+        if self.id == WRITES {
+            record.described.lsn = state.next_lsn;
+            state.next_lsn += 1;
+        }
+        flat::seal(record.bytes, group.seed, offset);
+        group.bytes.extend_from_slice(record.bytes);
         group.count += 1;
-        let lsn = state.next_lsn;
-        state.next_lsn += 1;
-        state.queued += record.len();
-        Ok(Placed { block: group.block, offset, lsn, done: group.done.clone() })
+        tail.footer.add(&record.described, record.shape);
+        if let Some(block) = self.blocks.table().get(group.block as usize) {
+            block.set_summary(&tail.footer.summary);
+        }
+        if record.described.kind == Kind::Record {
+            let units = record.described.units;
+            let class = size_class::class_of(units).map_or(units, size_class::units_of);
+            self.blocks.hold(group.block, class);
+        }
+        state.queued += record.bytes.len();
+        let lsn = record.described.lsn;
+        Placed { block: group.block, offset, lsn, done: group.done.clone() }
     }
 
     /// Sees to it that a group is open and has room for `size` bytes and its end.
-    fn make_room(&self, state: &mut State, size: usize) -> Result<()> {
-        let needed = (size + GROUP_END_MIN) as u32;
-        if let Some(group) = &state.open {
-            let limit = state.tail.as_ref().map_or(0, |tail| tail.header.data_end);
-            if group.end() + needed <= limit {
-                return Ok(());
-            }
-            self.end_group(state);
+    fn make_room(&self, state: &mut State, size: usize, purpose: Purpose) -> Result<()> {
+        let fits = |tail: &Tail, end: u32| {
+            let end = (end as usize + size + GROUP_END_MIN).next_multiple_of(PAGE) as u32;
+            end + tail.footer.size(end) <= self.blocks.block_size
+        };
+        match (&state.open, &state.tail) {
+            (Some(group), Some(tail)) if fits(tail, group.end()) => return Ok(()),
+            (Some(_), _) => self.end_group(state),
+            _ => {}
         }
-        if state.tail.as_ref().is_none_or(|t| t.end + needed > t.header.data_end) {
-            self.open_block(state)?;
+        if !state.tail.as_ref().is_some_and(|tail| fits(tail, tail.end)) {
+            self.open_block(state, purpose)?;
         }
         self.open_group(state);
         Ok(())
@@ -268,12 +299,21 @@ impl Stream {
 
     fn open_group(&self, state: &mut State) {
         let tail = state.tail.as_ref().expect("a block is open");
-        let (at, bytes) = match std::mem::take(&mut state.header_due) {
-            true => (0, tail.header.encode()),
-            false => (tail.end, Vec::new()),
-        };
-        let (base_lsn, done) = (state.next_lsn, Arc::default());
-        state.open = Some(Group { block: tail.header.id, at, bytes, count: 0, base_lsn, done });
+        let mut bytes = AlignedBuf::new();
+        let mut at = tail.end;
+        if std::mem::take(&mut state.header_due) {
+            bytes.extend_from_slice(&tail.header.encode());
+            at = 0;
+        }
+        state.open = Some(Group {
+            block: tail.header.id,
+            at,
+            bytes,
+            seed: tail.header.seed(),
+            count: 0,
+            base_lsn: state.next_lsn,
+            done: Arc::default(),
+        });
     }
 
     /// Ends the open group: a group-end record up to the next page.
@@ -284,133 +324,124 @@ impl Stream {
         let end = group.end();
         let size = (end as usize + GROUP_END_MIN).next_multiple_of(PAGE) - end as usize;
         let mut mark = Vec::with_capacity(size);
-        let (start, count, base_lsn) = (group.start(), group.count, group.base_lsn);
+        let (start, base_lsn) = (group.start(), group.base_lsn);
+        // Copies carry LSNs of their own.
+        let count = if self.id == WRITES { group.count } else { 0 };
         GroupEnd { group: state.next_group, start, count, base_lsn }.encode(size, &mut mark);
-        flat::seal(&mut mark, tail.header.seed(), end);
+        flat::seal(&mut mark, group.seed, end);
         group.bytes.extend_from_slice(&mark);
         state.next_group += 1;
-        state.unproved = count > 0;
+        state.unproved = group.count > 0;
+        state.hurry = false;
         tail.end = group.end();
-        state.ended.push_back(Arc::new(group));
+        state.queue.push_back(Work::Group(Arc::new(group)));
     }
 
-    /// Makes the next free block the one that is written. Devices that are full are passed over.
-    fn open_block(&self, state: &mut State) -> Result<()> {
-        let size = u64::from(self.block_size);
-        let n = self.devices.len() as u64;
-        let most = self.devices.iter().map(|d| d.capacity() / size).max().unwrap_or(0);
-        let mut id = state.next_block;
-        loop {
-            let (device, offset) = self.place(id);
-            if offset / size >= most {
-                let capacity = self.devices.iter().map(|d| d.capacity()).sum();
-                return Err(crate::device::no_space("storage", id / n * size + size, capacity));
-            }
-            if offset + size <= device.capacity() {
-                device.grow(offset + size)?;
-                break;
-            }
-            id += 1;
+    /// Puts the footer of the block that is full behind its last group.
+    fn seal_block(&self, state: &mut State) {
+        let Some(tail) = state.tail.take() else { return };
+        let (header, size) = (tail.header, self.blocks.block_size);
+        state.previous = (header.id, tail.end);
+        if state.header_due {
+            // Nothing was ever written to it: it stays claimed until the next restart.
+            state.header_due = false;
+            return;
         }
-        let header = BlockHeader {
-            storage_id: self.storage_id,
-            id,
-            incarnation: state.next_incarnation,
-            sequence: state.next_sequence,
-            base_lsn: state.next_lsn,
-            first_group: state.next_group,
-            previous: state.tail.map_or(0, |t| t.header.id),
-            previous_end: state.tail.map_or(0, |t| t.end),
-            data_end: self.block_size,
+        let footer = tail.footer.finish(header.seed(), tail.end, size);
+        let mut bytes = AlignedBuf::new();
+        bytes.extend_from_slice(&footer);
+        let at = size - bytes.len() as u32;
+        state.queue.push_back(Work::Footer { block: header.id, at, bytes: Arc::new(bytes) });
+    }
+
+    /// Makes a free block the one that is written.
+    fn open_block(&self, state: &mut State, purpose: Purpose) -> Result<()> {
+        let taken = self.blocks.take(purpose)?;
+        self.seal_block(state);
+        let base_lsn = match self.id {
+            WRITES => state.next_lsn,
+            _ => self.blocks.next_lsn.load(Ordering::Acquire),
         };
-        self.set_block(id, header.seed());
-        state.next_block = id + 1;
-        state.next_sequence += 1;
-        state.next_incarnation += 1;
-        state.tail = Some(Tail { header, end: PAGE as u32 });
+        let (previous, previous_end) = state.previous;
+        let header = BlockHeader {
+            first_group: state.next_group,
+            previous,
+            previous_end,
+            ..self.blocks.header(taken, self.id, base_lsn)
+        };
+        self.blocks.enter(header.id, Block::of(&header, Use::Open, 0));
+        state.tail = Some(Tail { header, end: PAGE as u32, footer: Builder::default() });
         state.header_due = true;
         Ok(())
-    }
-
-    fn set_block(&self, id: u64, seed: u32) {
-        let mut blocks = self.blocks.write().expect("nobody panics with the block table");
-        if blocks.len() <= id as usize {
-            blocks.resize_with(id as usize + 1, BlockState::default);
-        }
-        blocks[id as usize] = BlockState { seed, on_device: AtomicU32::new(0) };
-    }
-
-    /// Checksum seed of a block, and up to where its records are on the device.
-    pub(crate) fn block(&self, id: u64) -> Option<(u32, u32)> {
-        let blocks = self.blocks.read().expect("nobody panics with the block table");
-        let block = blocks.get(usize::try_from(id).ok()?)?;
-        Some((block.seed, block.on_device.load(Ordering::Acquire)))
     }
 
     /// A copy of a record that is not on the device yet, and the ticket of its group.
     pub(crate) fn buffered(&self, block: u64, offset: u32) -> Option<(Vec<u8>, Ticket)> {
         let state = self.lock();
         let group = state.group(block, offset)?;
-        Some((group.record(offset)?.to_vec(), self.ticket(&group.done)))
+        let ticket = ticket(&state, &group.done);
+        Some((group.record(offset)?.to_vec(), ticket))
     }
 
     /// The ticket of the group of a record that is not on the device yet.
     pub(crate) fn pending(&self, block: u64, offset: u32) -> Option<Ticket> {
-        let (_, on_device) = self.block(block)?;
-        if offset < on_device {
-            return None;
-        }
-        Some(self.ticket(&self.lock().group(block, offset)?.done))
+        let state = self.lock();
+        Some(ticket(&state, &state.group(block, offset)?.done))
     }
 
     /// What a caller must wait for before it answers.
     pub(crate) fn ticket(&self, done: &Arc<Done>) -> Ticket {
-        match self.durability {
-            Durability::Commit => Ticket::of(done),
-            Durability::Interval(_) | Durability::Memory => Ticket::done(),
-        }
+        ticket(&self.lock(), done)
     }
 
     /// The flusher's life.
     pub(crate) fn run(&self) {
-        while let Some(group) = self.next_group() {
-            let outcome = self.write_group(&group);
-            self.group_written(&mut self.lock(), &group, &outcome);
+        while let Some(work) = self.next_work() {
+            let outcome = self.write(&work);
+            self.written(&mut self.lock(), &work, &outcome);
             // Outside the mutex: waking a thousand writers takes its time.
-            group.done.complete(outcome);
-            self.grow_ahead();
+            if let Work::Group(group) = &work {
+                group.done.complete(outcome);
+            }
+            self.blocks.grow_ahead();
         }
     }
 
-    /// The next group to write, waiting for one; `None` when there will be none any more.
-    fn next_group(&self) -> Option<Arc<Group>> {
+    /// What to write next, waiting for it; `None` when there will be nothing any more.
+    fn next_work(&self) -> Option<Work> {
         let mut state = self.lock();
         loop {
-            if self.failed.get().is_some() {
+            if self.blocks.failure().is_some() {
+                self.give_up(&mut state);
                 return None;
             }
-            if let Some(group) = state.ended.front() {
-                return Some(group.clone());
+            if let Some(work) = state.queue.front() {
+                return Some(work.clone());
             }
-            if state.open.is_some() {
-                self.end_group(&mut state);
-            } else if state.stopping {
-                return None;
-            } else {
-                state = self.wait(state);
+            match state.patience() {
+                None if state.open.is_some() => self.end_group(&mut state),
+                None if state.stopping => return None,
+                patience => state = self.wait(state, patience),
             }
         }
     }
 
-    /// Waits for work; after a second without any, an unproved group makes some.
-    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    /// Waits for work, or until the open group was patient enough; after a second without any, an
+    /// unproved group makes some.
+    fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        patience: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
         state.flusher_waits = true;
-        if state.unproved {
-            let waited = self.wake.wait_timeout(state, IDLE);
+        if patience.is_some() || state.unproved {
+            let waited = self.wake.wait_timeout(state, patience.unwrap_or(IDLE));
             let (guard, timeout) = waited.expect("nobody panics while writing the log");
             state = guard;
-            if timeout.timed_out() && state.open.is_none() && state.ended.is_empty() {
-                self.prove(&mut state);
+            match &state.open {
+                Some(_) if timeout.timed_out() && patience.is_some() => state.hurry = true,
+                None if timeout.timed_out() && state.queue.is_empty() => self.prove(&mut state),
+                _ => {}
             }
         } else {
             state = self.wake.wait(state).expect("nobody panics while writing the log");
@@ -422,92 +453,114 @@ impl Stream {
     /// Ends an empty group. On a full device the last group stays unproved.
     fn prove(&self, state: &mut State) {
         state.unproved = false;
-        if state.open.is_none() && self.make_room(state, 0).is_err() {
-            return;
+        let fits = state.tail.as_ref().is_some_and(|tail| {
+            let end = tail.end + PAGE as u32;
+            end + tail.footer.size(end) <= self.blocks.block_size
+        });
+        match (fits, state.open.is_none()) {
+            (true, true) => self.open_group(state),
+            // The footer proves it as well.
+            (false, true) => return self.seal_block(state),
+            _ => {}
         }
         self.end_group(state);
     }
 
-    fn write_group(&self, group: &Group) -> Result<()> {
-        let (device, offset) = self.place(group.block);
-        device.write_at(offset + u64::from(group.at), &group.bytes)?;
-        if self.durability != Durability::Memory {
-            device.sync()?;
+    fn write(&self, work: &Work) -> Result<()> {
+        let (block, at, bytes) = match work {
+            Work::Group(group) => (group.block, group.at, &group.bytes),
+            Work::Footer { block, at, bytes } => (*block, *at, &**bytes),
+        };
+        let (device, offset) = self.blocks.place(block);
+        device.write_at(offset + u64::from(at), bytes)?;
+        self.bytes_written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        match work {
+            Work::Group(group) => {
+                self.blocks.recent.put(block, group.seed, at, bytes);
+                match self.blocks.sabotaged(Sabotage::SkipSync) {
+                    true => Ok(()),
+                    false => device.sync(),
+                }
+            }
+            // A later sync covers it; without it the records are read.
+            Work::Footer { .. } => Ok(()),
         }
-        Ok(())
     }
 
-    /// Takes note of how the oldest ended group fared. After a failure groups stay readable.
-    fn group_written(&self, state: &mut State, group: &Group, outcome: &Result<()>) {
+    /// Takes note of how the oldest piece of work fared. After a failure groups stay readable.
+    fn written(&self, state: &mut State, work: &Work, outcome: &Result<()>) {
         if let Err(error) = outcome {
-            tracing::error!(%error, "storage takes no more writes");
-            let _ = self.failed.set(error.clone());
-            let waiting = state.ended.iter().map(|group| &group.done);
-            for done in waiting.chain(state.open.as_ref().map(|group| &group.done)) {
-                done.complete(outcome.clone());
-            }
+            self.blocks.fail(error);
+            self.give_up(state);
             return;
         }
-        let blocks = self.blocks.read().expect("nobody panics with the block table");
-        blocks[group.block as usize].on_device.store(group.end(), Ordering::Release);
-        drop(blocks);
-        state.ended.pop_front();
-        state.queued = state.queued.saturating_sub(group.bytes.len());
-        self.groups_written.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Gives the next block its place on the device while nobody waits for it. What goes wrong here
-    /// is told to whoever needs that block.
-    fn grow_ahead(&self) {
-        let next = self.lock().next_block;
-        let (device, offset) = self.place(next);
-        let needed = offset + u64::from(self.block_size);
-        if device.size() < needed && needed <= device.capacity() {
-            let _ = device.grow(needed);
+        state.queue.pop_front();
+        match work {
+            Work::Group(group) => {
+                let table = self.blocks.table();
+                table[group.block as usize].on_device.store(group.end(), Ordering::Release);
+                state.queued = state.queued.saturating_sub(group.bytes.len());
+                self.groups_written.fetch_add(1, Ordering::Relaxed);
+            }
+            Work::Footer { block, .. } => {
+                self.blocks.table()[*block as usize].set_used(Use::Sealed);
+            }
         }
     }
 
-    fn write_full_groups(&self, state: &mut State) -> Result<()> {
-        if state.open.as_ref().is_some_and(|group| group.bytes.len() >= MEMORY_GROUP) {
-            self.end_group(state);
+    /// Tells everybody who waits that nothing is written any more.
+    fn give_up(&self, state: &mut State) {
+        let Some(error) = self.blocks.failure() else { return };
+        let queued = state.queue.iter().filter_map(|work| match work {
+            Work::Group(group) => Some(&group.done),
+            Work::Footer { .. } => None,
+        });
+        for done in queued.chain(state.open.as_ref().map(|group| &group.done)) {
+            done.complete(Err(error.clone()));
         }
-        self.write_ended(state)
     }
 
-    fn write_ended(&self, state: &mut State) -> Result<()> {
-        while let Some(group) = state.ended.front().cloned() {
-            let outcome = self.write_group(&group);
-            self.group_written(state, &group, &outcome);
-            group.done.complete(outcome.clone());
-            outcome?;
+    /// Returns once everything appended before is durable.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let mut state = self.lock();
+        if let Some(error) = self.blocks.failure() {
+            return Err(error.clone());
         }
-        Ok(())
+        self.end_group(&mut state);
+        let last = state.queue.iter().rev().find_map(|work| match work {
+            Work::Group(group) => Some(group.done.clone()),
+            Work::Footer { .. } => None,
+        });
+        self.wake.notify_all();
+        drop(state);
+        last.map_or(Ok(()), |done| Ticket::of(&done).wait_blocking())
     }
 
-    /// Refuses further appends and lets the flusher finish what is pending. False if it was
-    /// stopped before.
+    /// Refuses further appends and lets the flusher finish what is pending: the open block gets its
+    /// footer, which proves it. False if it was stopped before.
     pub(crate) fn stop(&self) -> bool {
-        let stopped = std::mem::replace(&mut self.lock().stopping, true);
+        let mut state = self.lock();
+        let stopped = std::mem::replace(&mut state.stopping, true);
+        if !stopped {
+            self.end_group(&mut state);
+            self.seal_block(&mut state);
+        }
+        drop(state);
         self.wake.notify_all();
         !stopped
     }
 
-    /// Writes what is pending and proves it. Only when no flusher runs.
-    pub(crate) fn settle(&self) -> Result<()> {
-        if let Some(error) = self.failed.get() {
-            return Err(error.clone());
-        }
-        let mut state = self.lock();
-        self.end_group(&mut state);
-        if state.unproved {
-            self.prove(&mut state);
-        }
-        self.write_ended(&mut state)
-    }
-
-    /// Bytes of blocks in use, the superblocks' included.
-    pub(crate) fn used_bytes(&self) -> u64 {
-        let n = self.devices.len() as u64;
-        self.lock().next_block.max(n) * u64::from(self.block_size)
+    /// Bytes that wait for the device.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        self.lock().queued as u64
     }
 }
+
+fn ticket(state: &State, done: &Arc<Done>) -> Ticket {
+    match state.durability {
+        Durability::Commit => Ticket::of(done),
+        Durability::Interval(_) | Durability::Memory => Ticket::done(),
+    }
+}
+
+const _: () = assert!(UNIT * 4 == GROUP_END_MIN);

@@ -22,7 +22,7 @@ pub(super) fn open(config: &NamespaceConfig) -> Result<Namespace> {
             let files = files.iter().map(open_file);
             // A block device has a size of its own.
             let whole = devices.iter().map(|path| Ok(Arc::new(FileDevice::open(path, 0)?) as _));
-            ("device", files.chain(whole).collect::<Result<_>>()?)
+            ("device", files.chain(whole).collect::<Result<Vec<_>>>()?)
         }
     };
     let options = namespace::Options {
@@ -36,9 +36,13 @@ pub(super) fn open(config: &NamespaceConfig) -> Result<Namespace> {
         block_size: config.write_block_size,
         record_size_max: config.settings.record_size_max,
         durability: config.settings.durability,
+        compression: config.settings.compression,
         ..storage::Options::new(&config.name, new_storage_id())
     };
-    Namespace::open(options, now_ms(), |each| Storage::open(devices, &storage_options, each))
+    Namespace::open(options, now_ms(), |ignore_checkpoint| {
+        let options = storage::Options { ignore_checkpoint, ..storage_options.clone() };
+        Storage::open(devices.clone(), &options)
+    })
 }
 
 /// Refuses data files that are there: a new namespace never takes over what somebody may need.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::ErrorKind;
 use storage::{Faults, SimDevice};
 
-use crate::{Model, options};
+use crate::{Model, options, truncate};
 
 const KEYS: i64 = 60;
 const CAPACITY: u64 = 4 << 20;
@@ -31,11 +31,12 @@ fn written(close: bool) -> Written {
         } else {
             expected[key as usize] = Some(i);
             // One large record makes the second half go to the next block.
-            model.put(key, i, if i == 150 { 126_000 } else { (i % 40) as usize })
+            model.put(key, i, if i == 150 { 118_000 } else { (i % 40) as usize })
         };
         let appended = appended.unwrap();
         if i % 60 == 59 {
-            model.storage.append_truncate(Some("late"), 1).unwrap();
+            let late = model.storage.intern_set("late").unwrap();
+            model.storage.append_marker(truncate(Some(late), 1)).unwrap();
             appended.ticket.wait_blocking().unwrap();
         }
     }

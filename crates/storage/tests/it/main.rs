@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use model::{Digest, Error, Key, Name, Result, Value};
 use storage::{
-    Appended, BinSelect, Device, Durability, Options, Recovered, Storage, Write, WriteKind,
+    Appended, BinSelect, Device, Durability, Item, ItemKind, Options, Said, Storage, Write,
+    WriteKind,
 };
 
 /// What is known of a key: where its newest version is.
@@ -44,45 +45,55 @@ pub(crate) fn bins(version: i64, size: usize) -> Vec<(Name, Value)> {
     vec![(Name::from("v"), Value::Integer(version)), (Name::from("f"), Value::Blob(filling))]
 }
 
+impl Entry {
+    fn of(item: &Item) -> Entry {
+        let (location, units) = (item.location, item.units);
+        match item.kind {
+            ItemKind::Record => Entry::Record { location, units },
+            ItemKind::Tombstone => Entry::Tombstone,
+            ItemKind::Damaged => Entry::Damaged { location, units },
+        }
+    }
+}
+
+/// A digest as far as recovery tells it.
+pub(crate) fn short(digest: &Digest) -> Digest {
+    let mut short = Digest([0; 20]);
+    short.0[..11].copy_from_slice(&digest.0[..11]);
+    short
+}
+
 impl Model {
     pub(crate) fn open(devices: Vec<Arc<dyn Device>>, options: &Options) -> Result<Model> {
+        let (storage, mut replay) = Storage::open(devices, options)?;
         let mut index = HashMap::new();
-        let mut lsns = Vec::new();
-        let storage = Storage::open(devices, options, &mut |recovered| match recovered {
-            Recovered::Record { digest, location, units, lsn, .. } => {
-                index.insert(digest, Entry::Record { location, units });
-                lsns.push(lsn);
+        for pass in 0..replay.passes() {
+            for mut items in replay.pass(pass)? {
+                items.sort_unstable_by(Item::order);
+                for of in items.chunk_by(Item::same_record) {
+                    index.insert(of[0].digest(), Entry::of(&of[0]));
+                }
             }
-            Recovered::Tombstone { digest, lsn, .. } => {
-                index.insert(digest, Entry::Tombstone);
-                lsns.push(lsn);
-            }
-            Recovered::Damaged { digest, location, units, lsn } => {
-                index.insert(digest, Entry::Damaged { location, units });
-                lsns.push(lsn);
-            }
-            Recovered::Truncate { lsn, .. } => lsns.push(lsn),
-        })?;
-        assert!(lsns.is_sorted_by(|a, b| a < b), "LSNs out of order: {lsns:?}");
+        }
         Ok(Model { storage, index })
     }
 
     pub(crate) fn put(&mut self, key: i64, version: i64, size: usize) -> Result<Appended> {
         let appended = put(&self.storage, key, version, size)?;
         let (location, units) = (appended.location, appended.units);
-        self.index.insert(digest(key), Entry::Record { location, units });
+        self.index.insert(short(&digest(key)), Entry::Record { location, units });
         Ok(appended)
     }
 
     pub(crate) fn delete(&mut self, key: i64) -> Result<Appended> {
         let appended = delete(&self.storage, key)?;
-        self.index.insert(digest(key), Entry::Tombstone);
+        self.index.insert(short(&digest(key)), Entry::Tombstone);
         Ok(appended)
     }
 
     /// The version of a key; checks that the record is the one that was written.
     pub(crate) fn get(&self, key: i64) -> Result<Option<i64>> {
-        match self.index.get(&digest(key)) {
+        match self.index.get(&short(&digest(key))) {
             None | Some(Entry::Tombstone) => Ok(None),
             Some(Entry::Record { location, units } | Entry::Damaged { location, units }) => {
                 get(&self.storage, key, *location, *units).map(Some)
@@ -139,4 +150,8 @@ pub(crate) fn memory_options() -> Options {
 /// The error of an opening that must fail.
 pub(crate) fn refused(devices: Vec<Arc<dyn Device>>, options: &Options) -> Error {
     Model::open(devices, options).err().expect("opening must be refused")
+}
+
+pub(crate) fn truncate(set_id: Option<u16>, before_lut_ms: u64) -> Said {
+    Said::Truncate { set_id, before_lut_ms }
 }

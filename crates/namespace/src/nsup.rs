@@ -1,0 +1,291 @@
+//! What happens by itself as time goes by: records expire and are evicted, writes stop and go on,
+//! checkpoints are written. Aerospike's namespace supervisor.
+//!
+//! The index knows the hour in which a record dies. Of hours that are past all records go; of the
+//! present hour those that, when read, have expired. Eviction goes by the same hours: the records
+//! that would die first are told to go by one marker in the log, whole hours and, where an hour has
+//! more than may go, a share of the partitions. Neither writes a tombstone for each record:
+//! defragmentation leaves one where an older version may still lie somewhere.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use index::Entry;
+use model::{ErrorKind, PARTITIONS, PartitionId, Result};
+use storage::Said;
+use store::{Bins, ScanCursor};
+
+use crate::metrics::Timer;
+use crate::{Namespace, expiry_hours, second_of};
+
+/// Log bytes after which a checkpoint is due before its time, in bytes of the last one: it costs an
+/// eighth of what is written, and a restart never reads more log than this.
+const CHECKPOINT_EVERY: u64 = 8;
+/// And at least.
+const CHECKPOINT_MIN: u64 = 256 << 20;
+
+/// When what is done from time to time was done last, ms since 1970.
+#[derive(Debug, Default)]
+pub(crate) struct Due {
+    swept_ms: u64,
+    checkpoint_ms: u64,
+    /// Bytes that were written in all when the last checkpoint began.
+    checkpoint_at: u64,
+    checkpoint_lsn: u64,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Records that had expired and are gone from memory.
+    pub expired: u64,
+    /// Records that were evicted.
+    pub evicted: u64,
+}
+
+impl Namespace {
+    /// Does what is due at this time. Called every second or so, by one thread.
+    pub fn tick(&self, now_ms: u64) {
+        self.drop_durable_tombstones();
+        self.judge_writes();
+        let settings = self.settings();
+        let mut due = crate::lock(&self.due);
+        if due.swept_ms == 0 {
+            (due.swept_ms, due.checkpoint_ms) = (now_ms, now_ms);
+        }
+        let since = |last: u64| now_ms.saturating_sub(last) / 1000;
+        let sweep =
+            settings.nsup_period_s != 0 && since(due.swept_ms) >= settings.nsup_period_s.into();
+        let stats = self.storage.stats();
+        let written = stats.written_bytes + stats.copied_bytes;
+        let index_bytes = self.index.len() * 20;
+        let log = written - due.checkpoint_at;
+        let late = settings.checkpoint_period_s != 0
+            && since(due.checkpoint_ms) >= settings.checkpoint_period_s.into();
+        let much = log > (CHECKPOINT_EVERY * index_bytes).max(CHECKPOINT_MIN);
+        let news = self.storage.next_lsn() != due.checkpoint_lsn;
+        // A late checkpoint waits until the log is worth it, so that it never costs most of the
+        // writing.
+        let worth = log * CHECKPOINT_EVERY >= index_bytes;
+        let checkpoint = self.keeps_checkpoints() && news && (much || (late && worth));
+        if sweep {
+            due.swept_ms = now_ms;
+        }
+        if checkpoint {
+            due.checkpoint_ms = now_ms;
+            due.checkpoint_at = written;
+            due.checkpoint_lsn = self.storage.next_lsn();
+        }
+        drop(due);
+        let name = &self.options.name;
+        if sweep && let Err(error) = self.sweep(now_ms) {
+            tracing::warn!(namespace = name, %error, "the sweep for expired records failed");
+        }
+        if checkpoint && let Err(error) = self.checkpoint() {
+            tracing::warn!(namespace = name, %error, "no checkpoint was written");
+        }
+    }
+
+    /// Removes records that have expired, then evicts if more room is used than is wished for.
+    pub fn sweep(&self, now_ms: u64) -> Result<Swept> {
+        let _timer = Timer::of(&self.metrics.nsup);
+        let mut swept = Swept::default();
+        if self.mortal.load(Relaxed) > 0 {
+            for partition in (0..PARTITIONS).filter_map(PartitionId::new) {
+                swept.expired += self.expire(partition, now_ms)?;
+            }
+        }
+        swept.evicted = self.evict()?;
+        self.metrics.expired.fetch_add(swept.expired, Relaxed);
+        self.metrics.evicted.fetch_add(swept.evicted, Relaxed);
+        if swept != Swept::default() {
+            let Swept { expired, evicted } = swept;
+            tracing::info!(namespace = self.options.name, expired, evicted, "swept");
+        }
+        Ok(swept)
+    }
+
+    fn expire(&self, partition: PartitionId, now_ms: u64) -> Result<u64> {
+        let this_hour = expiry_hours(u32::try_from(now_ms / 1000).unwrap_or(u32::MAX));
+        let mut dead = Vec::new();
+        let one = partition.get();
+        self.walk(&mut ScanCursor::new(one, one + 1), |_, entry| {
+            let gone = match entry.expiry_hours {
+                _ if entry.tombstone => false,
+                0 => false,
+                hour if hour < this_hour => true,
+                hour if hour > this_hour => false,
+                _ => self.has_expired(entry, now_ms)?,
+            };
+            if gone {
+                dead.push(entry.location);
+            }
+            Ok(true)
+        })?;
+        Ok(self.remove_locations(partition, dead))
+    }
+
+    fn has_expired(&self, entry: &Entry, now_ms: u64) -> Result<bool> {
+        match self.read_entry(entry, None, Bins::None) {
+            Ok(read) => Ok(read.is_some_and(|read| read.record.expired(now_ms))),
+            Err(error) if error.kind == ErrorKind::Corrupt => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the entries with these locations out of the index, where they are still there.
+    pub(crate) fn remove_locations(&self, partition: PartitionId, mut dead: Vec<u64>) -> u64 {
+        if dead.is_empty() {
+            return 0;
+        }
+        dead.sort_unstable();
+        let _gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.remove_sorted(partition, &dead)
+    }
+
+    /// The same for sorted locations, by the holder of the gate.
+    pub(crate) fn remove_sorted(&self, partition: PartitionId, dead: &[u64]) -> u64 {
+        let removed =
+            self.index.retain(partition, |entry| dead.binary_search(&entry.location).is_err());
+        removed.iter().for_each(|entry| self.uncount(entry));
+        removed.len() as u64
+    }
+
+    /// Evicts some of the records that would die first, if more room is used than is wished for.
+    fn evict(&self) -> Result<u64> {
+        let settings = self.settings();
+        let stats = self.storage.stats();
+        let used_pct = stats.live_bytes * 100 / stats.capacity_bytes.max(1);
+        if settings.evict_used_pct == 0 || used_pct < settings.evict_used_pct.into() {
+            return Ok(0);
+        }
+        let spared: Vec<u16> = settings
+            .sets
+            .iter()
+            .filter(|(_, set)| set.disable_eviction)
+            .filter_map(|(name, _)| self.storage.set_id(name))
+            .collect();
+        let mortal = |entry: &Entry| {
+            entry.expiry_hours != 0 && !entry.tombstone && !spared.contains(&entry.set_id)
+        };
+        let mut hours = std::collections::BTreeMap::<u32, u64>::new();
+        for shard in 0..self.index.shard_count() {
+            self.index.for_each(shard, &mut |entry| {
+                if mortal(entry) {
+                    *hours.entry(entry.expiry_hours).or_default() += 1;
+                }
+            });
+        }
+        let all: u64 = hours.values().sum();
+        let wanted = (all * u64::from(settings.evict_tenths_pct)).div_ceil(1000);
+        let Some((hour, partitions)) = eviction(&hours, wanted) else { return Ok(0) };
+        let goes = |partition: PartitionId, entry: &Entry| {
+            let there = partition.get() < partitions;
+            mortal(entry) && entry.expiry_hours < if there { hour + 1 } else { hour }
+        };
+        let said = Said::Evict {
+            void_until: second_of(hour),
+            void_until_there: second_of(hour + 1),
+            partitions,
+            spared: spared.clone(),
+        };
+        let gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (_, ticket) = self.storage.append_marker(said)?;
+        // Nothing was written in between: what the marker means is what is removed here.
+        let mut evicted = 0;
+        for partition in (0..PARTITIONS).filter_map(PartitionId::new) {
+            let removed = self.index.retain(partition, |entry| !goes(partition, entry));
+            removed.iter().for_each(|entry| self.uncount(entry));
+            evicted += removed.len() as u64;
+        }
+        drop(gate);
+        ticket.wait_blocking()?;
+        tracing::info!(namespace = self.options.name, evicted, used_pct, "evicted");
+        Ok(evicted)
+    }
+
+    /// Decides whether writes are taken, and says so when that changes.
+    fn judge_writes(&self) {
+        let now = self.reason_to_stop();
+        let mut stopped = self.stop_writes.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if *stopped == now {
+            return;
+        }
+        let namespace = &self.options.name;
+        match (&*stopped, &now) {
+            (_, Some(reason)) => tracing::warn!(namespace, reason, "writes stop"),
+            _ => tracing::info!(namespace, "writes go on"),
+        }
+        *stopped = now;
+    }
+
+    /// Why writes are refused, as of the last tick.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        self.stop_writes.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    fn reason_to_stop(&self) -> Option<String> {
+        if let Some(error) = self.storage.failure() {
+            return Some(format!("a device failed: {error}"));
+        }
+        let (settings, stats) = (self.settings(), self.storage.stats());
+        let used = stats.live_bytes * 100 / stats.capacity_bytes.max(1);
+        let most = settings.stop_writes_used_pct;
+        if most != 0 && used >= most.into() {
+            return Some(format!(
+                "{used} % of storage is used by records, stop-writes-used-pct is {most}; delete \
+                 records, raise it or add a device"
+            ));
+        }
+        let budget = settings.index_memory_budget;
+        let index_bytes = self.index.memory_bytes();
+        if budget != 0 && index_bytes >= budget {
+            return Some(format!(
+                "the index takes {index_bytes} bytes of memory, indexes-memory-budget is {budget}; \
+                 delete records or raise it"
+            ));
+        }
+        let available = stats.free_blocks * 100 / stats.all_blocks.max(1);
+        let least = settings.stop_writes_avail_pct;
+        // Few free blocks are normal while defragmentation has dead data to win back.
+        let reclaimable = used + 10 < 100 - u64::from(least);
+        if least != 0 && available < least.into() && !reclaimable {
+            return Some(format!(
+                "{available} % of the write blocks are free, stop-writes-avail-pct is {least}; \
+                 delete records or add a device"
+            ));
+        }
+        None
+    }
+}
+
+/// The first hour that stays, and the partitions below which it goes too, so that about `wanted`
+/// records are evicted; `None` if nothing is.
+fn eviction(hours: &std::collections::BTreeMap<u32, u64>, wanted: u64) -> Option<(u32, u16)> {
+    let mut gone = 0;
+    for (hour, count) in hours {
+        if gone + count > wanted {
+            let share = (wanted - gone) * u64::from(PARTITIONS) / count;
+            let some = gone > 0 || share > 0;
+            return some.then_some((*hour, share as u16));
+        }
+        gone += count;
+    }
+    let (last, _) = hours.last_key_value()?;
+    Some((last + 1, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_evicted_as_wanted() {
+        let hours = [(5, 100), (6, 1000), (9, 50)].into_iter().collect();
+        assert_eq!(eviction(&hours, 100), Some((6, 0)));
+        assert_eq!(eviction(&hours, 50), Some((5, 2048)));
+        assert_eq!(eviction(&hours, 600), Some((6, 2048)));
+        assert_eq!(eviction(&hours, 0), None);
+        assert_eq!(eviction(&hours, 5000), Some((10, 0)));
+        assert_eq!(eviction(&Default::default(), 10), None);
+    }
+}

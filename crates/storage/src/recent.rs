@@ -1,0 +1,75 @@
+//! The write blocks that were written last, kept in memory: what was just written is likely to be
+//! read, and to be copied by defragmentation. Aerospike's post-write cache.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, RwLock};
+
+use crate::flat::Header;
+
+struct Block {
+    id: u64,
+    seed: u32,
+    /// From the block's beginning, as far as it was written.
+    bytes: RwLock<Vec<u8>>,
+}
+
+/// The last blocks, oldest first.
+pub(crate) struct Recent {
+    most: AtomicUsize,
+    blocks: RwLock<VecDeque<Arc<Block>>>,
+}
+
+impl Recent {
+    /// Keeps this many blocks.
+    pub(crate) fn new(most: usize) -> Recent {
+        Recent { most: AtomicUsize::new(most), blocks: RwLock::default() }
+    }
+
+    /// Keeps what was written at `at` of a block. Blocks are written from front to back.
+    pub(crate) fn put(&self, id: u64, seed: u32, at: u32, bytes: &[u8]) {
+        if self.most.load(Relaxed) == 0 {
+            return;
+        }
+        let block = self.block(id, seed).unwrap_or_else(|| self.add(id, seed));
+        let mut kept = block.bytes.write().expect("copying does not panic");
+        kept.resize(at as usize + bytes.len(), 0);
+        kept[at as usize..].copy_from_slice(bytes);
+    }
+
+    fn block(&self, id: u64, seed: u32) -> Option<Arc<Block>> {
+        let blocks = self.blocks.read().expect("looking does not panic");
+        blocks.iter().rev().find(|block| (block.id, block.seed) == (id, seed)).cloned()
+    }
+
+    fn add(&self, id: u64, seed: u32) -> Arc<Block> {
+        let block = Arc::new(Block { id, seed, bytes: RwLock::default() });
+        let mut blocks = self.blocks.write().expect("moving does not panic");
+        while blocks.len() >= self.most.load(Relaxed).max(1) {
+            blocks.pop_front();
+        }
+        blocks.push_back(block.clone());
+        block
+    }
+
+    /// A copy of the record at `offset` of a block, if it is here.
+    pub(crate) fn record(&self, id: u64, seed: u32, offset: u32) -> Option<Vec<u8>> {
+        let block = self.block(id, seed)?;
+        let bytes = block.bytes.read().expect("copying does not panic");
+        let rest = bytes.get(offset as usize..)?;
+        rest.get(..Header::parse(rest)?.size).map(<[u8]>::to_vec)
+    }
+
+    /// Fills `out` from the beginning of a block, if it is here that far.
+    pub(crate) fn whole(&self, id: u64, seed: u32, out: &mut [u8]) -> bool {
+        let Some(block) = self.block(id, seed) else { return false };
+        let bytes = block.bytes.read().expect("copying does not panic");
+        bytes.get(..out.len()).map(|bytes| out.copy_from_slice(bytes)).is_some()
+    }
+
+    /// Bytes of memory held.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let blocks = self.blocks.read().expect("looking does not panic");
+        blocks.iter().map(|b| b.bytes.read().map_or(0, |bytes| bytes.capacity() as u64)).sum()
+    }
+}
