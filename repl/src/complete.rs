@@ -17,8 +17,10 @@ pub(crate) struct Names {
 const VERBS: &[&str] = &[
     "BEGIN",
     "COMMIT",
+    "CREATE NAMESPACE",
     "CREATE TABLE",
     "DELETE FROM",
+    "DROP NAMESPACE",
     "DROP TABLE",
     "EXIT",
     "EXPLAIN",
@@ -37,6 +39,8 @@ const VERBS: &[&str] = &[
     "UPSERT INTO",
     "WITH",
 ];
+
+const SHOWN: &[&str] = &["NAMESPACES", "SETS", "BINS", "CONFIG", "STATS", "LATENCIES", "ALL"];
 
 const KEYWORDS: &[&str] = &[
     "AND",
@@ -142,7 +146,7 @@ fn statement(before: &[Token<'_>], word: &str, names: &Names) -> Vec<String> {
     match (verb.as_str(), last.as_str()) {
         (_, "FROM" | "INTO" | "JOIN" | "TABLE" | "TRUNCATE") => sets(word, names),
         ("UPDATE", "UPDATE") => sets(word, names),
-        ("SHOW", "SHOW") => keywords(word, &["NAMESPACES", "SETS", "BINS", "ALL"]),
+        ("SHOW", "SHOW") => keywords(word, SHOWN),
         ("SET" | "GET" | "RESET", "SET" | "GET" | "RESET") => keywords(word, SETTINGS),
         ("SET", "OUTPUT") => keywords(word, &["TABLE", "JSON", "RAW", "CSV", "MUTE"]),
         ("SET", "ECHO") => keywords(word, &["true", "false"]),

@@ -6,11 +6,22 @@ use crate::command::{COMMANDS, nearest};
 /// column.
 const STATEMENTS: &[(&str, &str)] = &[
     (
+        "ALTER NAMESPACE",
+        "ALTER NAMESPACE name SET setting = {value | DEFAULT}, ...\n\
+         ALTER TABLE [namespace.]set SET (setting = value, ...)",
+    ),
+    (
+        "CREATE NAMESPACE",
+        "CREATE NAMESPACE [IF NOT EXISTS] name [WITH (setting = value, ...)]\n\
+         SHOW CONFIG lists the settings.",
+    ),
+    (
         "CREATE TABLE",
         "CREATE TABLE [IF NOT EXISTS] [namespace.]set (\n\
          \x20   name type [PRIMARY KEY] [NOT NULL] [DEFAULT value], ...\n)",
     ),
     ("DELETE", "DELETE FROM [namespace.]set [WHERE condition] [RETURNING ...]"),
+    ("DROP NAMESPACE", "DROP NAMESPACE [IF EXISTS] name, ... [CASCADE]"),
     ("DROP TABLE", "DROP TABLE [IF EXISTS] [namespace.]set"),
     ("EXPLAIN", "EXPLAIN statement"),
     ("GET", "GET {OUTPUT | ECHO | ALL | setting}        (aql)"),
@@ -34,7 +45,11 @@ const STATEMENTS: &[(&str, &str)] = &[
         "SET setting {= | TO} value\nSET setting value        (aql)\n\
          SET OUTPUT {TABLE | JSON | RAW | CSV | MUTE}\nSET ECHO {true | false}",
     ),
-    ("SHOW", "SHOW {NAMESPACES | SETS | BINS | setting | ALL}"),
+    (
+        "SHOW",
+        "SHOW {NAMESPACES | SETS | BINS | setting | ALL}\n\
+         SHOW {STATS | LATENCIES} [FOR namespace]\nSHOW CONFIG [LIKE 'pattern'] [FOR namespace]",
+    ),
     ("TRUNCATE", "TRUNCATE [TABLE] [namespace.]set"),
     ("UPDATE", "UPDATE [namespace.]set SET bin = value, ... [WHERE condition] [RETURNING ...]"),
     ("UPSERT", "UPSERT INTO [namespace.]set [(bin, ...)] VALUES (value, ...), ..."),
@@ -85,7 +100,7 @@ mod tests {
     #[test]
     fn topics() {
         assert!(statements("").contains("CREATE TABLE, DELETE"));
-        assert!(statements("create").starts_with("CREATE TABLE [IF NOT EXISTS]"));
+        assert!(statements("create table").starts_with("CREATE TABLE [IF NOT EXISTS]"));
         assert!(statements("insert into").starts_with("INSERT INTO"));
         assert!(statements("selct").contains("did you mean SELECT?"));
         assert!(commands().lines().all(|line| line.len() <= 120));

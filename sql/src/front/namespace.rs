@@ -148,7 +148,7 @@ fn assignment(cut: &Cut, words: &mut Words) -> SqlResult<(String, String)> {
     }
     words.expect_token(&Token::Eq)?;
     let begin = words.at();
-    while words.token().is_some_and(|token| is_value(token)) && !ends_value(words) {
+    while words.token().is_some_and(is_value) && !ends_value(words) {
         words.skip();
     }
     let value = text(&cut.tokens[begin..words.at()]);

@@ -595,9 +595,10 @@ pub(super) static ROWS: &[Setting] = &[
         "namespace.storage-engine",
         "direct-files",
         Flag,
-        "false",
+        // Aerospike has false; what the page cache would hold here, our own caches hold already.
+        "true",
         Honoured,
-        "Whether files are read and written past the system's page cache, as devices are.",
+        "Whether files are read and written past the system's page cache, where it can be done.",
         |d, v| {
             d.namespace.direct_files = v.flag();
             Ok(None)

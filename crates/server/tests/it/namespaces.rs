@@ -2,6 +2,7 @@
 //! threads.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use server::config::{self, KEPT_FILE};
 use server::daemon::Daemon;
@@ -98,6 +99,20 @@ fn threads() -> Vec<String> {
     tasks.filter_map(|task| name(task.ok()?)).map(|name| name.trim().to_string()).collect()
 }
 
+/// Waits until so many clocks of this test's namespaces tick: a thread takes its name after it has
+/// begun, and leaves the list a moment after it was joined.
+async fn clocks(wanted: usize) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let names: Vec<String> = threads().into_iter().filter(|n| n.contains("stops")).collect();
+        if names.iter().filter(|name| name.starts_with("tick stops")).count() == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{wanted} were to be there: {names:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_leaves_no_thread() {
@@ -109,13 +124,13 @@ async fn a_stop_leaves_no_thread() {
     let (client, connection) = tokio_postgres::connect(&at, tokio_postgres::NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
     client.batch_execute("CREATE NAMESPACE stopsalso").await.expect("CREATE NAMESPACE");
-    let clocks = || threads().into_iter().filter(|name| name.starts_with("tick stops")).count();
-    assert_eq!(clocks(), 2, "{:?}", threads());
+    clocks(2).await;
     client.batch_execute("DROP NAMESPACE stopsalso").await.expect("DROP NAMESPACE");
-    assert_eq!(clocks(), 1);
+    clocks(1).await;
     drop(client);
     let _ = connection.await;
     daemon.stop().await.expect("a clean stop");
+    clocks(0).await;
     let left: Vec<String> = threads().into_iter().filter(|name| name.contains("stops")).collect();
     assert!(left.is_empty(), "{left:?}");
     assert!(!Path::new(KEPT_FILE).exists());
