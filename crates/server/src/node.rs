@@ -141,7 +141,8 @@ impl Store for Node {
         digests: &[Digest],
         bins: Bins<'_>,
     ) -> Result<Vec<Option<Record>>> {
-        let (records, ticket) = self.namespace(namespace)?.get_many_async(digests, bins, now_ms()).await?;
+        let (records, ticket) =
+            self.namespace(namespace)?.get_many_async(digests, bins, now_ms()).await?;
         durable(records, ticket).await
     }
 

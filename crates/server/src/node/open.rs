@@ -3,31 +3,42 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use model::{Error, ErrorKind, Result};
 use namespace::Namespace;
-use storage::{Device, FileDevice, MemoryDevice, Storage};
+use storage::{
+    BackedMemory, Backend, Device, Direct, FileDevice, FileOptions, MemoryDevice, Storage,
+};
 
 use super::now_ms;
-use crate::config::{Engine, FileSpec, NamespaceConfig};
+use crate::config::{Engine, FileSpec, IoBackend, NamespaceConfig};
 
 /// Opens a namespace, and makes the data files that are not there.
 pub(super) fn open(config: &NamespaceConfig) -> Result<Namespace> {
-    let (storage_engine, devices) = match &config.engine {
-        Engine::Memory { size } => {
-            ("memory", vec![Arc::new(MemoryDevice::new(*size)) as Arc<dyn Device>])
-        }
+    let devices = match &config.engine {
+        Engine::Memory { size } => vec![Arc::new(MemoryDevice::new(*size)) as Arc<dyn Device>],
         Engine::Device { files, devices } => {
-            let files = files.iter().map(open_file);
+            let how = file_options(config);
+            let files = files.iter().map(|file| open_file(file, &how));
             // A block device has a size of its own.
-            let whole = devices.iter().map(|path| Ok(Arc::new(FileDevice::open(path, 0)?) as _));
-            ("device", files.chain(whole).collect::<Result<Vec<_>>>()?)
+            let whole = devices.iter().map(|path| open_device(path, 0, &how));
+            let opened = files.chain(whole).collect::<Result<Vec<_>>>()?;
+            match config.in_memory {
+                true => opened
+                    .into_iter()
+                    .map(|d| device(BackedMemory::open(d)?))
+                    .collect::<Result<_>>()?,
+                false => opened,
+            }
         }
     };
+    // Memory keeps every block anyway.
+    let in_memory = config.in_memory || matches!(config.engine, Engine::Memory { .. });
+    let recent = if in_memory { 0 } else { config.post_write_cache };
     let options = namespace::Options {
         name: config.name.clone(),
-        storage_engine,
+        storage_engine: if in_memory { "memory" } else { "device" },
         settings: config.settings.clone(),
         replication_factor: config.replication_factor.into(),
         shards_per_partition: config.shards_per_partition,
@@ -37,6 +48,8 @@ pub(super) fn open(config: &NamespaceConfig) -> Result<Namespace> {
         record_size_max: config.settings.record_size_max,
         durability: config.settings.durability,
         compression: config.settings.compression,
+        recent_blocks: usize::try_from(recent / u64::from(config.write_block_size))
+            .unwrap_or(usize::MAX),
         ..storage::Options::new(&config.name, new_storage_id())
     };
     Namespace::open(options, now_ms(), |ignore_checkpoint| {
@@ -88,12 +101,44 @@ fn new_storage_id() -> u128 {
     since.as_nanos() << 64 | u128::from(drawn)
 }
 
-fn open_file(file: &FileSpec) -> Result<Arc<dyn Device>> {
+fn file_options(config: &NamespaceConfig) -> FileOptions {
+    FileOptions {
+        direct: if config.direct_io { Direct::Auto } else { Direct::Never },
+        backend: match config.io_backend {
+            IoBackend::Auto => Backend::Auto,
+            IoBackend::Uring => Backend::Uring,
+            IoBackend::Pool => Backend::Pool,
+        },
+        ..FileOptions::default()
+    }
+}
+
+/// How long a file may be in use by a node that is gone: the system ends the io_uring of a process
+/// that was killed some 50 ms after the process, and only then its locks.
+const RELEASE_MAX: Duration = Duration::from_secs(2);
+
+fn open_device(path: &Path, size: u64, how: &FileOptions) -> Result<Arc<dyn Device>> {
+    let deadline = Instant::now() + RELEASE_MAX;
+    loop {
+        match FileDevice::open_with(path, size, how) {
+            Err(error) if error.kind == ErrorKind::Forbidden && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            opened => return device(opened?),
+        }
+    }
+}
+
+fn device(device: impl Device + 'static) -> Result<Arc<dyn Device>> {
+    Ok(Arc::new(device))
+}
+
+fn open_file(file: &FileSpec, how: &FileOptions) -> Result<Arc<dyn Device>> {
     if let Some(folder) = file.path.parent() {
         std::fs::create_dir_all(folder)
             .map_err(|e| io_error("cannot make the folder", folder, &e))?;
     }
-    Ok(Arc::new(FileDevice::open(&file.path, file.size)?))
+    open_device(&file.path, file.size, how)
 }
 
 fn io_error(what: &str, path: &Path, error: &std::io::Error) -> Error {

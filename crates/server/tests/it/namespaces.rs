@@ -30,6 +30,9 @@ async fn what_sql_made_and_changed_is_there_after_a_restart() {
     let setup =
         "CREATE NAMESPACE kept WITH (filesize = 64M, write_block_size = 1M, default_ttl = '1d');
         CREATE NAMESPACE gone WITH (filesize = 64M, write_block_size = 1M);
+        CREATE NAMESPACE backed WITH (storage_engine = memory, file = 'backed.dat', filesize = 64M,
+            write_block_size = 1M);
+        CREATE TABLE backed.t (id int8 PRIMARY KEY); INSERT INTO backed.t VALUES (7);
         CREATE TABLE kept.t (id int8 PRIMARY KEY, v text); INSERT INTO kept.t VALUES (1, 'a');
         CREATE TABLE gone.t (id int8 PRIMARY KEY); INSERT INTO gone.t VALUES (1);
         ALTER NAMESPACE kept SET nsup_period = 7, durability = interval 50;
@@ -46,7 +49,9 @@ async fn what_sql_made_and_changed_is_there_after_a_restart() {
     let node = Node::on(folder.path());
     let client = node.client("kept").await;
     assert_eq!(texts(&client, "SELECT v FROM t WHERE id = 1").await, ["a"]);
-    assert_eq!(texts(&client, "SHOW NAMESPACES").await, ["kept", "mem", "test"]);
+    assert_eq!(texts(&client, "SHOW NAMESPACES").await, ["backed", "kept", "mem", "test"]);
+    assert_eq!(texts(&client, "SELECT id::text FROM backed.t").await, ["7"]);
+    assert_eq!(config(&client, "storage-engine", "backed").await, "memory");
     assert_eq!(config(&client, "default-ttl", "kept").await, "86400");
     assert_eq!(config(&client, "nsup-period", "kept").await, "7");
     assert_eq!(config(&client, "durability", "kept").await, "interval 50");
