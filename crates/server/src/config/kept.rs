@@ -437,15 +437,21 @@ impl Stanza {
             }
         }
         let namespace = config.namespaces.into_iter().next();
-        namespace.ok_or_else(|| Refused::wrong(self.line, format!("namespace {name} is empty")))
+        let namespace = namespace
+            .ok_or_else(|| Refused::wrong(self.line, format!("namespace {name} is empty")))?;
+        // Once more in their own order: of two names of one setting the later counts.
+        self.over(&namespace)
     }
 
-    /// A namespace of the configuration file with these changes.
+    /// A namespace with these changes.
     fn over(&self, base: &NamespaceConfig) -> std::result::Result<NamespaceConfig, Refused> {
         let mut draft = Draft::of_namespace(base);
         for word in &self.words {
-            let row = dynamic(table::of_namespace(&word.name), "namespace", word)?;
-            take(&mut draft, row, word)?;
+            let row = table::of_namespace(&word.name);
+            if self.is_made() && row.is_some_and(|row| !row.dynamic) {
+                continue;
+            }
+            take(&mut draft, dynamic(row, "namespace", word)?, word)?;
         }
         for (set, words) in &self.sets {
             draft.namespace.begin_set(set);

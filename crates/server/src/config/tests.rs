@@ -121,6 +121,9 @@ fn what_sql_changes_is_read_again() {
     kept.alter("scratch", Some("a"), &pairs(&[("disable-eviction", "true")])).unwrap();
     kept.alter("test", None, &pairs(&[("nsup-period", "DEFAULT")])).unwrap();
     kept.set_node("proto-fd-max", "77").unwrap();
+    // Of two names of one setting the later counts.
+    kept.alter("scratch", None, &pairs(&[("high-water-disk-pct", "60")])).unwrap();
+    kept.alter("scratch", None, &pairs(&[("evict-used-pct", "70")])).unwrap();
     kept.save().unwrap();
 
     let again = kept_in(dir.path());
@@ -139,6 +142,7 @@ fn what_sql_changes_is_read_again() {
     let files = vec![FileSpec { path, size: 1 << 30 }];
     assert_eq!(of("scratch").engine, Engine::Device { files, devices: vec![] });
     assert_eq!(of("scratch").settings.compression, Compression::Lz4);
+    assert_eq!(of("scratch").settings.evict_used_pct, 70);
 
     let mut kept = again;
     kept.forget("scratch").unwrap();

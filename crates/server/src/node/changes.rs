@@ -8,6 +8,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use model::{Error, ErrorKind, Result};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use super::{Node, open};
 use crate::config::{Kept, Shown};
@@ -16,13 +18,23 @@ use crate::config::{Kept, Shown};
 /// limit.
 const NAMESPACES_MAX: usize = 32;
 
+/// Files are made and threads awaited here: other sessions of this runtime's thread move on.
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
+        _ => work(),
+    }
+}
+
 impl Node {
     fn change<T>(&self, change: impl FnOnce(&mut Kept, &Kept) -> Result<T>) -> Result<T> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = kept.clone();
-        let done = change(&mut next, &kept)?;
-        *kept = next;
-        Ok(done)
+        apart(|| {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = kept.clone();
+            let done = change(&mut next, &kept)?;
+            *kept = next;
+            Ok(done)
+        })
     }
 
     pub(super) fn create(&self, name: &str, settings: &[(String, String)]) -> Result<()> {
