@@ -88,10 +88,10 @@ pub struct Shown {
     pub set: Option<String>,
     /// Name of the setting, as the configuration file spells it.
     pub name: &'static str,
-    /// The value that holds.
-    pub value: String,
-    /// What a number counts: `bytes`, `seconds`, `%`; else empty.
-    pub unit: &'static str,
+    /// The value that holds, if there is one.
+    pub value: Option<String>,
+    /// What a number counts: `bytes`, `seconds`, `%`.
+    pub unit: Option<&'static str>,
     /// Whether a running node may change it.
     pub dynamic: bool,
     /// What it is for.
@@ -304,6 +304,7 @@ impl Kept {
         settings: &[(String, String)],
     ) -> Result<NamespaceConfig> {
         self.namespace(name).map_err(|refused| refused.error)?;
+        let made = self.base_of(name).is_none();
         let stanza = self.namespaces.entry(name.to_owned()).or_default();
         let words = match set {
             None => &mut stanza.words,
@@ -316,7 +317,14 @@ impl Kept {
             };
             let word = Word { line: 0, name: setting.clone(), value: plain(value)? };
             let context = if set.is_some() { "namespace.set" } else { "namespace" };
-            dynamic(row, context, &word).map_err(|refused| refused.error)?;
+            dynamic(row, context, &word).map_err(|refused| match refused.error.kind {
+                ErrorKind::Unsupported if made => {
+                    let detail = refused.error.detail;
+                    let remedy = format!("change it in {KEPT_FILE} while the node is stopped");
+                    Error::new(ErrorKind::Unsupported, format!("{detail}; {remedy}"))
+                }
+                _ => refused.error,
+            })?;
             change(words, word);
         }
         stanza.sets.retain(|_, words| !words.is_empty());
@@ -603,8 +611,8 @@ fn shown(
         namespace: namespace.map(str::to_owned),
         set: set.map(str::to_owned),
         name: row.name,
-        value,
-        unit: row.unit(),
+        value: Some(value).filter(|value| !value.is_empty()),
+        unit: Some(row.unit()).filter(|unit| !unit.is_empty()),
         dynamic: row.dynamic,
         help: row.help,
     }

@@ -125,8 +125,8 @@ impl<S: Operated> Executor<S> {
                 shown.namespace.as_deref().and_then(text),
                 shown.set.as_deref().and_then(text),
                 text(shown.name),
-                text(&shown.value),
-                text(shown.unit),
+                shown.value.as_deref().and_then(text),
+                shown.unit.and_then(text),
                 Some(model::Value::Bool(shown.dynamic)),
                 text(shown.help),
             ]);
