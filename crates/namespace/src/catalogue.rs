@@ -109,6 +109,13 @@ impl Sets {
         })
     }
 
+    /// Every set with its id.
+    pub(crate) fn with_ids(&self) -> Vec<(u16, Arc<Set>)> {
+        let sets = read(&self.by_id);
+        let known = sets.iter().enumerate();
+        known.filter_map(|(id, set)| Some((id as u16, set.clone()?))).collect()
+    }
+
     /// Every set, in the order of ids.
     pub(crate) fn all(&self) -> Vec<Arc<Set>> {
         read(&self.by_id).iter().flatten().cloned().collect()

@@ -27,7 +27,7 @@ mod read;
 mod settings;
 mod truncate;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
@@ -145,6 +145,50 @@ impl Namespace {
             tracing::warn!(%error, "no checkpoint; the next start reads the log");
         }
         self.storage.close()
+    }
+
+    /// Compares everything that is counted twice, and fails with [`ErrorKind::Internal`] at the first
+    /// difference: entries of the index against counters of sets and live units of blocks. For tests
+    /// and for operators in doubt; writers wait meanwhile.
+    pub fn check(&self) -> Result<()> {
+        let _gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.index.check()?;
+        let mut blocks = HashMap::<u64, u32>::new();
+        let mut sets = HashMap::<u16, (u64, u64)>::new();
+        let mut mortal = 0;
+        for shard in 0..self.index.shard_count() {
+            self.index.for_each(shard, &mut |entry| {
+                if entry.tombstone {
+                    return;
+                }
+                *blocks.entry(self.storage.block_of(entry.location)).or_default() +=
+                    units_of(entry);
+                let of = sets.entry(entry.set_id).or_default();
+                *of = (of.0 + 1, of.1 + bytes_of(entry));
+                mortal += u64::from(entry.expiry_hours != 0);
+            });
+        }
+        let differ = |what: String| Err(Error::new(ErrorKind::Internal, what));
+        for (block, live) in self.storage.live_units() {
+            let indexed = blocks.remove(&block).unwrap_or(0);
+            if indexed != live {
+                return differ(format!("block {block}: {live} live units, {indexed} in the index"));
+            }
+        }
+        if let Some((block, _)) = blocks.iter().next() {
+            return differ(format!("the index points into block {block}, which is not in use"));
+        }
+        for (id, set) in self.sets.with_ids() {
+            let counted = (set.objects.load(Ordering::Relaxed), set.bytes.load(Ordering::Relaxed));
+            let indexed = sets.get(&id).copied().unwrap_or_default();
+            if counted != indexed {
+                return differ(format!("set {}: {counted:?}, in the index {indexed:?}", set.name));
+            }
+        }
+        match self.mortal.load(Ordering::Relaxed) {
+            counted if counted == mortal => Ok(()),
+            counted => differ(format!("{counted} mortal records, in the index {mortal}")),
+        }
     }
 
     fn lock_record(&self, digest: &Digest) -> MutexGuard<'_, ()> {

@@ -25,11 +25,16 @@ use crate::nsup::Due;
 use crate::truncate::EVERYTHING;
 use crate::{BLANK, LOCKS, Namespace, Options, TABLES_SET, class_of, expiry_hours, second_of};
 
+/// The replication state of an entry of the checkpoint whose record is not where it was, until the
+/// log has told where it is.
+const ASTRAY: u8 = 3;
+
 /// What becomes of the index while the log is read.
 struct Rebuild<'a> {
     index: &'a Index,
     markers: Vec<Marker>,
-    /// 0 without a checkpoint.
+    /// Whether a checkpoint is below what the log says, and its LSN.
+    has_checkpoint: bool,
     checkpoint_lsn: u64,
     stale: Vec<bool>,
     /// 16-byte units of a block.
@@ -52,9 +57,8 @@ impl Namespace {
         let has_checkpoint = replay.checkpoint().is_some();
         match Namespace::build(options.clone(), now_ms, storage, replay) {
             Err(error) if has_checkpoint => {
-                tracing::warn!(
-                    namespace = options.name, %error, "the checkpoint cannot be used; reading the log"
-                );
+                let namespace = &options.name;
+                tracing::warn!(namespace, %error, "the checkpoint cannot be used; reading the log");
                 let (storage, replay) = open(true)?;
                 Namespace::build(options, now_ms, storage, replay)
             }
@@ -81,6 +85,7 @@ impl Namespace {
         let rebuild = Rebuild {
             index: &index,
             markers: storage.all_markers(),
+            has_checkpoint: replay.checkpoint().is_some(),
             checkpoint_lsn: replay.checkpoint_lsn(),
             stale: replay.stale_blocks(),
             block_units: u64::from(storage.block_size()) / 16,
@@ -210,7 +215,7 @@ impl Rebuild<'_> {
 
     /// Loads the checkpoint, without what markers that are newer have removed.
     fn load(&self, replay: &Replay) -> Result<()> {
-        if self.checkpoint_lsn == 0 {
+        if !self.has_checkpoint {
             return Ok(());
         }
         let whole =
@@ -234,19 +239,23 @@ impl Rebuild<'_> {
                     let lsn = self.checkpoint_lsn;
                     marker.removes(lsn, partition, entry.set_id, void_time) == Some(true)
                 };
-                match entry.tombstone || newer.iter().any(removes) {
-                    true => Keep::No,
-                    false => Keep::Yes,
+                if entry.tombstone || newer.iter().any(removes) {
+                    return Keep::No;
                 }
+                if self.is_stale(entry.location) {
+                    entry.replication = ASTRAY;
+                }
+                Keep::Yes
             });
             Ok(())
         })?;
         Ok(())
     }
 
+    /// Whether a location in the checkpoint is in a block that was given back since.
     fn is_stale(&self, location: u64) -> bool {
         let block = (location / self.block_units) as usize;
-        !self.stale.is_empty() && self.stale.get(block).copied().unwrap_or(true)
+        self.stale.get(block).copied().unwrap_or(true)
     }
 
     /// Applies the items of one pass.
@@ -257,7 +266,7 @@ impl Rebuild<'_> {
             let mut items = std::mem::take(&mut *crate::lock(&items[n as usize]));
             items.sort_unstable_by(Item::order);
             let newest = items.chunk_by(Item::same_record).map(|of| &of[0]);
-            if self.checkpoint_lsn == 0 && !items.is_empty() {
+            if !self.has_checkpoint && !items.is_empty() {
                 let alive = newest.filter(|item| self.alive(partition, item));
                 let entries = alive.map(|item| Ok((item.digest(), entry_of(item)?)));
                 return self.index.fill_partition(partition, &entries.collect::<Result<Vec<_>>>()?);
@@ -276,7 +285,7 @@ impl Rebuild<'_> {
         let known: Vec<Entry> = self.index.get(&digest).collect();
         let alive = self.alive(partition, item);
         if item.lsn <= self.checkpoint_lsn {
-            for entry in known.iter().filter(|entry| self.is_stale(entry.location)) {
+            for entry in known.iter().filter(|entry| entry.replication == ASTRAY) {
                 match alive {
                     true => drop(self.index.replace(&digest, entry.location, entry_of(item)?)),
                     false => drop(self.index.remove(&digest, entry.location)),
@@ -308,7 +317,7 @@ impl Rebuild<'_> {
         let counted =
             self.in_parallel(self.index.shard_count(), |counted: &mut Counted, shard| {
                 self.index.update_shard(shard, &mut |entry| {
-                    if self.is_stale(entry.location) {
+                    if entry.replication == ASTRAY {
                         // It has expired since; anything else must have been found elsewhere.
                         let mortal = entry.expiry_hours != 0 && entry.expiry_hours <= this_hour;
                         lost.fetch_or(!mortal, Relaxed);

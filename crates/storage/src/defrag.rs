@@ -194,12 +194,13 @@ impl Storage {
         let tail = size as usize - PAGE;
         device.read_at(at + tail as u64, &mut bytes[tail..])?;
         let trailer = Trailer::decode(&bytes[tail..], seed, size);
-        let end = trailer.map_or(size, |trailer| trailer.data_end);
+        let end = trailer.as_ref().map_or(size, |trailer| trailer.data_end);
         let data = &mut bytes[..(end as usize).next_multiple_of(PAGE)];
         if !self.blocks.recent.whole(id, seed, data) {
             device.read_at(at, data)?;
         }
-        let contents = salvage::contents(&bytes, id, seed, base_lsn, Extent::Proved(end, None));
+        let extent = trailer.map_or(Extent::Sealed, |trailer| Extent::Proved(trailer.data_end, None));
+        let contents = salvage::contents(&bytes, id, seed, base_lsn, extent);
         let unidentified = contents.damage.unidentified > 0;
         Ok(Victim { id, bytes, records: contents.records, unidentified })
     }

@@ -120,6 +120,14 @@ impl Dictionary {
         })
     }
 
+    /// Forgets places where no record is any more.
+    pub(crate) fn keep_places(&mut self, keep: impl Fn(u64) -> bool) {
+        let named = self.sets.by_id.iter_mut().chain(&mut self.bins.by_id).flatten();
+        for place in named.flat_map(|named| &mut named.places) {
+            *place = place.filter(|place| keep(*place));
+        }
+    }
+
     /// A name's record moved, or is gone (`new` is `None`). False if it was not known to be there.
     pub(crate) fn moved(&mut self, family: Family, id: u16, old: u64, new: Option<u64>) -> bool {
         let Some(Some(named)) = self.names_mut(family).by_id.get_mut(usize::from(id)) else {

@@ -94,6 +94,18 @@ impl Markers {
         }
     }
 
+    /// Forgets places where no record is any more.
+    pub(crate) fn keep_places(&mut self, keep: impl Fn(u64) -> bool) {
+        for place in self.0.iter_mut().flat_map(|marker| &mut marker.places) {
+            *place = place.filter(|place| keep(*place));
+        }
+    }
+
+    /// Forgets markers that have no record any more: nothing was left that they could mean.
+    pub(crate) fn drop_lost(&mut self) {
+        self.0.retain(|marker| marker.places.iter().any(Option::is_some));
+    }
+
     /// Adds a marker from a checkpoint.
     pub(crate) fn restore(&mut self, marker: Marker) {
         self.0.push(marker);
@@ -109,6 +121,6 @@ impl Markers {
         if let Some(marker) = self.at(old) {
             marker.places.iter_mut().filter(|p| **p == Some(old)).for_each(|p| *p = new);
         }
-        self.0.retain(|marker| marker.places.iter().any(Option::is_some));
+        self.drop_lost();
     }
 }

@@ -98,7 +98,7 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy)]
 struct Planned {
     header: BlockHeader,
-    extent: Option<Extent>,
+    extent: Extent,
 }
 
 /// What a checkpoint offers: the index as of an LSN.
@@ -207,7 +207,21 @@ pub(crate) fn recover(
         blocks.checkpoint_lsn.store(base.manifest.lsn, Release);
     }
     let (dictionary, markers, extra) = match meta {
-        Some(meta) => (meta.dictionary, meta.markers, meta.extra),
+        Some(mut meta) => {
+            // What the checkpoint knows in blocks that were given back is elsewhere now.
+            let known = base.as_ref().map(|base| &base.known);
+            let table = blocks.table();
+            let here = |place| {
+                let (id, _) = blocks.at(place);
+                let now = table.get(id as usize).filter(|block| block.holds_records());
+                let then = known.and_then(|known| known.get(&id));
+                now.is_some_and(|block| then == Some(&block.incarnation))
+            };
+            meta.dictionary.keep_places(here);
+            meta.markers.keep_places(here);
+            drop(table);
+            (meta.dictionary, meta.markers, meta.extra)
+        }
         None => (Dictionary::new(), Markers::default(), Vec::new()),
     };
     let base = base.map(|base| Base { extra, ..base });
@@ -253,6 +267,7 @@ pub(crate) fn recover(
             }
         }
     }
+    markers.drop_lost();
     blocks.next_lsn.store(next_lsn, Release);
     // What was found may still be in a cache, and is about to be shown and called proved.
     blocks.sync_all()?;
@@ -391,14 +406,14 @@ fn plan(log: &[&BlockHeader], full: &HashMap<(u64, u64), Summary>) -> Vec<Planne
             }
             let after = of.get(i + 1).filter(|next| next.previous == header.id);
             let extent = match (after, i + 1 == of.len()) {
-                (_, true) => Some(Extent::Last),
+                (_, true) => Extent::Last,
                 // The block after it in the stream was opened when all of this was synced.
                 (Some(next), _) => {
                     let lsn = (stream == WRITES).then_some(next.base_lsn);
-                    Some(Extent::Proved(next.previous_end, lsn))
+                    Extent::Proved(next.previous_end, lsn)
                 }
                 // The block after it was given back: its footer tells.
-                (None, _) => None,
+                (None, _) => Extent::Sealed,
             };
             plan.push(Planned { header: **header, extent });
         }
@@ -520,7 +535,7 @@ fn read_block(blocks: &Blocks, planned: &Planned) -> Result<Read> {
         }
     }
     let proved = trailer.as_ref().map(|t| Extent::Proved(t.data_end, next_lsn_of(planned)));
-    let extent = proved.or(planned.extent).unwrap_or(Extent::Proved(header.data_end, None));
+    let extent = proved.unwrap_or(planned.extent);
     let mut bytes = vec![0; size as usize];
     device.read_at(at, &mut bytes)?;
     let contents = salvage::contents(&bytes, header.id, header.seed(), header.base_lsn, extent);
@@ -529,7 +544,7 @@ fn read_block(blocks: &Blocks, planned: &Planned) -> Result<Read> {
 
 fn next_lsn_of(planned: &Planned) -> Option<u64> {
     match planned.extent {
-        Some(Extent::Proved(_, lsn)) => lsn,
+        Extent::Proved(_, lsn) => lsn,
         _ => None,
     }
 }

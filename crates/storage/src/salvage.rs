@@ -106,6 +106,9 @@ pub(crate) enum Extent {
     /// Up to this offset: its footer or the block after it says so. The LSN that follows the last
     /// of its records, if that is known.
     Proved(u32, Option<u64>),
+    /// It is not the last of its stream, so all of its groups are proved, but what said where it ends
+    /// is gone: up to the last group that can be found.
+    Sealed,
     /// It is the last of its stream.
     Last,
 }
@@ -133,6 +136,13 @@ pub(crate) fn contents(
             let bytes = &bytes[..(end as usize).clamp(PAGE, bytes.len())];
             scan.contents.end = bytes.len() as u32;
             scan.block(bytes, cut(bytes, seed), seed, next_lsn);
+        }
+        Extent::Sealed => {
+            let mut items = cut(bytes, seed);
+            let last = items.iter().rposition(|item| item.group_end(bytes).is_some());
+            items.truncate(last.map_or(0, |last| last + 1));
+            scan.contents.end = items.last().map_or(PAGE, Item::end) as u32;
+            scan.block(bytes, items, seed, None);
         }
         Extent::Last => scan.last_block(bytes, seed),
     }

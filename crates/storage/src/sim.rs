@@ -34,6 +34,8 @@ pub struct Faults {
     pub misdirect_by: Option<u64>,
     /// How long a sync takes.
     pub sync_takes: Duration,
+    /// How long a read takes.
+    pub read_takes: Duration,
 }
 
 #[derive(Debug)]
@@ -188,6 +190,10 @@ impl State {
 
 impl Device for SimDevice {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        let takes = self.state().faults.read_takes;
+        if !takes.is_zero() {
+            std::thread::sleep(takes);
+        }
         let state = self.state();
         let (start, end) = (offset as usize, offset as usize + buf.len());
         if state.off || state.faults.reads_fail || end > state.durable.len() {
@@ -226,7 +232,9 @@ impl Device for SimDevice {
 
     fn sync(&self) -> Result<()> {
         let takes = self.state().faults.sync_takes;
-        std::thread::sleep(takes);
+        if !takes.is_zero() {
+            std::thread::sleep(takes);
+        }
         let mut state = self.state();
         if state.off || state.faults.syncs_fail || state.power_cut() {
             return Err(failed("sync"));
