@@ -472,7 +472,10 @@ impl Run {
     fn sweep(&mut self, namespace: &Namespace) -> Checked<bool> {
         let swept = match namespace.sweep(self.now_ms) {
             Ok(swept) => swept,
-            Err(error) => return self.tell(error),
+            Err(error) => {
+                // Whether and what it has evicted cannot be learnt any more.
+                return if self.tell(error)? { Ok(true) } else { Err(OFF.to_string()) };
+            }
         };
         if swept.evicted > 0 {
             self.note_evicted(namespace)?;

@@ -470,7 +470,7 @@ impl Storage {
         Ok((marker, self.writes.ticket(&placed[0].done)))
     }
 
-    /// Appends a name or marker at two places.
+    /// Appends a name or marker at two places, both or none.
     fn append_system(&self, kind: Kind, record: &mut [u8]) -> Result<Vec<Placed>> {
         let mut second = record.to_vec();
         let described = Described {
@@ -485,7 +485,7 @@ impl Storage {
         };
         let encoded = |bytes| Encoded { bytes, described, shape: &[] };
         let mut both = [encoded(record), encoded(&mut second)];
-        self.writes.append(&mut both, Purpose::Delete, false)
+        self.writes.append(&mut both, Purpose::Delete, true)
     }
 
     /// The markers that still count.

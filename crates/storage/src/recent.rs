@@ -3,15 +3,23 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use crate::flat::Header;
 
 struct Block {
     id: u64,
     seed: u32,
-    /// From the block's beginning, as far as it was written.
+    /// Where `bytes` begin: later than the block where the block was forgotten in between.
+    begin: u32,
+    /// As far as it was written.
     bytes: RwLock<Vec<u8>>,
+}
+
+impl Block {
+    fn read(&self) -> RwLockReadGuard<'_, Vec<u8>> {
+        self.bytes.read().expect("copying does not panic")
+    }
 }
 
 /// The last blocks, oldest first.
@@ -31,10 +39,11 @@ impl Recent {
         if self.most.load(Relaxed) == 0 {
             return;
         }
-        let block = self.block(id, seed).unwrap_or_else(|| self.add(id, seed));
+        let block = self.block(id, seed).unwrap_or_else(|| self.add(id, seed, at));
         let mut kept = block.bytes.write().expect("copying does not panic");
-        kept.resize(at as usize + bytes.len(), 0);
-        kept[at as usize..].copy_from_slice(bytes);
+        if kept.len() == (at - block.begin) as usize {
+            kept.extend_from_slice(bytes);
+        }
     }
 
     fn block(&self, id: u64, seed: u32) -> Option<Arc<Block>> {
@@ -42,8 +51,8 @@ impl Recent {
         blocks.iter().rev().find(|block| (block.id, block.seed) == (id, seed)).cloned()
     }
 
-    fn add(&self, id: u64, seed: u32) -> Arc<Block> {
-        let block = Arc::new(Block { id, seed, bytes: RwLock::default() });
+    fn add(&self, id: u64, seed: u32, begin: u32) -> Arc<Block> {
+        let block = Arc::new(Block { id, seed, begin, bytes: RwLock::default() });
         let mut blocks = self.blocks.write().expect("moving does not panic");
         while blocks.len() >= self.most.load(Relaxed).max(1) {
             blocks.pop_front();
@@ -55,21 +64,22 @@ impl Recent {
     /// A copy of the record at `offset` of a block, if it is here.
     pub(crate) fn record(&self, id: u64, seed: u32, offset: u32) -> Option<Vec<u8>> {
         let block = self.block(id, seed)?;
-        let bytes = block.bytes.read().expect("copying does not panic");
-        let rest = bytes.get(offset as usize..)?;
+        let bytes = block.read();
+        let rest = bytes.get(offset.checked_sub(block.begin)? as usize..)?;
         rest.get(..Header::parse(rest)?.size).map(<[u8]>::to_vec)
     }
 
     /// Fills `out` from the beginning of a block, if it is here that far.
     pub(crate) fn whole(&self, id: u64, seed: u32, out: &mut [u8]) -> bool {
         let Some(block) = self.block(id, seed) else { return false };
-        let bytes = block.bytes.read().expect("copying does not panic");
-        bytes.get(..out.len()).map(|bytes| out.copy_from_slice(bytes)).is_some()
+        let bytes = block.read();
+        let whole = bytes.get(..out.len()).filter(|_| block.begin == 0);
+        whole.map(|bytes| out.copy_from_slice(bytes)).is_some()
     }
 
     /// Bytes of memory held.
     pub(crate) fn memory_bytes(&self) -> u64 {
         let blocks = self.blocks.read().expect("looking does not panic");
-        blocks.iter().map(|b| b.bytes.read().map_or(0, |bytes| bytes.capacity() as u64)).sum()
+        blocks.iter().map(|block| block.read().capacity() as u64).sum()
     }
 }

@@ -316,11 +316,11 @@ impl Scan {
                     // Records from before the group's start had a group end that is damaged now.
                     let first = group.iter().position(|item| item.at >= end.start as usize);
                     let rest = group.split_off(first.unwrap_or(group.len()));
-                    self.records(bytes, &group, Some(end.base_lsn));
-                    self.lsn = end.base_lsn;
                     // Copies are not counted: they have LSNs of their own.
-                    let next = end.base_lsn + u64::from(end.count);
-                    self.records(bytes, &rest, (end.count > 0).then_some(next));
+                    let known = |lsn| (end.count > 0).then_some(lsn);
+                    self.records(bytes, &group, known(end.base_lsn));
+                    self.lsn = end.base_lsn;
+                    self.records(bytes, &rest, known(end.base_lsn + u64::from(end.count)));
                     group.clear();
                 }
             }
