@@ -8,7 +8,8 @@
 //! never inside a group, such that every record is exactly as it was at that point.
 //!
 //! `AERIE_MODEL_RUNS=100000 cargo test --release -p namespace --test crash` runs more of them,
-//! `AERIE_MODEL_SEED=n` one of them again. With `--features sabotage` the engine gets one bug after
+//! `AERIE_MODEL_SEED=n` one of them again, `AERIE_MODEL_TRACE=1` tells every step, and
+//! `AERIE_MODEL_KEEP=folder` keeps the devices as they were before the opening that failed. With `--features sabotage` the engine gets one bug after
 //! the other, each of which must be noticed.
 
 use std::collections::BTreeMap;
@@ -57,10 +58,11 @@ struct Version {
 /// Records by number; absent ones are missing.
 type State = BTreeMap<i64, Version>;
 
-/// One step of the log: what it made of some records, and when it is durable.
+/// One step of the log: what it made of some records, and when it is durable; without a ticket it
+/// was never acknowledged, and may have happened or not.
 struct Step {
     effects: Vec<(i64, Option<Version>)>,
-    ticket: Ticket,
+    ticket: Option<Ticket>,
 }
 
 /// What is known for sure, and what has been done since.
@@ -79,12 +81,14 @@ impl Model {
             format!("step {effects:?} ticket {:?}", ticket.as_ref().map(|t| t.outcome()))
         });
         apply(&mut self.now, &effects);
-        self.steps.push(Step { effects, ticket: ticket.unwrap_or_default() });
+        self.steps.push(Step { effects, ticket });
     }
 
     /// Moves what is acknowledged into the base.
     fn settle(&mut self) {
-        let acked = |step: &Step| matches!(step.ticket.outcome(), Some(Ok(())));
+        let acked = |step: &Step| {
+            step.ticket.as_ref().is_some_and(|ticket| matches!(ticket.outcome(), Some(Ok(()))))
+        };
         let last = self.steps.iter().rposition(acked).map_or(0, |last| last + 1);
         for step in self.steps.drain(..last) {
             apply(&mut self.base, &step.effects);
@@ -326,11 +330,19 @@ impl Run {
                 return Ok(true);
             }
             82..84 => return self.sweep(namespace),
-            84..87 => match self.random.one_in(2) {
-                true => namespace.defrag_now().map(drop),
-                false => namespace.defrag_step().map(drop),
-            },
-            87..89 => namespace.checkpoint(),
+            84..87 => {
+                let done = match self.random.one_in(2) {
+                    true => namespace.defrag_now(),
+                    false => namespace.defrag_step(),
+                };
+                trace(|| format!("defrag {done:?}"));
+                done.map(drop)
+            }
+            87..89 => {
+                let done = namespace.checkpoint();
+                trace(|| format!("checkpoint {done:?}"));
+                done
+            }
             89..92 => {
                 return match self.check(namespace) {
                     Err(error) if error == OFF => Ok(false),
@@ -346,7 +358,7 @@ impl Run {
             }
             _ => {
                 // Somebody waits for an answer.
-                let last = self.model.steps.last().map(|step| step.ticket.clone());
+                let last = self.model.steps.last().and_then(|step| step.ticket.clone());
                 last.map_or(Ok(()), |ticket| ticket.wait_blocking())
             }
         };
@@ -456,15 +468,23 @@ impl Run {
             true => None,
             false => Some(self.now_ms - 1 - self.random.below(100_000)),
         };
-        let ticket = namespace.truncate(Some(set), before, self.now_ms)?;
+        let done = namespace.truncate(Some(set), before, self.now_ms);
         let goes = |v: &Version| before.is_none_or(|before| v.lut_ms <= before);
         let gone = self.model.now.iter().filter(|(n, v)| set_of(**n) == set && goes(v));
         let effects = gone.map(|(n, _)| (*n, None)).collect();
-        if ticket.is_some() {
-            self.model.step(effects, ticket);
-        }
         // Later writes have a later time of update.
         self.now_ms += 1;
+        match done {
+            Ok(None) => {}
+            Ok(ticket) => self.model.step(effects, ticket),
+            Err(error) => {
+                if error.kind == ErrorKind::Io {
+                    // The marker may be in the log, though records could not be read.
+                    self.model.step(effects, None);
+                }
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -493,7 +513,7 @@ impl Run {
             }
         }
         let effects = gone.into_iter().map(|(n, _)| (*n, None)).collect();
-        self.model.step(effects, None);
+        self.model.step(effects, Some(Ticket::done()));
         Ok(())
     }
 
@@ -501,12 +521,24 @@ impl Run {
     fn reopen(&mut self) -> Checked<Namespace> {
         let ignore = self.random.one_in(3);
         trace(|| format!("reopen, ignore {ignore}"));
-        let namespace = self.open(ignore).map_err(|e| format!("does not open: {e}"))?;
-        let (found, damaged) = self.found(&namespace)?;
+        let kept = std::env::var_os("AERIE_MODEL_KEEP");
+        let images: Vec<_> = match &kept {
+            Some(_) => self.devices.iter().map(|device| device.image()).collect(),
+            None => Vec::new(),
+        };
+        let keep = |error: String| {
+            for (n, image) in images.iter().enumerate() {
+                let folder = std::path::PathBuf::from(kept.clone().unwrap_or_default());
+                let _ = std::fs::write(folder.join(format!("device{n}")), image);
+            }
+            format!("ignore {ignore} now {} life's end: {error}", self.now_ms)
+        };
+        let namespace = self.open(ignore).map_err(|e| keep(format!("does not open: {e}")))?;
+        let (found, damaged) = self.found(&namespace).map_err(keep)?;
         if damaged > 0 {
-            return Err(format!("{damaged} records cannot be read after opening"));
+            return Err(keep(format!("{damaged} records cannot be read after opening")));
         }
-        self.model.adopt(&found, self.now_ms)?;
+        self.model.adopt(&found, self.now_ms).map_err(keep)?;
         namespace.check().map_err(|e| format!("after opening: {e}"))?;
         Ok(namespace)
     }
@@ -579,8 +611,11 @@ impl Run {
         seen?;
         match self.random.below(6) {
             0 => {
-                if namespace.close().is_ok() {
-                    self.model.steps.drain(..).for_each(drop);
+                // What was closed cleanly is all there.
+                let closed = namespace.close().is_ok();
+                trace(|| format!("closed {closed}"));
+                if closed {
+                    self.model.steps.clear();
                     self.model.base = self.model.now.clone();
                 }
             }
@@ -640,8 +675,8 @@ impl Run {
     }
 
     fn flush(&mut self, namespace: &Namespace) -> Checked {
-        for step in &self.model.steps {
-            step.ticket.wait_blocking().map_err(|e| e.to_string())?;
+        for ticket in self.model.steps.iter().filter_map(|step| step.ticket.as_ref()) {
+            ticket.wait_blocking().map_err(|e| e.to_string())?;
         }
         self.check(namespace)
     }
