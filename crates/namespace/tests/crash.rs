@@ -667,6 +667,10 @@ impl Run {
         // A tombstone that cannot be read gives an error, too.
         if damaged > 1 || wrong > damaged || extra > 0 {
             let what = difference(&expected, &found);
+            if let Some(folder) = std::env::var_os("AERIE_MODEL_KEEP") {
+                let folder = std::path::PathBuf::from(folder);
+                let _ = std::fs::write(folder.join("sound"), sound.image());
+            }
             return Err(format!("byte {at}: {damaged} damaged, {wrong} wrong, {extra} extra {what:?}"));
         }
         drop(namespace);

@@ -464,7 +464,8 @@ impl Blocks {
 
     /// The LSN below which a tombstone that lies in block `inside` protects from nothing: every
     /// other block was opened later, so none can hold an older version of what it deletes; and the
-    /// checkpoint has seen the delete.
+    /// checkpoint has seen the delete. (Had it not, its entry would point at a block that was given
+    /// back, with nothing to explain it, and the restart would read the whole log.)
     pub(crate) fn tombstone_floor(&self, inside: u64) -> u64 {
         if self.sabotaged(Sabotage::DropTombstones) {
             return u64::MAX;
@@ -475,11 +476,7 @@ impl Blocks {
             .enumerate()
             .filter(|(id, block)| *id as u64 != inside && block.holds_records());
         let oldest = others.map(|(_, block)| block.base_lsn).min().unwrap_or(u64::MAX);
-        let checkpoint = match self.sabotaged(Sabotage::IgnoreCheckpoint) {
-            true => u64::MAX,
-            false => self.checkpoint_lsn.load(Acquire).saturating_add(1),
-        };
-        oldest.min(checkpoint)
+        oldest.min(self.checkpoint_lsn.load(Acquire).saturating_add(1))
     }
 
     /// Waits until blocks come or go, or this long.

@@ -145,6 +145,7 @@ struct Read {
     next_lsn: u64,
     footer: Option<Builder>,
     end: u32,
+    torn_end: u32,
 }
 
 /// Reads the devices. `life` is block size, storage id and how often it was opened.
@@ -260,6 +261,12 @@ pub(crate) fn recover(
         let block = &table[header.id as usize];
         block.set_summary(&read.summary);
         block.on_device.store(read.end, Release);
+        if read.torn_end > read.end {
+            // Should the footer be damaged one day, nothing of the torn group is taken for valid.
+            let size = (read.torn_end - read.end).next_multiple_of(PAGE as u32);
+            let (device, at) = blocks.place(header.id);
+            device.write_at(at + u64::from(read.end), &vec![0; size as usize])?;
+        }
         if let Some(footer) = read.footer {
             match read.end as usize == PAGE && !footer.damaged {
                 true => empty.push(header.id),
@@ -598,6 +605,7 @@ fn from_records(
         damage: contents.damage,
         next_lsn: contents.next_lsn,
         end: contents.end,
+        torn_end: contents.torn_end,
         ..Read::default()
     };
     let mut footer = Builder::default();

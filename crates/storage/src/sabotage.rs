@@ -14,8 +14,6 @@ pub enum Sabotage {
     SkipGrace,
     /// A tombstone is dropped when its block is defragmented.
     DropTombstones,
-    /// A tombstone is dropped although the checkpoint still has the record.
-    IgnoreCheckpoint,
     /// A record that expired is dropped without leaving a tombstone.
     ForgetExpired,
     /// Blocks have the same incarnation in each life.
@@ -36,13 +34,12 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Sabotage; 14] = [
+    pub const ALL: [Sabotage; 13] = [
         Sabotage::SkipSync,
         Sabotage::AnswerEarly,
         Sabotage::FreeEarly,
         Sabotage::SkipGrace,
         Sabotage::DropTombstones,
-        Sabotage::IgnoreCheckpoint,
         Sabotage::ForgetExpired,
         Sabotage::IgnoreIncarnation,
         Sabotage::TrustStaleCheckpoint,

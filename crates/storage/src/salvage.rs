@@ -95,6 +95,8 @@ pub(crate) struct Contents {
     pub(crate) records: Vec<Found>,
     /// Where the records end.
     pub(crate) end: u32,
+    /// Where the last readable piece of a torn group behind that ends; `end` if there is none.
+    pub(crate) torn_end: u32,
     pub(crate) damage: Damage,
     /// The LSN after the last one seen.
     pub(crate) next_lsn: u64,
@@ -127,6 +129,7 @@ pub(crate) fn contents(
         contents: Contents {
             records: Vec::new(),
             end: bytes.len() as u32,
+            torn_end: 0,
             damage: Damage::default(),
             next_lsn: base_lsn,
         },
@@ -295,8 +298,9 @@ impl Scan {
     fn last_block(&mut self, bytes: &[u8], seed: u32) {
         let mut items = cut(bytes, seed);
         let end = accepted_end(bytes, &items, seed);
-        let beyond = |item: &Item| item.at >= end && item.valid();
-        self.contents.damage.torn = items.iter().any(beyond);
+        let beyond = items.iter().rfind(|item| item.at >= end && item.valid());
+        self.contents.damage.torn = beyond.is_some();
+        self.contents.torn_end = beyond.map_or(end, Item::end) as u32;
         items.retain(|item| item.at < end);
         if let Some(last) = items.last_mut() {
             last.size = end - last.at;
