@@ -81,6 +81,9 @@ impl Namespace {
             ("evicted_objects", m.evicted.load(Relaxed)),
             ("checkpoint_written_bytes", m.checkpoint_bytes.load(Relaxed)),
             ("post_write_cache_bytes", s.recent_bytes),
+            ("record_cache_bytes", s.record_cache_bytes),
+            ("record_cache_hits", s.record_cache_hits),
+            ("record_cache_misses", s.record_cache_misses),
             ("damaged_records", s.damage.records),
             ("unidentified_damage", s.damage.unidentified),
         ];

@@ -9,8 +9,9 @@
 //! 3. The flusher writes and syncs the group; the ticket is done, the answer may go out.
 //!
 //! A read ([`Storage::read`]) takes the record from the group that is not yet on the device, from
-//! the blocks that were written last (`recent.rs`), else with one device read; checksum and digest
-//! are verified each time. Whoever looks up a location and reads it holds a [`Pin`] meanwhile.
+//! the blocks that were written last (`recent.rs`), from what is read often (`record_cache.rs`),
+//! else with one device read; checksum and digest are verified each time. Whoever looks up a
+//! location and reads it holds a [`Pin`] meanwhile.
 //!
 //! Space is won back block by block (`defrag.rs`): what is still live in a victim is copied to the
 //! second stream, then the block is given back (`blocks.rs`). A checkpoint (`checkpoint.rs`) keeps
@@ -35,6 +36,7 @@ mod flat;
 mod footer;
 mod marker;
 mod recent;
+mod record_cache;
 mod recover;
 mod sabotage;
 mod salvage;
@@ -73,6 +75,7 @@ use dictionary::{Dictionary, Family};
 use flat::{Content, Header, KEY_SHAPE, Kind, Metadata, UNIT};
 use footer::{Described, TAG_SIZE};
 use marker::Markers;
+use record_cache::RecordCache;
 use recover::tag_of;
 use stream::{Encoded, Placed, Stream};
 
@@ -127,6 +130,8 @@ pub struct Options {
     pub compression: Compression,
     /// How many of the blocks written last are kept in memory.
     pub recent_blocks: usize,
+    /// Bytes of memory for records that are read often; 0 = none.
+    pub record_cache_bytes: u64,
     /// Threads that a restart may use.
     pub threads: usize,
     /// Bytes that a restart may take for what it reads from the log; more is read in passes.
@@ -153,6 +158,7 @@ impl Options {
             durability: Durability::Commit,
             compression: Compression::None,
             recent_blocks: 0,
+            record_cache_bytes: 0,
             threads: std::thread::available_parallelism().map_or(2, |n| n.get()),
             recovery_memory: 4 << 30,
             ignore_checkpoint: false,
@@ -247,6 +253,8 @@ pub struct Stats {
     pub free_blocks: u64,
     /// Blocks in all.
     pub all_blocks: u64,
+    /// Free blocks that writes do not get: deletes, checkpoints and defragmentation need them.
+    pub reserved_blocks: u64,
     /// Commit groups written since the storage was opened.
     pub groups_written: u64,
     /// Bytes written for users, commit marks and padding included.
@@ -259,6 +267,12 @@ pub struct Stats {
     pub queued_bytes: u64,
     /// Bytes of memory that the blocks written last take.
     pub recent_bytes: u64,
+    /// Reads by key that were answered from the record cache.
+    pub record_cache_hits: u64,
+    /// Reads by key that looked into the record cache in vain.
+    pub record_cache_misses: u64,
+    /// Bytes of memory that the record cache takes.
+    pub record_cache_bytes: u64,
     /// Records and tombstones of which the log holds tombstones.
     pub tombstones: u64,
     /// What recovery found wrong.
@@ -270,6 +284,7 @@ pub struct Storage {
     blocks: Arc<Blocks>,
     writes: Arc<Stream>,
     copies: Arc<Stream>,
+    often: RecordCache,
     superblock: Superblock,
     dictionary: RwLock<Dictionary>,
     markers: Mutex<Markers>,
@@ -305,6 +320,7 @@ impl Storage {
             // Defragmentation waits for whole victims, not for records.
             copies: stream(COPIES, Durability::Memory),
             blocks,
+            often: RecordCache::new(options.record_cache_bytes),
             superblock,
             dictionary: RwLock::new(recovery.dictionary),
             markers: Mutex::new(recovery.markers),
@@ -555,12 +571,15 @@ impl Storage {
         expected: Option<&Digest>,
         bins: BinSelect<'_>,
     ) -> Result<Option<Read>> {
-        let (block, offset) = self.blocks.at(location);
-        let (seed, bytes, durable) = match self.in_memory(block, offset)? {
-            (seed, Some((bytes, durable))) => (seed, bytes, durable),
-            (seed, None) => (seed, self.fetch(block, offset, units_hint)?, None),
-        };
-        self.verify((block, offset), seed, &bytes, durable, expected, bins)
+        let at = self.blocks.at(location);
+        let (seed, found) = self.in_memory(location, expected.is_some())?;
+        if let Some((bytes, durable)) = found {
+            return self.verify(at, seed, &bytes, durable, expected, bins);
+        }
+        let bytes = self.fetch(at.0, at.1, units_hint)?;
+        let read = self.verify(at, seed, &bytes, None, expected, bins)?;
+        self.keep(location, seed, &bytes, expected, read.as_ref());
+        Ok(read)
     }
 
     /// Like [`Storage::read`], without keeping the thread while the device reads.
@@ -571,12 +590,29 @@ impl Storage {
         expected: Option<&Digest>,
         bins: BinSelect<'_>,
     ) -> Result<Option<Read>> {
-        let (block, offset) = self.blocks.at(location);
-        let (seed, bytes, durable) = match self.in_memory(block, offset)? {
-            (seed, Some((bytes, durable))) => (seed, bytes, durable),
-            (seed, None) => (seed, self.fetch_async(block, offset, units_hint).await?, None),
-        };
-        self.verify((block, offset), seed, &bytes, durable, expected, bins)
+        let at = self.blocks.at(location);
+        let (seed, found) = self.in_memory(location, expected.is_some())?;
+        if let Some((bytes, durable)) = found {
+            return self.verify(at, seed, &bytes, durable, expected, bins);
+        }
+        let bytes = self.fetch_async(at.0, at.1, units_hint).await?;
+        let read = self.verify(at, seed, &bytes, None, expected, bins)?;
+        self.keep(location, seed, &bytes, expected, read.as_ref());
+        Ok(read)
+    }
+
+    /// Keeps what was read from a device and was right, if somebody asked for this record.
+    fn keep(
+        &self,
+        location: u64,
+        seed: u32,
+        bytes: &[u8],
+        expected: Option<&Digest>,
+        read: Option<&Read>,
+    ) {
+        if let (Some(_), Some(read)) = (expected, read) {
+            self.often.put(location, seed, &bytes[..read.record.size as usize]);
+        }
     }
 
     fn verify(
@@ -610,22 +646,23 @@ impl Storage {
     }
 
     /// Seed of the block, and the bytes of the record with the ticket while it is not durable, if
-    /// they are in memory.
+    /// they are in memory. `by_key` says that somebody asked for this record.
     #[expect(clippy::type_complexity, reason = "two optional halves of one answer")]
     fn in_memory(
         &self,
-        block: u64,
-        offset: u32,
-    ) -> Result<(u32, Option<(Vec<u8>, Option<Ticket>)>)> {
+        location: u64,
+        by_key: bool,
+    ) -> Result<(u32, Option<(Kept, Option<Ticket>)>)> {
+        let (block, offset) = self.blocks.at(location);
         let unknown = || self.corrupt(block, offset, "is not in use");
         let (seed, on_device) = self.blocks.block(block).ok_or_else(unknown)?;
         if offset >= on_device {
             if let Some((bytes, ticket)) = self.writes.buffered(block, offset) {
-                return Ok((seed, Some((bytes, Some(ticket)))));
+                return Ok((seed, Some((Kept::Copied(bytes), Some(ticket)))));
             }
             // A copy shows nothing that its original did not.
             if let Some((bytes, _)) = self.copies.buffered(block, offset) {
-                return Ok((seed, Some((bytes, None))));
+                return Ok((seed, Some((Kept::Copied(bytes), None))));
             }
             // Not in memory any more: then it has just reached the device.
             let (_, on_device) = self.blocks.block(block).ok_or_else(unknown)?;
@@ -633,8 +670,9 @@ impl Storage {
                 return Err(unknown());
             }
         }
-        let recent = self.blocks.recent.record(block, seed, offset);
-        Ok((seed, recent.map(|bytes| (bytes, None))))
+        let recent = self.blocks.recent.record(block, seed, offset).map(Kept::Copied);
+        let often = || self.often.get(location, seed, by_key).map(Kept::Cached);
+        Ok((seed, recent.or_else(often).map(|bytes| (bytes, None))))
     }
 
     /// Where a record is on its device, and how much of it to read.
@@ -711,8 +749,8 @@ impl Storage {
     fn corrupt(&self, block: u64, offset: u32, what: &str) -> Error {
         let name = self.blocks.place(block).0.name();
         let detail = format!(
-            "what is stored on {name}, block {block} offset {offset}, {what}; write the record \
-             again or restore it from a backup"
+            "what is stored on {name}, block {block} offset {offset}, {what}; delete or replace the \
+             record by its key, or restore it from a backup"
         );
         Error::new(ErrorKind::Corrupt, detail)
     }
@@ -824,18 +862,23 @@ impl Storage {
         let table = self.blocks.table();
         let tombstones = table.iter().map(|block| u64::from(block.tombstones.load(Relaxed))).sum();
         drop(table);
+        let often = self.often.used();
         Stats {
             used_bytes: self.blocks.used_bytes(),
             live_bytes: self.blocks.live_bytes(),
             capacity_bytes: self.blocks.devices.iter().map(|device| device.capacity()).sum(),
             free_blocks: room.free,
             all_blocks: room.all,
+            reserved_blocks: room.reserve,
             groups_written: self.writes.groups_written.load(Relaxed),
             written_bytes: self.writes.bytes_written.load(Relaxed),
             copied_bytes: self.copies.bytes_written.load(Relaxed),
             freed_blocks: self.blocks.wiped.load(Relaxed),
             queued_bytes: self.writes.queued_bytes(),
             recent_bytes: self.blocks.recent.memory_bytes(),
+            record_cache_hits: often.hits,
+            record_cache_misses: often.misses,
+            record_cache_bytes: often.bytes,
             tombstones,
             damage: self.damage,
         }
@@ -881,6 +924,25 @@ impl Storage {
 impl Drop for Storage {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// The bytes of a record from memory.
+enum Kept {
+    /// From a buffer that goes on being written.
+    Copied(Vec<u8>),
+    /// From the record cache.
+    Cached(Arc<[u8]>),
+}
+
+impl std::ops::Deref for Kept {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Kept::Copied(bytes) => bytes,
+            Kept::Cached(bytes) => bytes,
+        }
     }
 }
 

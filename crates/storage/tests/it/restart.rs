@@ -245,3 +245,50 @@ fn records_have_a_limit() {
         assert_eq!(get(&storage, key, appended.location, appended.units).unwrap(), 1);
     }
 }
+
+/// Records that are read twice come from memory, until their block is written anew.
+#[test]
+fn the_record_cache_answers_what_was_read_before() {
+    let device = Arc::new(MemoryDevice::new(16 * MIB));
+    let options = Options { record_cache_bytes: MIB, ..options() };
+    let mut model = Model::open(vec![device.clone()], &options).unwrap();
+    for key in 0..50 {
+        model.put(key, 1, 1000).unwrap();
+    }
+    model.storage.close().unwrap();
+    let stats = || {
+        let stats = model.storage.stats();
+        (stats.record_cache_hits, stats.record_cache_misses, stats.record_cache_bytes > 50_000)
+    };
+    assert_eq!(stats(), (0, 0, false));
+    for key in 0..50 {
+        assert_eq!(model.get(key).unwrap(), Some(1));
+    }
+    assert_eq!(stats(), (0, 50, true));
+    // Bytes that change on the device are not looked at again; what was read is still right.
+    let size = device.size();
+    device.write_at(MIB / 8, &vec![0x5a; (size - MIB / 8) as usize]).unwrap();
+    for key in 0..50 {
+        assert_eq!(model.get(key).unwrap(), Some(1));
+    }
+    assert_eq!(stats(), (50, 50, true));
+}
+
+/// What fails its checksum is never kept.
+#[test]
+fn a_damaged_record_does_not_enter_the_record_cache() {
+    let device = Arc::new(MemoryDevice::new(16 * MIB));
+    let options = Options { record_cache_bytes: MIB, ..options() };
+    let mut model = Model::open(vec![device.clone()], &options).unwrap();
+    let at = model.put(1, 1, 1000).unwrap().location * 16;
+    model.storage.close().unwrap();
+    let mut byte = [0];
+    device.read_at(at + 500, &mut byte).unwrap();
+    device.write_at(at + 500, &[byte[0] ^ 1]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(model.get(1).unwrap_err().kind, ErrorKind::Corrupt);
+    }
+    assert_eq!(model.storage.stats().record_cache_bytes, 0);
+    device.write_at(at + 500, &byte).unwrap();
+    assert_eq!(model.get(1).unwrap(), Some(1));
+}
