@@ -36,6 +36,8 @@ pub use engine::{Engine, Setup, now_ms};
 pub use options::{Args, Workload};
 pub use report::Report;
 
+use std::io::Write;
+
 use model::Result;
 
 /// Runs a workload and prints what it found.
@@ -51,9 +53,10 @@ pub fn run(args: &Args) -> Result<()> {
         Workload::Read => read::run(args),
         Workload::Act => act::run(args),
     }?;
-    match args.json {
-        true => println!("{:#}", report.json()),
-        false => print!("{report}"),
-    }
-    Ok(())
+    let mut out = std::io::stdout();
+    let printed = match args.json {
+        true => writeln!(out, "{:#}", report.json()),
+        false => write!(out, "{report}"),
+    };
+    printed.map_err(|e| engine::failed("cannot print", &e))
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use server::config::flags::{Args, Command, ConfigCommand, DemoFlags, NodeFlags};
+use server::config::flags::{Args, BenchCommand, Command, ConfigCommand, DemoFlags, NodeFlags};
 use server::config::{self, HostPort};
 use server::daemon::Daemon;
 use server::demo;
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let done = match args.command {
         Some(Command::Config { action }) => configuration(&action),
         Some(Command::Demo(flags)) => block_on(demonstrate(flags)),
+        Some(Command::Bench { action: BenchCommand::Engine(args) }) => measure(&args),
         None => block_on(run(args.node)),
     };
     match done {
@@ -50,6 +51,11 @@ fn configuration(action: &ConfigCommand) -> Result<ExitCode, String> {
         ConfigCommand::Reference => print!("{}", config::reference()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn measure(args: &bench::Args) -> Result<ExitCode, String> {
+    log_to_stderr(Some("warn"))?;
+    bench::run(args).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
 }
 
 fn log_to_stderr(filter: Option<&str>) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! The daemon's command line: `aerie [flags]`, `aerie config ..`, `aerie demo`.
+//! The daemon's command line: `aerie [flags]`, `aerie config ..`, `aerie demo`, `aerie bench ..`.
 //!
 //! Each flag has an environment variable. They lie over the configuration file, which lies over the
 //! defaults: [`NodeFlags::config`] does all of it. [`resolve`] is the gate before a socket is bound.
@@ -57,6 +57,19 @@ pub enum Command {
     },
     /// Start an embedded node with sample data and take a tour
     Demo(DemoFlags),
+    /// Measure this machine with AerieDB on it
+    Bench {
+        /// What of it.
+        #[command(subcommand)]
+        action: BenchCommand,
+    },
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BenchCommand {
+    /// The engine in this process, without a node or a socket
+    Engine(Box<bench::Args>),
 }
 
 /// Work on configuration files.
