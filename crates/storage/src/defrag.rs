@@ -147,7 +147,8 @@ impl Storage {
     }
 
     fn choose(&self, lwm_pct: u8, eager: bool) -> Option<u64> {
-        let room = self.blocks.room();
+        // Before the table is taken: both look at it.
+        let (room, floor) = (self.blocks.room(), self.blocks.tombstone_floor(u64::MAX));
         let units = f64::from(self.blocks.block_size - 2 * PAGE as u32) / UNIT as f64;
         let table = self.blocks.table();
         let sealed = || table.iter().enumerate().filter(|(_, block)| block.used() == Use::Sealed);
@@ -161,7 +162,6 @@ impl Storage {
         let chosen = if oldest.is_some() {
             oldest
         } else if Storage::short(room) || eager {
-            let floor = self.blocks.tombstone_floor(u64::MAX);
             let newest = table.iter().map(|block| block.sequence).max().unwrap_or(0);
             let best = sealed()
                 .map(|(id, block)| {
