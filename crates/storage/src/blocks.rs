@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use model::{Error, ErrorKind, Result};
 
-use crate::block::{BlockHeader, CHECKPOINT, PAGE};
+use crate::block::{BlockHeader, CHECKPOINT, COPIES, PAGE, WRITES};
 use crate::device::{Device, no_space};
 use crate::epoch::Epochs;
 use crate::flat::UNIT;
@@ -61,6 +61,9 @@ pub(crate) struct Block {
     pub(crate) on_device: AtomicU32,
     /// 16-byte units of live records, rounded up to size classes.
     live: AtomicU32,
+    /// Of a block of copies: the live units that it had when it was full; 0 = not known.
+    packed: AtomicU32,
+    stream: u16,
     pub(crate) tombstones: AtomicU32,
     pub(crate) mortal: AtomicU32,
     pub(crate) system: AtomicU32,
@@ -77,6 +80,8 @@ impl Block {
             base_lsn: 0,
             on_device: AtomicU32::new(0),
             live: AtomicU32::new(0),
+            packed: AtomicU32::new(0),
+            stream: WRITES,
             tombstones: AtomicU32::new(0),
             mortal: AtomicU32::new(0),
             system: AtomicU32::new(0),
@@ -91,6 +96,7 @@ impl Block {
             incarnation: header.incarnation,
             sequence: header.sequence,
             base_lsn: header.base_lsn,
+            stream: header.stream,
             on_device: AtomicU32::new(on_device),
             ..Block::free()
         }
@@ -116,6 +122,26 @@ impl Block {
 
     pub(crate) fn live_units(&self) -> u32 {
         self.live.load(Acquire)
+    }
+
+    /// It is full: from here on records only leave it.
+    pub(crate) fn seal(&self) {
+        self.packed.store(self.live_units(), Release);
+        self.set_used(Use::Sealed);
+    }
+
+    /// Whether copying the block once more wins nothing: it holds copies, as close together as they
+    /// get, and hardly any of them has died since.
+    pub(crate) fn is_packed(&self) -> bool {
+        let live = self.live_units();
+        let packed = match self.packed.load(Acquire) {
+            0 => {
+                self.packed.store(live, Release);
+                live
+            }
+            packed => packed,
+        };
+        self.stream == COPIES && u64::from(live) * 20 > u64::from(packed) * 19
     }
 
     pub(crate) fn summary(&self) -> Summary {

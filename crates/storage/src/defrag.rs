@@ -164,6 +164,7 @@ impl Storage {
         } else if Storage::short(room) || eager {
             let newest = table.iter().map(|block| block.sequence).max().unwrap_or(0);
             let best = sealed()
+                .filter(|(_, block)| !block.is_packed())
                 .map(|(id, block)| {
                     let (u, age) = (share(block, floor, units), newest - block.sequence + 1);
                     (id, u, (1.0 - u) * age as f64 / (1.0 + u))

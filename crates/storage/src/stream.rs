@@ -503,7 +503,7 @@ impl Stream {
                 self.groups_written.fetch_add(1, Ordering::Relaxed);
             }
             Work::Footer { block, .. } => {
-                self.blocks.table()[*block as usize].set_used(Use::Sealed);
+                self.blocks.table()[*block as usize].seal();
             }
         }
     }
