@@ -34,6 +34,7 @@ const CAPACITY: u64 = 2 << 20;
 /// Groups end where the history says so, not when a second is over.
 const UNHURRIED: Durability = Durability::Interval(600_000);
 
+/// An image, and how it is left.
 struct Image {
     name: &'static str,
     devices: usize,
@@ -181,12 +182,12 @@ fn write_history(namespace: &Namespace) {
         namespace.change_settings(settings).expect("they make sense");
     };
     write_types(namespace);
-    for (set_id, how) in [Compression::Lz4, Compression::Zstd(3)].into_iter().enumerate() {
+    for (name, how) in [("lz4", Compression::Lz4), ("zstd", Compression::Zstd(3))] {
         set(&|settings| settings.compression = how);
         for n in 0..20 {
             let line = format!("line {n} of what repeats itself. ").repeat(40 + n as usize);
             let all = bins(&[("text", text(&line)), ("n", Value::Integer(n))]);
-            put(namespace, ["lz4", "zstd"][set_id], &Key::Integer(n), all, Ttl::Never, WRITTEN_MS);
+            put(namespace, name, &Key::Integer(n), all, Ttl::Never, WRITTEN_MS);
         }
     }
     set(&|settings| settings.compression = Compression::None);
