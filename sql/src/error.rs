@@ -89,6 +89,13 @@ impl From<model::Error> for SqlError {
             ErrorKind::Io => "58030",
             ErrorKind::Internal => "XX000",
         };
-        SqlError::new(sqlstate, error.detail)
+        let told = SqlError::new(sqlstate, error.detail);
+        match error.kind {
+            ErrorKind::Corrupt => told.hint(
+                "DELETE the row by its key or write all of it with REPLACE INTO; no other row is \
+                 concerned",
+            ),
+            _ => told,
+        }
     }
 }

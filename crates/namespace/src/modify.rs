@@ -6,12 +6,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use index::Entry;
 use model::{Digest, Error, ErrorKind, Key, Name, Record, Result, Value, limits};
 use storage::{Appended, Ticket, Write, WriteKind};
-use store::{Bins, Change, Outcome, Ttl};
+use store::{Change, Outcome, Seen, Ttl};
 
 use crate::catalogue::{self, Set};
 use crate::metrics::Timer;
 use crate::read::Located;
 use crate::{BLANK, Namespace, bytes_of, class_of, expiry_hours, units_of};
+
+/// Share of what writes can take that live records may fill before nobody waits for room any more,
+/// percent: above it a block is won back by copying four others, and records that are large against
+/// a block never fill much more.
+const CROWDED_PCT: u64 = 80;
 
 /// The bins that a write leaves, and when the record dies.
 pub(crate) struct NewRecord {
@@ -22,7 +27,8 @@ pub(crate) struct NewRecord {
 
 impl Namespace {
     /// Changes one record atomically: `change` sees it (`None` if absent) under its lock and says
-    /// what becomes of it. The outcome holds once the ticket is done; without a ticket it holds.
+    /// what becomes of it. The outcome holds once the ticket is done; without a ticket it holds. A
+    /// record that is damaged gives [`ErrorKind::Corrupt`].
     pub fn modify(
         &self,
         set: &str,
@@ -31,16 +37,39 @@ impl Namespace {
         now_ms: u64,
         change: &mut dyn FnMut(Option<&Record>) -> Result<Change>,
     ) -> Result<(Outcome, Option<Ticket>)> {
+        self.change(set, digest, key, now_ms, &mut |seen| change(seen.record()?))
+    }
+
+    /// Like [`Namespace::modify`], and can delete or replace a record that is damaged: the tombstone
+    /// or the new version, of generation 1, supersedes it.
+    pub fn change(
+        &self,
+        set: &str,
+        digest: &Digest,
+        key: Option<&Key>,
+        now_ms: u64,
+        change: &mut dyn FnMut(Seen<'_>) -> Result<Change>,
+    ) -> Result<(Outcome, Option<Ticket>)> {
         let now_ms = self.lut_of(now_ms);
         let _timer = Timer::of(&self.metrics.write);
         let _pin = self.storage.pin();
         let _gate = self.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.drop_durable_tombstones();
         let _lock = self.lock_record(digest);
-        let stale = self.locate(digest, self.index.get(digest), Bins::All)?;
-        let seen = stale.as_ref().map(|found| &found.record).filter(|r| !r.expired(now_ms));
-        let existed = seen.is_some();
-        let decision = change(seen)?;
+        let (stale, damage) = self.locate_damaged(digest)?;
+        let whole = stale.as_ref().filter(|_| damage.is_none());
+        let seen = whole.map(|found| &found.record).filter(|r| !r.expired(now_ms));
+        let existed = seen.is_some() || damage.is_some();
+        let decision = change(match (&damage, seen) {
+            (Some(error), _) => Seen::Damaged(error),
+            (None, Some(record)) => Seen::Record(record),
+            (None, None) => Seen::Absent,
+        })?;
+        if let Some(error) = damage
+            && !matches!(decision, Change::Delete | Change::Write { replace: true, .. })
+        {
+            return Err(error);
+        }
         match decision {
             Change::Keep => {
                 let generation = seen.map_or(0, |record| record.generation);
@@ -260,6 +289,18 @@ impl Namespace {
     /// The last update time of a write at this time: never before a truncate that it survives.
     pub(crate) fn lut_of(&self, now_ms: u64) -> u64 {
         now_ms.max(self.lut_floor_ms.load(Relaxed))
+    }
+
+    /// Whether a write into this set that found no room may find some in a moment: the set takes
+    /// writes, and enough of what is stored is dead for defragmentation to win it back.
+    pub fn may_win_room(&self, set: &str) -> bool {
+        let stats = self.storage.stats();
+        let blocks = stats.all_blocks.saturating_sub(stats.reserved_blocks);
+        let most = blocks * u64::from(self.storage.block_size());
+        !self.storage.closed()
+            && self.storage.failure().is_none()
+            && self.check_writes(set).is_ok()
+            && stats.live_bytes * 100 < most * CROWDED_PCT
     }
 
     /// Refuses a write into a namespace or set that takes none.

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use index::Entry;
-use model::{Digest, ErrorKind, PartitionId, Record, Result};
+use model::{Digest, Error, ErrorKind, PartitionId, Record, Result};
 use storage::{BinSelect, Read, Ticket};
 use store::{Bins, ScanCursor, ScanPosition};
 
@@ -166,6 +166,37 @@ impl Namespace {
             }
         }
         Ok(None)
+    }
+
+    /// The live record, expired or not, for whoever may do without reading it: one that is damaged
+    /// is given with the error, and its bins, key and times are lost. Of it only the 82 bits of the
+    /// digest that the index compares are known to be right.
+    pub(crate) fn locate_damaged(
+        &self,
+        digest: &Digest,
+    ) -> Result<(Option<Located>, Option<Error>)> {
+        let mut damaged = None;
+        for entry in self.index.get(digest).filter(|entry| !entry.tombstone) {
+            match self.read_entry(&entry, Some(digest), Bins::All) {
+                Ok(Some(Read { record, durable, .. })) => {
+                    return Ok((Some(Located { entry, record, ticket: durable }), None));
+                }
+                Ok(None) => {}
+                Err(error) if error.kind == ErrorKind::Corrupt => damaged = Some((entry, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        let Some((entry, error)) = damaged else { return Ok((None, None)) };
+        let record = Record {
+            digest: *digest,
+            key: None,
+            bins: Vec::new(),
+            generation: entry.generation,
+            lut_ms: 0,
+            void_time: 0,
+            size: 0,
+        };
+        Ok((Some(Located { entry, record, ticket: None }), Some(error)))
     }
 
     /// What an entry points at; `None` where that is another record than the expected one.

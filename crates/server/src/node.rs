@@ -12,14 +12,14 @@ mod open;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::{Catalog, Digest, Error, ErrorKind, Record, Result, Table};
 use namespace::{Namespace, TABLES_SET};
 use storage::Ticket;
 use store::{
-    Address, BinInfo, Bins, Change, Latency, NamespaceInfo, Outcome, ScanCursor, SetInfo, Stat,
-    Store, Target,
+    Address, BinInfo, Bins, Change, Latency, NamespaceInfo, Outcome, ScanCursor, Seen, SetInfo,
+    Stat, Store, Target,
 };
 
 use crate::config::{Config, Kept, Shown};
@@ -109,6 +109,37 @@ impl Operated for Node {
     }
 }
 
+/// Longest wait for defragmentation, in all: it gives a block back in a few milliseconds.
+const ROOM_WAIT: Duration = Duration::from_secs(2);
+/// First pause and longest pause of that wait.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+
+/// Does what needs room. Where there is none although much of what is stored is dead, it is tried
+/// again after a pause: a burst of writes is faster than defragmentation for a moment.
+async fn with_room<T>(
+    namespace: &Namespace,
+    set: &str,
+    mut attempt: impl FnMut() -> Result<T> + Send,
+) -> Result<T> {
+    let (mut pause, longest) = PAUSES;
+    let mut waited = Duration::ZERO;
+    loop {
+        match attempt() {
+            Err(error)
+                if error.kind == ErrorKind::NoSpace
+                    && waited < ROOM_WAIT
+                    && namespace.may_win_room(set) =>
+            {
+                // Boxed: writes that need no pause carry none.
+                Box::pin(tokio::time::sleep(pause)).await;
+                waited += pause;
+                pause = (2 * pause).min(longest);
+            }
+            done => return done,
+        }
+    }
+}
+
 async fn durable<T>(value: T, ticket: Option<Ticket>) -> Result<T> {
     if let Some(ticket) = ticket {
         ticket.wait().await?;
@@ -148,11 +179,11 @@ impl Store for Node {
 
     async fn modify<F>(&self, at: Address<'_>, mut change: F) -> Result<Outcome>
     where
-        F: FnMut(Option<&Record>) -> Result<Change> + Send,
+        F: FnMut(Seen<'_>) -> Result<Change> + Send,
     {
         let namespace = self.writable(at.namespace, at.set)?;
-        let (outcome, ticket) =
-            namespace.modify(at.set, &at.digest, at.key, now_ms(), &mut change)?;
+        let attempt = || namespace.change(at.set, &at.digest, at.key, now_ms(), &mut change);
+        let (outcome, ticket) = with_room(&namespace, at.set, attempt).await?;
         drop(change);
         durable(outcome, ticket).await
     }
@@ -165,16 +196,17 @@ impl Store for Node {
         mut change: F,
     ) -> Result<Vec<Outcome>>
     where
-        F: FnMut(usize, Option<&Record>) -> Result<Change> + Send,
+        F: FnMut(usize, Seen<'_>) -> Result<Change> + Send,
     {
         let namespace = self.writable(namespace, set)?;
         let mut outcomes = Vec::with_capacity(targets.len());
         let mut newest = None;
         let mut failed = None;
         for (number, target) in targets.iter().enumerate() {
-            let mut change = |record: Option<&Record>| change(number, record);
+            let mut change = |seen: Seen<'_>| change(number, seen);
             let key = target.key.as_ref();
-            match namespace.modify(set, &target.digest, key, now_ms(), &mut change) {
+            let attempt = || namespace.change(set, &target.digest, key, now_ms(), &mut change);
+            match with_room(&namespace, set, attempt).await {
                 Ok((outcome, ticket)) => {
                     outcomes.push(outcome);
                     newest = ticket.or(newest.take());
@@ -208,17 +240,23 @@ impl Store for Node {
     }
 
     async fn truncate(&self, namespace: &str, set: &str, before: Option<u64>) -> Result<()> {
-        let ticket = self.writable(namespace, set)?.truncate(Some(set), before, now_ms())?;
+        let namespace = self.writable(namespace, set)?;
+        let attempt = || namespace.truncate(Some(set), before, now_ms());
+        let ticket = with_room(&namespace, set, attempt).await?;
         durable((), ticket).await
     }
 
     async fn declare(&self, table: Table) -> Result<()> {
-        let ticket = self.namespace(&table.namespace)?.declare(table, now_ms())?;
+        let namespace = self.namespace(&table.namespace)?;
+        let attempt = || namespace.declare(table.clone(), now_ms());
+        let ticket = with_room(&namespace, TABLES_SET, attempt).await?;
         durable((), ticket).await
     }
 
     async fn drop_table(&self, namespace: &str, name: &str) -> Result<()> {
-        let ticket = self.writable(namespace, name)?.drop_table(name, now_ms())?;
+        let namespace = self.writable(namespace, name)?;
+        let attempt = || namespace.drop_table(name, now_ms());
+        let ticket = with_room(&namespace, name, attempt).await?;
         durable((), ticket).await
     }
 

@@ -13,7 +13,9 @@ mod metrics;
 use std::future::Future;
 use std::sync::Arc;
 
-use model::{Catalog, Digest, Key, Name, PartitionId, Record, Result, Table, TypeSet, Value};
+use model::{
+    Catalog, Digest, Error, Key, Name, PartitionId, Record, Result, Table, TypeSet, Value,
+};
 
 pub use metrics::{Histogram, Latency, Stat};
 
@@ -53,6 +55,30 @@ pub enum Ttl {
     Keep,
     /// This many seconds from now.
     Seconds(u32),
+}
+
+/// What a change meets.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// No record.
+    Absent,
+    /// The record, with all bins.
+    Record(&'a Record),
+    /// A record whose stored bytes are damaged. [`Change::Delete`] takes it away, and a
+    /// [`Change::Write`] that replaces, as if there were none, supersedes it; for anything else the
+    /// error is the answer.
+    Damaged(&'a Error),
+}
+
+impl<'a> Seen<'a> {
+    /// The record if there is one, for a change that cannot do without reading it.
+    pub fn record(self) -> Result<Option<&'a Record>> {
+        match self {
+            Seen::Absent => Ok(None),
+            Seen::Record(record) => Ok(Some(record)),
+            Seen::Damaged(error) => Err(error.clone()),
+        }
+    }
 }
 
 /// What becomes of a record.
@@ -208,11 +234,12 @@ pub trait Store: Send + Sync + 'static {
         bins: Bins<'_>,
     ) -> impl Future<Output = Result<Vec<Option<Record>>>> + Send;
 
-    /// Changes one record atomically: `change` sees it (all bins, `None` if absent) under its lock
-    /// and says what becomes of it. An error from `change` leaves the record as it was.
+    /// Changes one record atomically: `change` sees it under its lock and says what becomes of it.
+    /// An error from `change` leaves the record as it was. Where the device has no room for a
+    /// moment `change` is asked again later: only its last answer counts.
     fn modify<F>(&self, at: Address<'_>, change: F) -> impl Future<Output = Result<Outcome>> + Send
     where
-        F: FnMut(Option<&Record>) -> Result<Change> + Send;
+        F: FnMut(Seen<'_>) -> Result<Change> + Send;
 
     /// Changes many records, each atomically, none together, and waits once for all to be durable.
     /// `change` is told the target's number. Stops at the first error: the records before it stay
@@ -225,7 +252,7 @@ pub trait Store: Send + Sync + 'static {
         change: F,
     ) -> impl Future<Output = Result<Vec<Outcome>>> + Send
     where
-        F: FnMut(usize, Option<&Record>) -> Result<Change> + Send;
+        F: FnMut(usize, Seen<'_>) -> Result<Change> + Send;
 
     /// The next records of a scan of one set, at most about `max`, and moves the cursor on. A
     /// record that is there during the whole scan is seen exactly once; one that comes or goes

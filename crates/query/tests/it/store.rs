@@ -10,7 +10,7 @@ use model::{
 };
 use store::{
     Address, BinInfo, Bins, Change, Latency, NamespaceInfo, Outcome, ScanCursor, ScanPosition,
-    SetInfo, Stat, Store, Target,
+    Seen, SetInfo, Stat, Store, Target,
 };
 
 /// What the store was asked for.
@@ -114,14 +114,14 @@ impl Store for Memory {
 
     async fn modify<F>(&self, _: Address<'_>, _: F) -> Result<Outcome>
     where
-        F: FnMut(Option<&Record>) -> Result<Change> + Send,
+        F: FnMut(Seen<'_>) -> Result<Change> + Send,
     {
         read_only()
     }
 
     async fn modify_many<F>(&self, _: &str, _: &str, _: &[Target], _: F) -> Result<Vec<Outcome>>
     where
-        F: FnMut(usize, Option<&Record>) -> Result<Change> + Send,
+        F: FnMut(usize, Seen<'_>) -> Result<Change> + Send,
     {
         read_only()
     }

@@ -1,6 +1,6 @@
 //! INSERT, UPDATE and DELETE: each record atomically, expressions evaluated under its lock.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use model::{Column, ColumnType, Digest, Error, ErrorKind, Name, Record, Table, Value};
 use sql::expr::{Expr, Row};
@@ -8,7 +8,7 @@ use sql::plan::{
     Assignment, Delete, Insert, InsertSource, OnConflict, Output, Query, Target, Update,
 };
 use sql::{SqlError, SqlResult};
-use store::{Bins, Change, ScanCursor, Store, Target as Named, Ttl};
+use store::{Bins, Change, ScanCursor, Seen, Store, Target as Named, Ttl};
 
 use super::background::{ArrowRows, Queries};
 use super::{Rows, Session, keys, outputs, passes, row};
@@ -123,21 +123,22 @@ impl<S: Store> Writer<'_, S> {
         let ttl = self.ttl(insert.ttl.as_ref(), Ttl::Default)?;
         let targets: Vec<Named> = rows.iter().map(|row| row.target.clone()).collect();
         let mut carried = Carried::default();
-        let mut returned = Vec::new();
-        let change = |i: usize, old: Option<&Record>| {
-            let change = self.insert_one(insert, &rows[i], old, ttl);
+        let mut returned = Returned::new();
+        let change = |i: usize, seen: Seen<'_>| {
+            let change = self.insert_one(insert, &rows[i], seen, ttl);
             let change = carried.carry(change)?;
             if !insert.returning.is_empty() && change != Change::Keep {
+                let old = seen.record().unwrap_or(None);
                 let after = self.after(&rows[i].target, old, &change);
                 let row = self.row(table, &after);
-                returned.push(carried.carry(outputs(&insert.returning, &row))?);
+                returned.insert(i, carried.carry(outputs(&insert.returning, &row))?);
             }
             Ok(change)
         };
         let done = self.store.modify_many(&table.namespace, &table.name, &targets, change).await;
         let outcomes = carried.unwrap(done)?;
         let count = outcomes.iter().filter(|outcome| outcome.changed).count() as u64;
-        Ok(Written { count, rows: returned })
+        Ok(Written { count, rows: returned.into_values().collect() })
     }
 
     /// Splits a row into key and bins, and checks NOT NULL.
@@ -202,7 +203,7 @@ impl<S: Store> Writer<'_, S> {
         &self,
         insert: &Insert,
         new: &NewRow,
-        old: Option<&Record>,
+        seen: Seen<'_>,
         ttl: Ttl,
     ) -> SqlResult<Change> {
         let write = |replace| Change::Write { bins: new.bins.clone(), replace, ttl };
@@ -211,7 +212,12 @@ impl<S: Store> Writer<'_, S> {
             SqlError::new("02000", message)
                 .detail(format!("Key {} does not exist.", keys::describe(&insert.table, &new.key)))
         };
-        Ok(match (&insert.on_conflict, old) {
+        if let (OnConflict::Replace | OnConflict::ReplaceOnly, Seen::Damaged(_)) =
+            (&insert.on_conflict, seen)
+        {
+            return Ok(write(true));
+        }
+        Ok(match (&insert.on_conflict, seen.record()?) {
             (OnConflict::UpdateOnly | OnConflict::ReplaceOnly, None) => return Err(missing()),
             (OnConflict::Merge, None) => {
                 self.check_new_row(insert, new)?;
@@ -294,7 +300,7 @@ impl<S: Store> Writer<'_, S> {
             let bins = assigned(table, &update.assignments, &self.row(table, record))?;
             Ok(Change::Write { bins, replace: false, ttl })
         };
-        self.by_target(table, &update.target, &update.returning, change).await
+        self.by_target(table, &update.target, &update.returning, None, change).await
     }
 
     /// Runs a DELETE.
@@ -305,23 +311,28 @@ impl<S: Store> Writer<'_, S> {
             return self.by_query(table, query, &[], &delete.returning, change).await;
         }
         let change = |_: &Record| Ok(Change::Delete);
-        self.by_target(table, &delete.target, &delete.returning, change).await
+        let unread = Some(Change::Delete);
+        self.by_target(table, &delete.target, &delete.returning, unread, change).await
     }
 
     /// Changes the records of keys or of a scan that pass the filter, which each record is held to
-    /// again under its lock.
+    /// again under its lock. `unread` is what becomes of a record that is damaged, where nothing of
+    /// it has to be known.
     async fn by_target(
         &self,
         table: &Table,
         target: &Target,
         returning: &[Output],
+        unread: Option<Change>,
         change: impl Fn(&Record) -> SqlResult<Change> + Sync + Send,
     ) -> SqlResult<Written> {
         let mut written = Written::default();
         match target {
             Target::Keys(keys, filter) => {
                 let targets = keys::targets(table, keys, &self.constants())?;
-                self.apply(table, &targets, filter.as_ref(), returning, &change, &mut written)
+                let unread = unread.filter(|_| filter.is_none() && returning.is_empty());
+                let change = (&change, unread);
+                self.apply(table, &targets, filter.as_ref(), returning, change, &mut written)
                     .await?;
             }
             Target::Scan(filter) => {
@@ -336,7 +347,8 @@ impl<S: Store> Writer<'_, S> {
                         }
                     }
                     let filter = filter.as_ref();
-                    self.apply(table, &targets, filter, returning, &change, &mut written).await?;
+                    let change = (&change, None);
+                    self.apply(table, &targets, filter, returning, change, &mut written).await?;
                 }
             }
             Target::Query(_) => return Err(SqlError::new("XX000", "a query is no key target")),
@@ -350,23 +362,28 @@ impl<S: Store> Writer<'_, S> {
         targets: &[Named],
         filter: Option<&Expr>,
         returning: &[Output],
-        change: &(impl Fn(&Record) -> SqlResult<Change> + Sync + Send),
+        (change, unread): (&(impl Fn(&Record) -> SqlResult<Change> + Sync + Send), Option<Change>),
         written: &mut Written,
     ) -> SqlResult<()> {
         let mut carried = Carried::default();
-        let decide = |i: usize, old: Option<&Record>| {
-            let Some(record) = old else { return Ok(Change::Keep) };
+        let mut returned = Returned::new();
+        let decide = |i: usize, seen: Seen<'_>| {
+            if let (Seen::Damaged(_), Some(change)) = (seen, &unread) {
+                return Ok(change.clone());
+            }
+            let Some(record) = seen.record()? else { return Ok(Change::Keep) };
             let decided = passes(filter, &self.row(table, record)).and_then(|pass| match pass {
                 true => change(record),
                 false => Ok(Change::Keep),
             });
             let change = carried.carry(decided)?;
-            let rows = self.returned(table, &targets[i], record, &change, returning);
-            written.rows.extend(carried.carry(rows)?);
+            let row = self.returned(table, &targets[i], record, &change, returning);
+            returned.extend(carried.carry(row)?.map(|row| (i, row)));
             Ok(change)
         };
         let done = self.store.modify_many(&table.namespace, &table.name, targets, decide).await;
         let outcomes = carried.unwrap(done)?;
+        written.rows.extend(returned.into_values());
         written.count += outcomes.iter().filter(|outcome| outcome.changed).count() as u64;
         Ok(())
     }
@@ -450,9 +467,10 @@ impl<S: Store> Writer<'_, S> {
         let targets: Vec<Named> = found.iter().map(|(target, _, _)| target.clone()).collect();
         let mut carried = Carried::default();
         let mut conflicts = Vec::new();
-        let decide = |i: usize, old: Option<&Record>| {
+        let mut returned = Returned::new();
+        let decide = |i: usize, seen: Seen<'_>| {
             let (target, generation, values) = &found[i];
-            match old {
+            match seen.record()? {
                 None => Ok(Change::Keep),
                 Some(record) if record.generation != *generation => {
                     conflicts.push(target.digest);
@@ -460,18 +478,23 @@ impl<S: Store> Writer<'_, S> {
                 }
                 Some(record) => {
                     let change = carried.carry(change(values))?;
-                    let rows = self.returned(table, target, record, &change, returning);
-                    written.rows.extend(carried.carry(rows)?);
+                    let row = self.returned(table, target, record, &change, returning);
+                    returned.extend(carried.carry(row)?.map(|row| (i, row)));
                     Ok(change)
                 }
             }
         };
         let done = self.store.modify_many(&table.namespace, &table.name, &targets, decide).await;
         let outcomes = carried.unwrap(done)?;
+        written.rows.extend(returned.into_values());
         written.count += outcomes.iter().filter(|outcome| outcome.changed).count() as u64;
         Ok(conflicts)
     }
 }
+
+/// Rows of RETURNING by the number of their target: a change that is decided twice, because there
+/// was no room the first time, is told once.
+type Returned = BTreeMap<usize, Vec<Option<Value>>>;
 
 /// A row of an INSERT, ready to write.
 struct NewRow {
