@@ -1,7 +1,7 @@
 //! The node: its namespaces behind the [`Store`] trait.
 //!
-//! `node/members.rs` holds who is there with their threads, `node/open.rs` opens a namespace,
-//! `node/changes.rs` does what SQL changes while the node runs.
+//! `node/members.rs` holds who is there with their threads, `node/open.rs` opens a namespace and
+//! `node/progress.rs` tells how far that is, `node/changes.rs` does what SQL changes while the node runs.
 //!
 //! Everything below is synchronous; an async method runs it where it is called and then waits for
 //! the commit ticket, if there is one. The clock enters here.
@@ -9,6 +9,7 @@
 mod changes;
 mod members;
 mod open;
+mod progress;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};

@@ -12,6 +12,7 @@ use storage::{
 };
 
 use super::now_ms;
+use super::progress::Watch;
 use crate::config::{Engine, FileSpec, IoBackend, NamespaceConfig};
 
 /// Opens a namespace, and makes the data files that are not there.
@@ -35,7 +36,10 @@ pub(super) fn open(config: &NamespaceConfig) -> Result<Namespace> {
     };
     // Memory keeps every block anyway.
     let in_memory = config.in_memory || matches!(config.engine, Engine::Memory { .. });
-    let recent = if in_memory { 0 } else { config.post_write_cache };
+    let (recent, often) = match in_memory {
+        true => (0, 0),
+        false => (config.post_write_cache, config.record_cache),
+    };
     let options = namespace::Options {
         name: config.name.clone(),
         storage_engine: if in_memory { "memory" } else { "device" },
@@ -50,11 +54,13 @@ pub(super) fn open(config: &NamespaceConfig) -> Result<Namespace> {
         compression: config.settings.compression,
         recent_blocks: usize::try_from(recent / u64::from(config.write_block_size))
             .unwrap_or(usize::MAX),
+        record_cache_bytes: often,
         ..storage::Options::new(&config.name, new_storage_id())
     };
     Namespace::open(options, now_ms(), |ignore_checkpoint| {
         let options = storage::Options { ignore_checkpoint, ..storage_options.clone() };
-        Storage::open(devices.clone(), &options)
+        let watch = Watch::new(&config.name);
+        Storage::open_watched(devices.clone(), &options, Box::new(move |now| watch.tell(now)))
     })
 }
 
