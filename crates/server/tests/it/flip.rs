@@ -88,6 +88,54 @@ async fn a_flipped_byte_is_an_error_of_its_record_alone() {
     assert_eq!(damaged_rows(&node).await, expected);
 }
 
+/// The row of a damaged record can be deleted and written anew by its key; what would need its old
+/// bytes is refused with a hint.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_row_can_be_deleted_and_replaced() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("test.dat");
+    let node = Node::on(folder.path());
+    write_rows(&node).await;
+    let places = places(&file);
+    node.stop();
+    places.iter().for_each(|place| flip(&file, *place));
+    let node = Node::on(folder.path());
+    let client = node.client("test").await;
+    for refused in [
+        "UPDATE flip SET t = 'new' WHERE id = 0",
+        "UPSERT INTO flip (id, t) VALUES (0, 'new')",
+        "INSERT INTO flip (id, t) VALUES (0, 'new')",
+        "DELETE FROM flip WHERE id = 0 AND t = 'new'",
+        "DELETE FROM flip WHERE id = 0 RETURNING t",
+        "SELECT * FROM flip WHERE id = 0",
+    ] {
+        let error = client.batch_execute(refused).await.expect_err(refused);
+        let error = error.as_db_error().unwrap_or_else(|| panic!("{refused}: {error:?}"));
+        assert_eq!(error.code().code(), "XX001", "{refused}: {error:?}");
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains("DELETE") && hint.contains("REPLACE"), "{refused}: {hint}");
+    }
+    let count = client.execute("DELETE FROM flip WHERE id = 0", &[]).await.expect("deleted");
+    assert_eq!(count, 1);
+    let replace = "REPLACE INTO flip (id, t) VALUES ($1, $2), ($3, $4) RETURNING id";
+    let rows = [(20_i64, text(20, 2)), (40, text(40, 2))];
+    let rows = client
+        .query(replace, &[&rows[0].0, &rows[0].1, &rows[1].0, &rows[1].1])
+        .await
+        .expect("replaced");
+    assert_eq!(rows.iter().map(|row| row.get::<_, i64>(0)).collect::<Vec<_>>(), [20, 40]);
+    let delete = "DELETE FROM flip WHERE id IN (60, 80, 61)";
+    assert_eq!(client.execute(delete, &[]).await.expect("deleted"), 3);
+    for id in [0_i64, 60, 61, 80] {
+        let upsert = "UPSERT INTO flip (id, t) VALUES ($1, $2)";
+        client.execute(upsert, &[&id, &text(id, 2)]).await.expect("written");
+    }
+    let still: Vec<i64> = (100..ROWS).step_by(20).collect();
+    assert_eq!(damaged_rows(&node).await, still);
+    node.stop();
+    assert_eq!(damaged_rows(&Node::on(folder.path())).await, still);
+}
+
 /// Random places anywhere in the used part of the file, one node start for each.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_byte_may_flip_between_two_runs() {
