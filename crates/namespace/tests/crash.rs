@@ -450,7 +450,13 @@ impl Run {
             };
             let expect = if there || self.random.one_in(2) { Expect::Any } else { Expect::Absent };
             let digest = digest_of(*number);
-            group.push(GroupChange { set: set_of(*number), digest, key: Some(key), expect, change });
+            group.push(GroupChange {
+                set: set_of(*number),
+                digest,
+                key: Some(key),
+                expect,
+                change,
+            });
         }
         if self.random.one_in(10) {
             // One record is not as expected: nothing happens.
@@ -652,8 +658,12 @@ impl Run {
         drop(namespace);
         let device = self.random.below(self.devices.len() as u64) as usize;
         let image = self.devices[device].image();
-        let used: Vec<usize> = (0..image.len()).step_by(4096).filter(|at| image[*at..][..4096].iter().any(|b| *b != 0)).collect();
-        let at = used[self.random.below(used.len() as u64) as usize] as u64 + self.random.below(4096);
+        let used: Vec<usize> = (0..image.len())
+            .step_by(4096)
+            .filter(|at| image[*at..][..4096].iter().any(|b| *b != 0))
+            .collect();
+        let at =
+            used[self.random.below(used.len() as u64) as usize] as u64 + self.random.below(4096);
         let bits = 1 << self.random.below(8);
         let flipped = SimDevice::from_image(image, self.capacity);
         flipped.flip(at, bits);
@@ -671,7 +681,9 @@ impl Run {
                 let folder = std::path::PathBuf::from(folder);
                 let _ = std::fs::write(folder.join("sound"), sound.image());
             }
-            return Err(format!("byte {at}: {damaged} damaged, {wrong} wrong, {extra} extra {what:?}"));
+            return Err(format!(
+                "byte {at}: {damaged} damaged, {wrong} wrong, {extra} extra {what:?}"
+            ));
         }
         drop(namespace);
         self.devices[device] = sound;

@@ -44,8 +44,10 @@
 //! location is its byte address (b x block size + offset in block) divided by 16.
 //!
 //! A block's header is written with its first commit group, after every group of the block before
-//! it was synced: a header proves the whole block before it in its stream. A block that was given
-//! back has zeros in place of its header, synced before anything relies on it. No block is ever
+//! it was synced: a header proves the whole block before it in its stream (0: it is the first since a
+//! restart, which gave the block before it a footer). A block that was given back has zeros in place
+//! of its header, synced before anything relies on it; only blocks of an outdated checkpoint keep
+//! theirs, which its number tells. No block is ever
 //! continued after a restart, so what lies behind its last group means nothing.
 
 use model::{Error, ErrorKind, Result};

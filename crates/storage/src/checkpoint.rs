@@ -474,22 +474,22 @@ pub(crate) fn blocks_of(manifest: &Manifest, headers: &[BlockHeader]) -> Option<
     (found.len() == manifest.blocks as usize).then_some(found)
 }
 
-/// Tells `each` number, kind and payload of the chunks of a block; `Ok(false)` if one is damaged.
+/// Tells `each` kind and payload of the chunks of a block; `Ok(false)` if one is damaged.
 fn chunks(
     header: &BlockHeader,
     bytes: &[u8],
-    each: &mut dyn FnMut(u32, u32, &[u8]) -> Result<bool>,
+    each: &mut dyn FnMut(u32, &[u8]) -> Result<bool>,
 ) -> Result<bool> {
     let mut at = PAGE;
     while at + CHUNK_HEADER <= bytes.len() {
         let word = |i: usize| u32::from_le_bytes(field(bytes, at + 4 * i));
-        let (crc, kind, number, size) = (word(0), word(1), word(2), word(3) as usize);
+        let (crc, kind, size) = (word(0), word(1), word(3) as usize);
         if kind == 0 {
             break;
         }
         let end = at + CHUNK_HEADER + size.min(bytes.len());
         let sound = end <= bytes.len() && chunk_crc(header.seed(), at, &bytes[at + 4..end]) == crc;
-        if !sound || !each(number, kind, &bytes[at + CHUNK_HEADER..end])? {
+        if !sound || !each(kind, &bytes[at + CHUNK_HEADER..end])? {
             return Ok(false);
         }
         at = end.next_multiple_of(PAGE);
@@ -520,7 +520,7 @@ pub(crate) fn read_meta(
         let mut bytes = vec![0; block_size as usize];
         let at = header.id / n * u64::from(block_size);
         device[(header.id % n) as usize].read_at(at, &mut bytes)?;
-        let sound = chunks(header, &bytes, &mut |_, kind, payload| {
+        let sound = chunks(header, &bytes, &mut |kind, payload| {
             if kind == META {
                 meta.extend_from_slice(payload);
             }
@@ -545,7 +545,7 @@ pub(crate) fn load_shards(
     let seen = std::sync::atomic::AtomicU32::new(0);
     let one = |header: &BlockHeader| {
         let bytes = read_block(blocks, header)?;
-        let sound = chunks(header, &bytes, &mut |_, kind, payload| {
+        let sound = chunks(header, &bytes, &mut |kind, payload| {
             seen.fetch_add(1, AcqRel);
             if kind == SHARDS { shards(payload, manifest.shards, each) } else { Ok(true) }
         })?;

@@ -40,8 +40,8 @@
 //!
 //! The CRC's beginning makes stale bytes of an earlier life of the block, and sectors that went to
 //! a wrong place, fail like flipped bits do. In the stream of writes LSNs are not stored: records
-//! count up from the group's first LSN. In the stream of copies each record has its own, names have
-//! none. Kinds 2, 3, 4 and 6 are written twice, at two offsets.
+//! count up from the group's first LSN. In the stream of copies each record has its own, behind the
+//! header, names and markers too; the counts of its group ends mean nothing. Kinds 2, 3, 4 and 6 are written twice, at two offsets.
 
 use std::borrow::Cow;
 
@@ -71,8 +71,8 @@ const LZ4: u32 = 1 << 28;
 const ZSTD: u32 = 1 << 29;
 const RESERVED: u32 = 3 << 30;
 const LSN_SIZE: usize = 6;
-/// Largest body that decompression may claim: the largest record.
-const BODY_MAX: usize = 16 << 20;
+/// Largest body that decompression may claim: no larger record is taken, compressed or not.
+const BODY_MAX: usize = model::limits::RECORD_SIZE_MAX;
 const LUT_MAX: u64 = (1 << 48) - 1;
 
 /// What a stored record is.
@@ -180,8 +180,9 @@ pub(crate) struct Content<'a> {
     pub(crate) void_time: u32,
 }
 
-/// Replaces `out` by the record, checksum still missing.
-pub(crate) fn encode(content: &Content<'_>, compression: Compression, out: &mut Vec<u8>) {
+/// Replaces `out` by the record, checksum still missing. Returns how many bytes it would have
+/// without compression, but for padding.
+pub(crate) fn encode(content: &Content<'_>, compression: Compression, out: &mut Vec<u8>) -> usize {
     let mut flags = 0;
     begin(out, &content.digest, content.generation, content.lut_ms);
     if content.void_time != 0 {
@@ -205,9 +206,11 @@ pub(crate) fn encode(content: &Content<'_>, compression: Compression, out: &mut 
             value::encode(v, out);
         }
     }
+    let plain = out.len();
     flags |= compress(out, body, compression);
     let size = out.len();
     finish(out, content.kind, flags, size);
+    plain
 }
 
 /// Compresses what begins at `body` if that saves a unit; the flag that says how.

@@ -32,7 +32,8 @@
 //! | | that of the entry before; offset in 16-byte units 4, else where the entry before ends |
 //!
 //! A footer is written after the last group of its block was synced. Entries that would take more
-//! than 1/16 of the data they describe are left out: reading records that small costs a restart
+//! than 1/16 of what stands before them are left out (and those of a block with damage, or with more
+//! shapes than fit): reading records that small costs a restart
 //! little more, and every record would cost a tenth more of the device for ever.
 
 use std::collections::{BTreeMap, HashSet};

@@ -397,8 +397,9 @@ impl Storage {
         }
         let mut shapes = Vec::with_capacity(writes.len());
         for ((write, (set_id, bin_ids)), record) in writes.iter().zip(ids).zip(&mut *scratch) {
-            flat::encode(&content(write, *set_id, bin_ids), compression, record);
-            self.check_size(record.len())?;
+            let plain = flat::encode(&content(write, *set_id, bin_ids), compression, record);
+            check_size(plain, limits::RECORD_SIZE_MAX)?;
+            check_size(record.len(), self.record_size_max())?;
             shapes.push(shape(write, bin_ids));
         }
         let whole: usize = scratch[..writes.len()].iter().map(Vec::len).sum();
@@ -440,18 +441,6 @@ impl Storage {
                 false => self.writes.ticket(&placed.done),
             },
         }
-    }
-
-    fn check_size(&self, size: usize) -> Result<()> {
-        let most = self.record_size_max();
-        if size <= most {
-            return Ok(());
-        }
-        let detail = format!(
-            "the record takes {size} bytes, at most {most} are allowed; split it, or raise the \
-             namespace's max-record-size and write-block-size"
-        );
-        Err(Error::new(ErrorKind::RecordTooBig, detail))
     }
 
     /// Appends a marker, twice, which counts for everything that was written before.
@@ -944,6 +933,18 @@ impl std::ops::Deref for Kept {
             Kept::Cached(bytes) => bytes,
         }
     }
+}
+
+/// Refuses a record that is too large.
+fn check_size(size: usize, most: usize) -> Result<()> {
+    if size <= most {
+        return Ok(());
+    }
+    let detail = format!(
+        "the record takes {size} bytes, at most {most} are allowed; split it, or raise the \
+         namespace's max-record-size and write-block-size"
+    );
+    Err(Error::new(ErrorKind::RecordTooBig, detail))
 }
 
 async fn read_later(device: &Arc<dyn Device>, at: u64, size: usize) -> Result<Vec<u8>> {

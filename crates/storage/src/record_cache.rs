@@ -17,17 +17,20 @@ const BESIDE: u64 = 96;
 /// The size of a record for the first guess at how many there will be.
 const USUAL: u64 = 1024;
 
+/// Location and seed.
+type Place = (u64, u32);
+
 #[derive(Clone)]
 struct Bytes;
 
-impl Weighter<(u64, u32), Arc<[u8]>> for Bytes {
-    fn weight(&self, _: &(u64, u32), record: &Arc<[u8]>) -> u64 {
+impl Weighter<Place, Arc<[u8]>> for Bytes {
+    fn weight(&self, _: &Place, record: &Arc<[u8]>) -> u64 {
         record.len() as u64 + BESIDE
     }
 }
 
 /// The records that are read often.
-pub(crate) struct RecordCache(Option<Cache<(u64, u32), Arc<[u8]>, Bytes>>);
+pub(crate) struct RecordCache(Option<Cache<Place, Arc<[u8]>, Bytes>>);
 
 /// What operators see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,10 +3,10 @@
 //! 1. Every block's header is read: in use, never used or given back (zeros), or damaged.
 //! 2. If the manifest names a checkpoint and all of it is there, only blocks that were not full
 //!    when it began are read again, else all.
-//! 3. The last block of each stream is cut into records to find where the stream ends. It gets its
-//!    footer now, and is never continued: what is written later goes to other blocks.
-//! 4. Of every other block the footer is read, or, where there is none or it left the entries out,
-//!    the records.
+//! 3. The last block of each stream is cut into records to find where the stream ends. Blocks without
+//!    a footer get theirs now, and none is ever continued: what is written later goes to others.
+//! 4. Of every other block the footer is read, or, where there is none, it left the entries out or
+//!    the block has names or markers, the records.
 //!
 //! What is found is given to the caller as [`Replay`]: items, of which the greatest LSN of each
 //! digest counts. Where it does not fit into memory at once, it is read in passes over the

@@ -11,7 +11,7 @@
 //! 3. A group lies in one block. When the next record does not fit, the group is ended and the next
 //!    one begins a new block, with the block's header in front. Behind the last group of a block
 //!    comes its footer.
-//! 4. When nothing is pending for a second, and on a clean stop, an empty group is written.
+//! 4. When nothing is pending for a second, an empty group is written; on a clean stop, the footer.
 //!
 //! Always true: group g+1 is written only after g was synced, so a readable group end g+1 proves
 //! that g was durable; written pages are never written again in the life of their block; bytes can

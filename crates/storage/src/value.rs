@@ -36,7 +36,7 @@ const SHORT_STRING_MAX: usize = 63;
 const SMALL_INT: u8 = 0x80;
 const SMALL_INT_MIN: i64 = -16;
 const SMALL_INT_MAX: i64 = 111;
-/// Bytes of the size in front of a list or map: enough for the largest record, 16 MiB.
+/// Bytes of the size in front of a list or map: enough for 16 MiB, more than the largest record.
 const SIZE_BYTES: usize = 3;
 
 /// Appends `value` to `out`.
@@ -107,7 +107,8 @@ fn encode_bytes(tag: u8, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// A size that does not fit its three bytes belongs to a record that is refused for its own size.
+/// A size that does not fit its three bytes, 16 MiB, belongs to a record that is refused for its
+/// plain size.
 fn encode_sized(tag: u8, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     out.push(tag);
     let at = out.len();
