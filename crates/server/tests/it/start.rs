@@ -40,6 +40,30 @@ async fn the_production_file_starts_a_node_on_files_and_loopback() {
     assert_eq!(row.get::<_, String>(0), "kept");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_record_cache_is_as_large_as_configured() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("cache.conf");
+    let config = "namespace test { storage-engine device {\nfile test.dat\npost-write-cache 0\n\
+                  record-cache-size 1M\n} }";
+    std::fs::write(&file, config).expect("a file");
+    let node = Node::with(command().arg("--config").arg(&file).arg("--data").arg(folder.path()));
+    let client = node.client("test").await;
+    let setup = "CREATE TABLE t (id int8 PRIMARY KEY); INSERT INTO t VALUES (1)";
+    client.batch_execute(setup).await.expect("written");
+    for _ in 0..3 {
+        client.query_one("SELECT id FROM t WHERE id = 1", &[]).await.expect("a row");
+    }
+    let stats = client.query("SHOW STATS FOR test", &[]).await.expect("stats");
+    let stat = |name: &str| -> u64 {
+        let row = stats.iter().find(|row| row.get::<_, &str>("name") == name);
+        row.and_then(|row| row.get::<_, &str>("value").parse().ok()).expect("a number")
+    };
+    assert_eq!((stat("record_cache_misses"), stat("record_cache_hits")), (1, 2));
+    let bytes = stat("record_cache_bytes");
+    assert!(bytes > 0 && bytes < 1000, "{bytes}");
+}
+
 #[test]
 fn config_check_knows_every_parameter_of_the_production_file() {
     let (output, text) =
