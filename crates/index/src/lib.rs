@@ -37,8 +37,6 @@ mod index;
 mod pages;
 mod shard;
 
-pub use entry::{
-    ENTRY_SIZE, EXPIRY_HOURS_END, Entry, LOCATION_END, REPLICATION_END, SET_ID_END, UNITS_MAX,
-    class_of, units_of,
-};
+pub use entry::{ENTRY_SIZE, EXPIRY_HOURS_END, Entry, LOCATION_END, REPLICATION_END, SET_ID_END};
 pub use index::{Index, Keep, Matches, Options, ScanPosition};
+pub use model::size_class::{UNITS_MAX, class_of, units_of};
