@@ -343,13 +343,13 @@ impl Run {
                 trace(|| format!("checkpoint {done:?}"));
                 done
             }
-            89..92 => {
+            89 => {
                 return match self.check(namespace) {
                     Err(error) if error == OFF => Ok(false),
                     checked => checked.map(|()| true),
                 };
             }
-            92..96 => {
+            90..96 => {
                 let found = namespace.get(&digest_of(number), Bins::All, self.now_ms);
                 return match found {
                     Ok(found) => self.compare(number, found.record.as_ref()).map(|()| true),
@@ -758,12 +758,13 @@ fn number_from(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Runs seeds on two threads until one fails; its seed and what went wrong.
+/// Runs seeds on four threads until one fails (each waits for its flusher now and then); its seed
+/// and what went wrong.
 fn first_failure(seeds: std::ops::Range<u64>, sabotage: Sabotaged) -> Option<(u64, String)> {
     let next = AtomicU64::new(seeds.start);
     let failed = std::sync::Mutex::new(None);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..4 {
             scope.spawn(|| {
                 while failed.lock().expect("no panic").is_none() {
                     let seed = next.fetch_add(1, Relaxed);
