@@ -2,13 +2,13 @@
 //!
 //! A [`Storage`] is the log of one namespace on one or more [`Device`]s. A write:
 //!
-//! 1. [`Storage::append`] looks up the ids of set and bins (`dictionary.rs`); new names are appended
+//! 1. [`Storage::append`] (`append.rs`) looks up the ids of set and bins (`dictionary.rs`); new names are appended
 //!    to the log first, twice.
 //! 2. The record is encoded (`flat.rs`, `value.rs`) and copied into the open commit group
 //!    (`stream.rs`); the caller gets its location, LSN and a [`Ticket`].
 //! 3. The flusher writes and syncs the group; the ticket is done, the answer may go out.
 //!
-//! A read ([`Storage::read`]) takes the record from the group that is not yet on the device, from
+//! A read ([`Storage::read`], `read.rs`) takes the record from the group that is not yet on the device, from
 //! the blocks that were written last (`recent.rs`), from what is read often (`record_cache.rs`),
 //! else with one device read; checksum and digest are verified each time. Whoever looks up a
 //! location and reads it holds a [`Pin`] meanwhile.
@@ -25,6 +25,7 @@
 //! Left to others: which copy of a record is the live one, expiry, truncation of what is in memory
 //! (`namespace`).
 
+mod append;
 mod block;
 mod blocks;
 mod checkpoint;
@@ -35,6 +36,7 @@ mod epoch;
 mod flat;
 mod footer;
 mod marker;
+mod read;
 mod recent;
 mod record_cache;
 mod recover;
@@ -42,17 +44,17 @@ mod sabotage;
 mod salvage;
 mod sim;
 mod stream;
+mod superblocks;
 mod ticket;
 mod value;
 
-use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::{Digest, Error, ErrorKind, Key, Name, Record, Result, Value, ValueType, limits};
+use model::{Digest, Error, ErrorKind, Key, Name, Record, Result, Value, limits};
 
 pub use checkpoint::CheckpointWriter;
 pub use defrag::{Chosen, Victim, VictimRecord};
@@ -69,15 +71,12 @@ pub use salvage::Damage;
 pub use sim::{Faults, SimDevice};
 pub use ticket::Ticket;
 
-use block::{COPIES, Found, Superblock, WRITES};
-use blocks::{Blocks, Purpose};
+use block::{COPIES, Superblock, WRITES};
+use blocks::Blocks;
 use dictionary::{Dictionary, Family};
-use flat::{Content, Header, KEY_SHAPE, Kind, Metadata, UNIT};
-use footer::{Described, TAG_SIZE};
 use marker::Markers;
 use record_cache::RecordCache;
-use recover::tag_of;
-use stream::{Encoded, Placed, Stream};
+use stream::Stream;
 
 /// When a write counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -310,7 +309,7 @@ impl Storage {
         progress: Box<dyn Fn(Progress) + Send + Sync>,
     ) -> Result<(Storage, Replay)> {
         options.check()?;
-        let superblock = open_superblocks(&devices, options)?;
+        let superblock = superblocks::open(&devices, options)?;
         let life = (options.block_size, superblock.storage_id, superblock.opened);
         let recovery = recover::recover(devices, life, options, progress)?;
         let blocks = recovery.blocks;
@@ -367,381 +366,8 @@ impl Storage {
         self.blocks.epochs.pin()
     }
 
-    /// Appends a write. It is readable at once, and durable when its ticket is done.
-    pub fn append(&self, write: &Write<'_>) -> Result<Appended> {
-        let mut appended = self.append_all(std::slice::from_ref(write))?;
-        appended.pop().ok_or_else(|| Error::new(ErrorKind::Internal, "an append gave no place"))
-    }
-
-    /// Appends writes that survive a crash together or not at all: they are one part of one commit
-    /// group, so they have to fit into a write block.
-    pub fn append_all(&self, writes: &[Write<'_>]) -> Result<Vec<Appended>> {
-        let ids = writes.iter().map(|write| self.ids(write)).collect::<Result<Vec<_>>>()?;
-        SCRATCH.with_borrow_mut(|scratch| {
-            let placed = self.append_encoded(writes, &ids, scratch);
-            scratch.iter_mut().for_each(|record| record.shrink_to(SCRATCH_MAX));
-            scratch.truncate(SCRATCH_RECORDS);
-            placed
-        })
-    }
-
-    fn append_encoded(
-        &self,
-        writes: &[Write<'_>],
-        ids: &[(u16, Vec<u16>)],
-        scratch: &mut Vec<Vec<u8>>,
-    ) -> Result<Vec<Appended>> {
-        let compression = *self.compression.lock().expect("setting does not panic");
-        if scratch.len() < writes.len() {
-            scratch.resize_with(writes.len(), Vec::new);
-        }
-        let mut shapes = Vec::with_capacity(writes.len());
-        for ((write, (set_id, bin_ids)), record) in writes.iter().zip(ids).zip(&mut *scratch) {
-            let plain = flat::encode(&content(write, *set_id, bin_ids), compression, record);
-            check_size(plain, limits::RECORD_SIZE_MAX)?;
-            check_size(record.len(), self.record_size_max())?;
-            shapes.push(shape(write, bin_ids));
-        }
-        let whole: usize = scratch[..writes.len()].iter().map(Vec::len).sum();
-        if whole > self.writes.group_max() {
-            let detail = format!(
-                "a group of {} writes takes {whole} bytes, a write block holds {}; write less at \
-                 once, or raise write-block-size",
-                writes.len(),
-                self.writes.group_max()
-            );
-            return Err(Error::new(ErrorKind::RecordTooBig, detail));
-        }
-        let deletes = writes.iter().all(|write| write.kind == WriteKind::Tombstone);
-        let purpose = if deletes { Purpose::Delete } else { Purpose::Write };
-        let records = writes.iter().zip(ids).zip(&mut *scratch).zip(&shapes);
-        let mut encoded: Vec<Encoded<'_>> = records
-            .map(|(((write, (set_id, _)), record), shape)| Encoded {
-                described: describe(write, *set_id, record.len()),
-                bytes: record,
-                shape,
-            })
-            .collect();
-        let together = !self.blocks.sabotaged(Sabotage::SplitGroups);
-        let placed = self.writes.append(&mut encoded, purpose, together)?;
-        let appended = placed.into_iter().zip(encoded).zip(ids);
-        Ok(appended
-            .map(|((placed, encoded), (set_id, _))| self.appended(&placed, &encoded, *set_id))
-            .collect())
-    }
-
-    fn appended(&self, placed: &Placed, encoded: &Encoded<'_>, set_id: u16) -> Appended {
-        Appended {
-            location: self.blocks.location(placed.block, placed.offset),
-            units: encoded.described.units,
-            lsn: placed.lsn,
-            set_id,
-            ticket: match self.blocks.sabotaged(Sabotage::AnswerEarly) {
-                true => Ticket::done(),
-                false => self.writes.ticket(&placed.done),
-            },
-        }
-    }
-
-    /// Appends a marker, twice, which counts for everything that was written before.
-    pub fn append_marker(&self, said: Said) -> Result<(Marker, Ticket)> {
-        let mut record = Vec::new();
-        let kind = match &said {
-            Said::Truncate { set_id, before_lut_ms } => {
-                let set_id = set_id.unwrap_or(flat::EVERY_SET);
-                flat::encode_truncate(set_id, *before_lut_ms, &mut record);
-                Kind::Truncate
-            }
-            Said::Evict { void_until, void_until_there, partitions, spared } => {
-                let limits = (*void_until, *void_until_there, *partitions);
-                flat::encode_evict(limits, spared, &mut record);
-                Kind::Evict
-            }
-        };
-        let placed = self.append_system(kind, &mut record)?;
-        let mut markers = self.markers();
-        for placed in &placed {
-            markers.note(
-                placed.lsn,
-                said.clone(),
-                self.blocks.location(placed.block, placed.offset),
-            );
-        }
-        let place = self.blocks.location(placed[0].block, placed[0].offset);
-        let marker = markers.at(place).cloned();
-        drop(markers);
-        let marker = marker.ok_or_else(|| Error::new(ErrorKind::Internal, "a marker is gone"))?;
-        // One copy is enough to be durable, and the second is in the same group or a later one.
-        Ok((marker, self.writes.ticket(&placed[0].done)))
-    }
-
-    /// Appends a name or marker at two places, both or none.
-    fn append_system(&self, kind: Kind, record: &mut [u8]) -> Result<Vec<Placed>> {
-        let mut second = record.to_vec();
-        let described = Described {
-            kind,
-            tag: [0; TAG_SIZE],
-            offset: 0,
-            units: (record.len() / UNIT) as u32,
-            generation: 0,
-            void_time: 0,
-            set_id: 0,
-            lsn: 0,
-        };
-        let encoded = |bytes| Encoded { bytes, described, shape: &[] };
-        let mut both = [encoded(record), encoded(&mut second)];
-        self.writes.append(&mut both, Purpose::Delete, true)
-    }
-
-    /// The markers that still count.
-    pub fn all_markers(&self) -> Vec<Marker> {
-        self.markers().0.clone()
-    }
-
-    fn markers(&self) -> MutexGuard<'_, Markers> {
-        self.markers.lock().expect("nobody panics with the markers")
-    }
-
-    fn ids(&self, write: &Write<'_>) -> Result<(u16, Vec<u16>)> {
-        let dictionary = self.names();
-        let set = dictionary.id(Family::Set, write.set);
-        let bins = write.bins.iter().map(|(name, _)| dictionary.id(Family::Bin, name));
-        if let (Some(set), Some(bins)) = (set, bins.collect()) {
-            return Ok((set, bins));
-        }
-        drop(dictionary);
-        let set = self.intern(Family::Set, write.set)?;
-        let bins = write.bins.iter().map(|(name, _)| self.intern(Family::Bin, name));
-        Ok((set, bins.collect::<Result<_>>()?))
-    }
-
-    /// The id of a name, given now if it is new. The dictionary stays locked until the name is in
-    /// the log: nobody can use the id earlier.
-    fn intern(&self, family: Family, name: &str) -> Result<u16> {
-        if let Some(id) = self.names().id(family, name) {
-            return Ok(id);
-        }
-        let mut dictionary = self.dictionary.write().expect("nobody panics with the dictionary");
-        if let Some(id) = dictionary.id(family, name) {
-            return Ok(id);
-        }
-        let kind = match family {
-            Family::Set => {
-                limits::check_set(name)?;
-                Kind::SetName
-            }
-            Family::Bin => {
-                limits::check_bin(name)?;
-                Kind::BinName
-            }
-        };
-        let id = dictionary.next_id(family)?;
-        let mut record = Vec::new();
-        flat::encode_name(kind, id, name, &mut record);
-        for placed in self.append_system(kind, &mut record)? {
-            let place = self.blocks.location(placed.block, placed.offset);
-            dictionary.put(family, id, name, Some(place));
-        }
-        Ok(id)
-    }
-
     fn names(&self) -> RwLockReadGuard<'_, Dictionary> {
         self.dictionary.read().expect("nobody panics with the dictionary")
-    }
-
-    /// Reads the record at `location`: from memory while it is not yet on the device, else with one
-    /// device read of `units_hint` units, which may be a little more than the record has. What is
-    /// there must be whole, else the answer is [`ErrorKind::Corrupt`]. `None` where a record other
-    /// than the expected one is there: its digest shares the bits that the index compares.
-    pub fn read(
-        &self,
-        location: u64,
-        units_hint: u32,
-        expected: Option<&Digest>,
-        bins: BinSelect<'_>,
-    ) -> Result<Option<Read>> {
-        let at = self.blocks.at(location);
-        let (seed, found) = self.in_memory(location, expected.is_some())?;
-        if let Some((bytes, durable)) = found {
-            return self.verify(at, seed, &bytes, durable, expected, bins);
-        }
-        let bytes = self.fetch(at.0, at.1, units_hint)?;
-        let read = self.verify(at, seed, &bytes, None, expected, bins)?;
-        self.keep(location, seed, &bytes, expected, read.as_ref());
-        Ok(read)
-    }
-
-    /// Like [`Storage::read`], without keeping the thread while the device reads.
-    pub async fn read_async(
-        &self,
-        location: u64,
-        units_hint: u32,
-        expected: Option<&Digest>,
-        bins: BinSelect<'_>,
-    ) -> Result<Option<Read>> {
-        let at = self.blocks.at(location);
-        let (seed, found) = self.in_memory(location, expected.is_some())?;
-        if let Some((bytes, durable)) = found {
-            return self.verify(at, seed, &bytes, durable, expected, bins);
-        }
-        let bytes = self.fetch_async(at.0, at.1, units_hint).await?;
-        let read = self.verify(at, seed, &bytes, None, expected, bins)?;
-        self.keep(location, seed, &bytes, expected, read.as_ref());
-        Ok(read)
-    }
-
-    /// Keeps what was read from a device and was right, if somebody asked for this record.
-    fn keep(
-        &self,
-        location: u64,
-        seed: u32,
-        bytes: &[u8],
-        expected: Option<&Digest>,
-        read: Option<&Read>,
-    ) {
-        if let (Some(_), Some(read)) = (expected, read) {
-            self.often.put(location, seed, &bytes[..read.record.size as usize]);
-        }
-    }
-
-    fn verify(
-        &self,
-        (block, offset): (u64, u32),
-        seed: u32,
-        bytes: &[u8],
-        durable: Option<Ticket>,
-        expected: Option<&Digest>,
-        bins: BinSelect<'_>,
-    ) -> Result<Option<Read>> {
-        let mut header = Header::verify(bytes, seed, offset);
-        if self.blocks.sabotaged(Sabotage::SkipChecksum) {
-            header = Header::parse(bytes).filter(|header| header.size <= bytes.len());
-        }
-        let header = header.ok_or_else(|| self.corrupt(block, offset, "fails its checksum"))?;
-        if expected.is_some_and(|expected| *expected != header.digest) {
-            return Ok(None);
-        }
-        self.decode(&header, &bytes[..header.size], bins, durable).map(Some)
-    }
-
-    /// While what is at `location` is not durable: what to wait for before it is acted upon.
-    pub fn pending(&self, location: u64) -> Option<Ticket> {
-        let (block, offset) = self.blocks.at(location);
-        let (_, on_device) = self.blocks.block(block)?;
-        if offset < on_device {
-            return None;
-        }
-        self.writes.pending(block, offset)
-    }
-
-    /// Seed of the block, and the bytes of the record with the ticket while it is not durable, if
-    /// they are in memory. `by_key` says that somebody asked for this record.
-    #[expect(clippy::type_complexity, reason = "two optional halves of one answer")]
-    fn in_memory(
-        &self,
-        location: u64,
-        by_key: bool,
-    ) -> Result<(u32, Option<(Kept, Option<Ticket>)>)> {
-        let (block, offset) = self.blocks.at(location);
-        let unknown = || self.corrupt(block, offset, "is not in use");
-        let (seed, on_device) = self.blocks.block(block).ok_or_else(unknown)?;
-        if offset >= on_device {
-            if let Some((bytes, ticket)) = self.writes.buffered(block, offset) {
-                return Ok((seed, Some((Kept::Copied(bytes), Some(ticket)))));
-            }
-            // A copy shows nothing that its original did not.
-            if let Some((bytes, _)) = self.copies.buffered(block, offset) {
-                return Ok((seed, Some((Kept::Copied(bytes), None))));
-            }
-            // Not in memory any more: then it has just reached the device.
-            let (_, on_device) = self.blocks.block(block).ok_or_else(unknown)?;
-            if offset >= on_device {
-                return Err(unknown());
-            }
-        }
-        let recent = self.blocks.recent.record(block, seed, offset).map(Kept::Copied);
-        let often = || self.often.get(location, seed, by_key).map(Kept::Cached);
-        Ok((seed, recent.or_else(often).map(|bytes| (bytes, None))))
-    }
-
-    /// Where a record is on its device, and how much of it to read.
-    fn extent(&self, block: u64, offset: u32, units_hint: u32) -> (&Arc<dyn Device>, u64, usize) {
-        let (device, start) = self.blocks.place(block);
-        let room = (self.superblock.block_size - offset) as usize;
-        let size = (units_hint.max(3) as usize).saturating_mul(UNIT).min(room);
-        (device, start + u64::from(offset), size)
-    }
-
-    /// How many bytes of a record are still missing.
-    fn missing(&self, bytes: &[u8], offset: u32) -> usize {
-        let room = (self.superblock.block_size - offset) as usize;
-        let whole = Header::parse(bytes).map_or(0, |header| header.size.min(room));
-        whole.saturating_sub(bytes.len())
-    }
-
-    fn fetch(&self, block: u64, offset: u32, units_hint: u32) -> Result<Vec<u8>> {
-        let (device, at, size) = self.extent(block, offset, units_hint);
-        let mut bytes = vec![0; size];
-        device.read_at(at, &mut bytes)?;
-        let missing = self.missing(&bytes, offset);
-        if missing > 0 {
-            bytes.resize(size + missing, 0);
-            device.read_at(at + size as u64, &mut bytes[size..])?;
-        }
-        Ok(bytes)
-    }
-
-    async fn fetch_async(&self, block: u64, offset: u32, units_hint: u32) -> Result<Vec<u8>> {
-        let (device, at, size) = self.extent(block, offset, units_hint);
-        if device.immediate() {
-            return self.fetch(block, offset, units_hint);
-        }
-        let mut bytes = read_later(device, at, size).await?;
-        let missing = self.missing(&bytes, offset);
-        if missing > 0 {
-            bytes.extend(read_later(device, at + size as u64, missing).await?);
-        }
-        Ok(bytes)
-    }
-
-    fn decode(
-        &self,
-        header: &Header,
-        bytes: &[u8],
-        bins: BinSelect<'_>,
-        durable: Option<Ticket>,
-    ) -> Result<Read> {
-        let wrong = |what: &str| {
-            Error::new(ErrorKind::Corrupt, format!("stored record {} {what}", header.digest))
-        };
-        if !matches!(header.kind, Kind::Record | Kind::Tombstone) {
-            return Err(wrong("is no record of a user"));
-        }
-        let names = self.names();
-        let meta = Metadata::decode(bytes, header)?;
-        let set = names.set_name(meta.set_id).cloned();
-        let set = set.ok_or_else(|| wrong("is in a set whose name cannot be read"))?;
-        let (key, bins) = meta.decode_body(&names, bins)?;
-        let record = Record {
-            digest: header.digest,
-            key,
-            bins,
-            generation: header.generation,
-            lut_ms: header.lut_ms,
-            void_time: meta.void_time,
-            size: header.size as u32,
-        };
-        let tombstone = header.kind == Kind::Tombstone;
-        Ok(Read { record, set, set_id: meta.set_id, tombstone, durable })
-    }
-
-    fn corrupt(&self, block: u64, offset: u32, what: &str) -> Error {
-        let name = self.blocks.place(block).0.name();
-        let detail = format!(
-            "what is stored on {name}, block {block} offset {offset}, {what}; delete or replace the \
-             record by its key, or restore it from a backup"
-        );
-        Error::new(ErrorKind::Corrupt, detail)
     }
 
     /// The id of a set that has ever been written; 0 for the null set.
@@ -894,7 +520,7 @@ impl Storage {
         }
         self.blocks.sync_all()?;
         let clean = Superblock { clean: true, ..self.superblock.clone() };
-        write_superblocks(&self.blocks.devices, &clean)
+        superblocks::write(&self.blocks.devices, &clean)
     }
 
     /// Refuses further appends and waits for the flushers. False if that was done before.
@@ -914,210 +540,4 @@ impl Drop for Storage {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// The bytes of a record from memory.
-enum Kept {
-    /// From a buffer that goes on being written.
-    Copied(Vec<u8>),
-    /// From the record cache.
-    Cached(Arc<[u8]>),
-}
-
-impl std::ops::Deref for Kept {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Kept::Copied(bytes) => bytes,
-            Kept::Cached(bytes) => bytes,
-        }
-    }
-}
-
-/// Refuses a record that is too large.
-fn check_size(size: usize, most: usize) -> Result<()> {
-    if size <= most {
-        return Ok(());
-    }
-    let detail = format!(
-        "the record takes {size} bytes, at most {most} are allowed; split it, or raise the \
-         namespace's max-record-size and write-block-size"
-    );
-    Err(Error::new(ErrorKind::RecordTooBig, detail))
-}
-
-async fn read_later(device: &Arc<dyn Device>, at: u64, size: usize) -> Result<Vec<u8>> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    // Nobody may be waiting any more: a cancelled statement.
-    device.read_later(at, size, Box::new(move |bytes| drop(sender.send(bytes))));
-    let lost = || Error::new(ErrorKind::Io, "a device gave no answer to a read");
-    receiver.await.map_err(|_| lost())?
-}
-
-fn content<'a>(write: &Write<'a>, set_id: u16, bin_ids: &'a [u16]) -> Content<'a> {
-    Content {
-        kind: kind_of(write),
-        digest: write.digest,
-        set_id,
-        key: write.key,
-        bin_ids,
-        bins: write.bins,
-        generation: write.generation,
-        lut_ms: write.lut_ms,
-        void_time: write.void_time,
-    }
-}
-
-fn kind_of(write: &Write<'_>) -> Kind {
-    match write.kind {
-        WriteKind::Record => Kind::Record,
-        WriteKind::Tombstone => Kind::Tombstone,
-    }
-}
-
-/// Ids and types of key and bins.
-fn shape(write: &Write<'_>, bin_ids: &[u16]) -> Vec<(u16, ValueType)> {
-    let key = write.key.map(|key| {
-        let key_type = match key {
-            Key::Integer(_) => ValueType::Integer,
-            Key::String(_) => ValueType::String,
-            Key::Blob(_) => ValueType::Blob,
-        };
-        (KEY_SHAPE, key_type)
-    });
-    let bins = bin_ids.iter().zip(write.bins).map(|(id, (_, value))| (*id, value.value_type()));
-    key.into_iter().chain(bins).collect()
-}
-
-fn describe(write: &Write<'_>, set_id: u16, size: usize) -> Described {
-    Described {
-        kind: kind_of(write),
-        tag: tag_of(&write.digest),
-        offset: 0,
-        units: (size / UNIT) as u32,
-        generation: write.generation,
-        void_time: write.void_time,
-        set_id,
-        lsn: 0,
-    }
-}
-
-/// Scratch memory kept per thread for encoding a record, at most, and for how many.
-const SCRATCH_MAX: usize = 64 << 10;
-const SCRATCH_RECORDS: usize = 4;
-
-thread_local! {
-    static SCRATCH: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Reads the superblocks, formats empty devices, and writes that the storage was opened once more.
-fn open_superblocks(devices: &[Arc<dyn Device>], options: &Options) -> Result<Superblock> {
-    if devices.is_empty() {
-        let detail = format!("namespace {} has no device; name at least one", options.namespace);
-        return Err(Error::new(ErrorKind::Parameter, detail));
-    }
-    let mut found = Vec::new();
-    for device in devices {
-        found.push(match Superblock::read(&**device)? {
-            Found::Nothing => None,
-            Found::Superblock(superblock) => Some(superblock),
-        });
-    }
-    let first = found.iter().flatten().max_by_key(|s| s.opened).cloned();
-    let mut superblock = first.unwrap_or_else(|| Superblock {
-        storage_id: options.storage_id,
-        opened: 0,
-        block_size: options.block_size,
-        clean: false,
-        device: 0,
-        devices: devices.len() as u16,
-        namespace: options.namespace.clone(),
-    });
-    check_superblock(devices, &found, &superblock, options)?;
-    if found.contains(&None) {
-        format(devices, &superblock)?;
-    }
-    let (opened, clean) = (superblock.opened, superblock.clean);
-    tracing::info!(namespace = options.namespace, opened, clean, "opening storage");
-    superblock.opened += 1;
-    superblock.clean = false;
-    write_superblocks(devices, &superblock)?;
-    Ok(superblock)
-}
-
-fn check_superblock(
-    devices: &[Arc<dyn Device>],
-    found: &[Option<Superblock>],
-    expected: &Superblock,
-    options: &Options,
-) -> Result<()> {
-    let refuse = |device: &Arc<dyn Device>, what: String| {
-        Err(Error::new(ErrorKind::Parameter, format!("{} {what}", device.name())))
-    };
-    if expected.namespace != options.namespace {
-        let what = format!(
-            "holds namespace {}, not {}; name another device, or correct the namespace",
-            expected.namespace, options.namespace
-        );
-        return refuse(&devices[0], what);
-    }
-    if expected.block_size != options.block_size {
-        let what = format!(
-            "was formatted with write blocks of {} bytes, not {}; correct write-block-size",
-            expected.block_size, options.block_size
-        );
-        return refuse(&devices[0], what);
-    }
-    for (i, (device, found)) in devices.iter().zip(found).enumerate() {
-        let Some(found) = found else {
-            // Before its first opening a storage may be half formatted; later a device has data.
-            if expected.opened > 0 {
-                let what = "is empty, but other devices of the namespace have data; name the \
-                            device that was there before";
-                return refuse(device, what.to_string());
-            }
-            continue;
-        };
-        let belongs = (found.storage_id, found.devices) == (expected.storage_id, expected.devices);
-        if !belongs || usize::from(found.device) != i || devices.len() != usize::from(found.devices)
-        {
-            let what = format!(
-                "is device {} of {} of a storage, here it is given as {} of {}; name all devices \
-                 of the namespace in the order in which they were formatted",
-                found.device + 1,
-                found.devices,
-                i + 1,
-                devices.len()
-            );
-            return refuse(device, what);
-        }
-    }
-    Ok(())
-}
-
-/// Makes room for superblock and first block, and writes superblocks of a storage never opened.
-fn format(devices: &[Arc<dyn Device>], superblock: &Superblock) -> Result<()> {
-    let needed = 2 * u64::from(superblock.block_size);
-    for device in devices {
-        if device.capacity() < needed {
-            let detail = format!(
-                "{} may have {} bytes, two write blocks need {needed}; raise its size or lower \
-                 write-block-size",
-                device.name(),
-                device.capacity()
-            );
-            return Err(Error::new(ErrorKind::Parameter, detail));
-        }
-        block::check_unused(&**device, u64::from(superblock.block_size))?;
-        device.grow(needed)?;
-    }
-    write_superblocks(devices, superblock)
-}
-
-fn write_superblocks(devices: &[Arc<dyn Device>], superblock: &Superblock) -> Result<()> {
-    for (i, device) in devices.iter().enumerate() {
-        Superblock { device: i as u16, ..superblock.clone() }.write(&**device)?;
-    }
-    Ok(())
 }
