@@ -4,7 +4,7 @@ use futures::StreamExt;
 use index::Entry;
 use model::{Digest, Error, ErrorKind, PartitionId, Record, Result};
 use storage::{BinSelect, Read, Ticket};
-use store::{Bins, ScanCursor, ScanPosition};
+use store::{Bins, Change, ScanCursor, ScanPosition, Ttl};
 
 use crate::metrics::Timer;
 use crate::{Namespace, expiry_hours};
@@ -64,8 +64,7 @@ impl Namespace {
             let units = crate::units_of(&entry);
             let read = self.storage.read_async(entry.location, units, Some(digest), select(bins));
             if let Some(read) = read.await? {
-                let record = (!read.record.expired(now_ms)).then_some(read.record);
-                return Ok(Found { record, ticket: read.durable });
+                return Ok(self.found(&entry, read.record, read.durable, now_ms));
             }
         }
         Ok(Found { record: None, ticket: self.pending_delete(entries) })
@@ -87,10 +86,45 @@ impl Namespace {
         now_ms: u64,
     ) -> Result<Found> {
         if let Some(found) = self.locate(digest, entries.clone(), bins)? {
-            let record = (!found.record.expired(now_ms)).then_some(found.record);
-            return Ok(Found { record, ticket: found.ticket });
+            return Ok(self.found(&found.entry, found.record, found.ticket, now_ms));
         }
         Ok(Found { record: None, ticket: self.pending_delete(entries) })
+    }
+
+    /// What a look-up by key tells of the record that it has read.
+    fn found(&self, entry: &Entry, record: Record, ticket: Option<Ticket>, now_ms: u64) -> Found {
+        if record.expired(now_ms) {
+            return Found { record: None, ticket };
+        }
+        if record.void_time != 0 {
+            self.touch_if_due(entry.set_id, &record, now_ms);
+        }
+        Found { record: Some(record), ticket }
+    }
+
+    /// Gives a record that was read its whole time to live again, if less than
+    /// `default-read-touch-ttl-pct` of it is left. The read does not wait for that to be durable,
+    /// and succeeds even if nothing can be written.
+    fn touch_if_due(&self, set_id: u16, record: &Record, now_ms: u64) {
+        let pct = u64::from(self.settings().read_touch_pct);
+        let whole_s = u64::from(record.void_time).saturating_sub(record.lut_ms / 1000);
+        let left_s = u64::from(record.void_time).saturating_sub(now_ms / 1000);
+        if pct == 0 || left_s * 100 >= whole_s * pct {
+            return;
+        }
+        let Some(set) = self.sets.get(set_id) else { return };
+        let generation = record.generation;
+        let mut touch = |now: Option<&Record>| match now {
+            Some(now) if now.generation == generation => {
+                let ttl = Ttl::Seconds(u32::try_from(whole_s).unwrap_or(u32::MAX));
+                Ok(Change::Write { bins: Vec::new(), replace: false, ttl })
+            }
+            // Somebody has written it meanwhile.
+            _ => Ok(Change::Keep),
+        };
+        if let Err(error) = self.modify(&set.name, &record.digest, None, now_ms, &mut touch) {
+            tracing::debug!(digest = %record.digest, %error, "a read could not touch its record");
+        }
     }
 
     /// The records of these digests, in their order. Index misses of the batch overlap.

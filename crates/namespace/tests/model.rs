@@ -276,3 +276,21 @@ fn acknowledged_changes_outlive_crashes() {
         }
     }
 }
+
+/// With `default-read-touch-ttl-pct` a read of a record that has little of its life left renews it.
+#[test]
+fn a_read_touches_a_record_that_is_about_to_die() {
+    let namespace = open(Arc::new(MemoryDevice::new(16 << 20)), NOW);
+    put(&namespace, 1, 5, Ttl::Seconds(100)).expect("written");
+    let void_time = |now_ms| get(&namespace, 1, now_ms).expect("it lives").void_time;
+    let first = void_time(NOW);
+    assert_eq!(void_time(NOW + 90_000), first, "no read touches unless it is told to");
+    let settings = Settings { read_touch_pct: 50, ..(*namespace.settings()).clone() };
+    namespace.change_settings(settings).expect("a percentage");
+    assert_eq!(void_time(NOW + 40_000), first, "60 % are left");
+    void_time(NOW + 60_000);
+    assert_eq!(void_time(NOW + 60_000), first + 60, "40 % were left");
+    let touched = get(&namespace, 1, NOW + 130_000).expect("it would be dead");
+    assert_eq!(touched.bin("n"), Some(&Value::Integer(5)));
+    assert_eq!(touched.key, Some(key(1)));
+}
