@@ -18,7 +18,8 @@ impl Namespace {
         let _timer = Timer::of(&self.metrics.checkpoint);
         let gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         let shards = self.index.shard_count();
-        let mut writer = self.storage.begin_checkpoint(shards, &self.sets.encode())?;
+        let mut writer =
+            self.storage.begin_checkpoint(shards, self.index.len(), &self.sets.encode())?;
         drop(gate);
         let mut entries = Vec::new();
         for shard in 0..shards {

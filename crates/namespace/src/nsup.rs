@@ -70,6 +70,7 @@ impl Namespace {
         if sweep {
             due.swept_ms = now_ms;
         }
+        let before = (due.checkpoint_ms, due.checkpoint_at, due.checkpoint_lsn);
         if checkpoint {
             due.checkpoint_ms = now_ms;
             due.checkpoint_at = written;
@@ -82,6 +83,9 @@ impl Namespace {
         }
         if checkpoint && let Err(error) = self.checkpoint() {
             tracing::warn!(namespace = name, %error, "no checkpoint was written");
+            let mut due = crate::lock(&self.due);
+            // It is due again as soon as there is room for it.
+            (due.checkpoint_ms, due.checkpoint_at, due.checkpoint_lsn) = before;
         }
     }
 

@@ -197,6 +197,18 @@ pub(crate) struct Room {
     pub(crate) reserve: u64,
 }
 
+impl Room {
+    /// Free blocks that are not for this purpose.
+    pub(crate) fn kept_from(&self, purpose: Purpose) -> u64 {
+        match purpose {
+            Purpose::Write => self.reserve,
+            Purpose::Checkpoint => self.reserve.div_ceil(2),
+            Purpose::Delete => self.reserve / 2,
+            Purpose::Copy => 0,
+        }
+    }
+}
+
 /// The blocks of one storage.
 pub(crate) struct Blocks {
     pub(crate) devices: Vec<Arc<dyn Device>>,
@@ -212,6 +224,8 @@ pub(crate) struct Blocks {
     pub(crate) next_lsn: AtomicU64,
     /// Tombstones with a greater LSN are needed by a checkpoint.
     pub(crate) checkpoint_lsn: AtomicU64,
+    /// Blocks that the next checkpoint needs and has not found.
+    pub(crate) wanted: AtomicU64,
     failed: OnceLock<Error>,
     pub(crate) closed: AtomicBool,
     sabotage: Sabotaged,
@@ -248,6 +262,7 @@ impl Blocks {
             recent: Recent::new(recent),
             next_lsn: AtomicU64::new(start.next_lsn),
             checkpoint_lsn: AtomicU64::new(u64::MAX),
+            wanted: AtomicU64::new(0),
             failed: OnceLock::new(),
             closed: AtomicBool::new(false),
             sabotage,
@@ -356,13 +371,7 @@ impl Blocks {
     pub(crate) fn take(&self, purpose: Purpose) -> Result<(u64, u64, u64)> {
         let mut space = self.space();
         let room = self.room_in(&space);
-        let kept = match purpose {
-            Purpose::Write => room.reserve,
-            Purpose::Checkpoint => room.reserve.div_ceil(2),
-            Purpose::Delete => room.reserve / 2,
-            Purpose::Copy => 0,
-        };
-        if room.free <= kept {
+        if room.free <= room.kept_from(purpose) {
             let capacity = self.devices.iter().map(|d| d.capacity()).sum();
             let size = u64::from(self.block_size);
             return Err(no_space("storage", capacity + size, capacity));

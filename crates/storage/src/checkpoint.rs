@@ -305,12 +305,18 @@ pub struct CheckpointWriter<'a> {
 }
 
 impl Storage {
-    /// Begins a checkpoint of an index with this many shards. No write may be between its append
-    /// and its index entry during this call: everything appended so far is in the dump, or is
-    /// superseded in it.
-    pub fn begin_checkpoint(&self, shards: u32, extra: &[u8]) -> Result<CheckpointWriter<'_>> {
+    /// Begins a checkpoint of an index with this many shards and entries. No write may be between
+    /// its append and its index entry during this call: everything appended so far is in the dump,
+    /// or is superseded in it.
+    pub fn begin_checkpoint(
+        &self,
+        shards: u32,
+        entries: u64,
+        extra: &[u8],
+    ) -> Result<CheckpointWriter<'_>> {
         let blocks = &self.blocks;
         blocks.check_sound()?;
+        self.make_room_for_checkpoint(shards, entries, extra.len() as u64)?;
         let lsn = blocks.next_lsn.load(Acquire) - 1;
         let table = blocks.table();
         let in_use = table.iter().enumerate().filter(|(_, block)| block.holds_records());
@@ -349,6 +355,36 @@ impl Storage {
             writer.chunk(META, piece)?;
         }
         Ok(writer)
+    }
+}
+
+impl Storage {
+    /// Sees to it that a checkpoint of this size finds its blocks. Where the last checkpoint is in
+    /// its way, that one goes first: a crash meanwhile costs a restart the reading of the log.
+    fn make_room_for_checkpoint(&self, shards: u32, entries: u64, extra: u64) -> Result<()> {
+        let blocks = &self.blocks;
+        let bytes = entries * ENTRY as u64 + u64::from(shards) * 8 + extra;
+        // A chunk's rest is lost at the end of each block; names, markers and the block table.
+        let need = bytes * 17 / 16 / u64::from(blocks.block_size - PAGE as u32) + 3;
+        let room = blocks.room();
+        let found = room.free.saturating_sub(room.kept_from(Purpose::Checkpoint));
+        blocks.wanted.store(0, Release);
+        if found >= need {
+            return Ok(());
+        }
+        let last = blocks.checkpoint_blocks();
+        if found + last.len() as u64 >= need {
+            Manifest::erase(&**self.first_device()).inspect_err(|error| blocks.fail(error))?;
+            blocks.checkpoint_lsn.store(u64::MAX, Release);
+            blocks.forget(&last);
+            return Ok(());
+        }
+        blocks.wanted.store(need - found, Release);
+        let detail = format!(
+            "a checkpoint of {entries} index entries takes {need} write blocks, {found} are free; \
+             it is tried again when defragmentation has won them"
+        );
+        Err(Error::new(ErrorKind::NoSpace, detail))
     }
 }
 

@@ -128,9 +128,9 @@ impl Storage {
         self.read_victim(id).map(Chosen::Victim)
     }
 
-    /// Whether free blocks run short: a few more than are kept back.
-    fn short(room: Room) -> bool {
-        room.free <= room.reserve + (room.all / 100).max(2)
+    /// Whether free blocks run short: a few more than are kept back, and what a checkpoint lacks.
+    fn short(&self, room: Room) -> bool {
+        room.free <= room.reserve + (room.all / 100).max(2) + self.blocks.wanted.load(Relaxed)
     }
 
     /// Sealed blocks that hold nothing that anybody needs, made victims.
@@ -162,7 +162,7 @@ impl Storage {
         let oldest = oldest.filter(|id| too_many && table[*id].base_lsn <= seen);
         let chosen = if oldest.is_some() {
             oldest
-        } else if Storage::short(room) || eager {
+        } else if self.short(room) || eager {
             let newest = table.iter().map(|block| block.sequence).max().unwrap_or(0);
             let best = sealed()
                 .filter(|(_, block)| !block.is_packed())
