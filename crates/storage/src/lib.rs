@@ -445,12 +445,6 @@ impl Storage {
         self.copies.flush()
     }
 
-    /// Whether a write would find a free block, were its own full.
-    pub fn has_room(&self) -> bool {
-        let room = self.blocks.room();
-        room.free > room.reserve
-    }
-
     /// Waits until blocks are taken or given back, or this long.
     pub fn wait_for_change(&self, most: Duration) {
         self.blocks.wait_for_change(most);
