@@ -3,6 +3,10 @@
 use std::time::{Duration, Instant};
 
 use model::{Digest, Error, ErrorKind, Result};
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use storage::{Device, MemoryDevice};
 use store::Bins;
 
 use crate::data::{Data, Picks};
@@ -14,6 +18,10 @@ use crate::report::Report;
 /// Digests that are asked for in turn: far more than caches hold, and read in order themselves.
 const ASKED: usize = 1 << 20;
 const WARM_UP: Duration = Duration::from_secs(2);
+/// Reads of memory, one after the other, of which each tells the place of the next.
+const LINKS: u64 = 1 << 22;
+/// Most memory for them, bytes.
+const MEMORY_MAX: u64 = 2 << 30;
 /// Gets between two looks at the clock.
 const ROUND: usize = 12_800;
 
@@ -30,6 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<Report> {
     report.fact("records", data.records);
     report.fact("keys", args.zipf.map_or("uniform".to_string(), |theta| format!("zipf {theta}")));
     report.fact("key_to_digest_ns", digest_ns(&data));
+    report.fact("memory_read_ns", memory_read_ns(size.min(MEMORY_MAX))?);
     report.table("gets", &["call", "threads", "ns_per_get", "gets_per_s"]);
     for (call, batch) in [("get", 1), ("get_many 32", 32), ("get_many 100", 100)] {
         for threads in [1, 2] {
@@ -56,6 +65,27 @@ fn digest_ns(data: &Data) -> f64 {
         std::hint::black_box(key.digest(crate::SET));
     }
     begun.elapsed().as_nanos() as f64 / keys.len() as f64
+}
+
+/// What one read of memory costs whose place the read before it tells, in an area of this size: the
+/// floor under gets, each of which waits for an index entry and then for the record.
+fn memory_read_ns(bytes: u64) -> Result<f64> {
+    let memory = MemoryDevice::new(bytes);
+    memory.grow(bytes)?;
+    let links = LINKS.min(bytes / 64);
+    let stride = (bytes / links) & !63;
+    let mut order: Vec<u32> = (0..links as u32).collect();
+    order.shuffle(&mut SmallRng::seed_from_u64(1));
+    for (from, to) in order.iter().zip(order.iter().cycle().skip(1)) {
+        memory.write_at(u64::from(*from) * stride, &u64::from(*to).to_le_bytes())?;
+    }
+    let (mut at, mut word) = (0, [0; 8]);
+    let begun = Instant::now();
+    for _ in 0..links {
+        memory.read_at(at * stride, &mut word)?;
+        at = u64::from_le_bytes(word);
+    }
+    Ok(begun.elapsed().as_nanos() as f64 / links as f64)
 }
 
 /// Gets per second of all threads together, each of them beginning elsewhere.

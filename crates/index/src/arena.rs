@@ -79,11 +79,12 @@ impl Page {
         }
     }
 
-    /// Asks the processor to bring the entry in `slot` close, and the two or three behind it:
-    /// they may lie in the next cache line.
+    /// Asks the processor to bring the entry in `slot` close, and the two or three on either side
+    /// of it: they may lie in another cache line.
     #[inline]
     pub(crate) fn prefetch(&self, slot: usize) {
         prefetch(self.slot(slot));
+        prefetch(self.slot(slot.saturating_sub(2)));
         prefetch(self.slot((slot + 3).min(PAGE_SLOTS - 1)));
     }
 

@@ -50,6 +50,7 @@ impl Shard {
     /// Gives `found` each entry of this tag, oldest first.
     pub(crate) fn get(&self, arena: &Arena, tag: u64, mut found: impl FnMut(Entry)) {
         let slots = self.slots(arena);
+        slots.prefetch(tag);
         let mut at = slots.lower_bound(tag);
         while slots.tag(at) == Some(tag) {
             found(Entry::unpack(slots.load(at)));
@@ -59,11 +60,7 @@ impl Shard {
 
     /// Asks the processor to bring the tag's home close.
     pub(crate) fn prefetch(&self, arena: &Arena, tag: u64) {
-        let slots = self.slots(arena);
-        if slots.count > 0 {
-            let (page, slot) = slots.place(slots.home(tag));
-            page.prefetch(slot);
-        }
+        self.slots(arena).prefetch(tag);
     }
 
     /// Adds an entry, behind those of the same tag.
@@ -266,6 +263,15 @@ impl<'a> Slots<'a> {
         let (page, slot) = self.place(slot);
         let used = entry::is_used(page.word(slot, GENERATION_WORD));
         used.then(|| u64::from(page.word(slot, 0)) << 32 | u64::from(page.word(slot, 1)))
+    }
+
+    /// Asks the processor to bring the tag's home close.
+    #[inline]
+    fn prefetch(&self, tag: u64) {
+        if self.count > 0 {
+            let (page, slot) = self.place(self.home(tag));
+            page.prefetch(slot);
+        }
     }
 
     #[inline]

@@ -260,7 +260,6 @@ impl crate::Namespace {
                 namespace: self.options.name.clone(),
                 name: set.name.to_string(),
                 objects: set.objects.load(Ordering::Relaxed),
-                tombstones: 0,
                 bytes: set.bytes.load(Ordering::Relaxed),
                 declared: set.declaration().is_some(),
             })

@@ -125,7 +125,7 @@ impl Namespace {
             storage_engine: self.options.storage_engine,
             durability: settings.durability.to_string(),
             objects: self.sets.objects(),
-            tombstones: self.lock_tombstones().len() as u64,
+            tombstones: stats.tombstones,
             index_bytes: self.index.memory_bytes(),
             used_bytes: stats.used_bytes,
             capacity_bytes: stats.capacity_bytes,

@@ -15,6 +15,21 @@ const SCAN_STEP: usize = 512;
 /// Device reads of one batch under way at once.
 const READS_AT_ONCE: usize = 128;
 
+/// Records of a batch that are brought close at once: their lines fit the cache next to the
+/// processor.
+const MEMORY_READS_AT_ONCE: usize = 32;
+
+/// Takes the entries of the digest at `place` of a batch off the front of `rest`.
+fn matches_of<'a>(
+    place: usize,
+    rest: &mut &'a [(usize, Entry)],
+) -> impl Iterator<Item = Entry> + Clone + use<'a> {
+    let count = rest.iter().take_while(|(of, _)| *of == place).count();
+    let (mine, others) = rest.split_at(count);
+    *rest = others;
+    mine.iter().map(|(_, entry)| *entry)
+}
+
 fn select(bins: Bins<'_>) -> BinSelect<'_> {
     match bins {
         Bins::All => BinSelect::All,
@@ -41,13 +56,19 @@ pub(crate) struct Located {
 impl Namespace {
     /// The record, if it is there and has not expired.
     pub fn get(&self, digest: &Digest, bins: Bins<'_>, now_ms: u64) -> Result<Found> {
-        let _timer = Timer::of(&self.metrics.read);
+        let _timer = match self.storage.immediate() {
+            true => Timer::of_few(&self.metrics.read),
+            false => Some(Timer::of(&self.metrics.read)),
+        };
         let _pin = self.storage.pin();
         self.find(digest, self.index.get(digest), bins, now_ms)
     }
 
     /// Like [`Namespace::get`], without keeping the thread while a device reads.
     pub async fn get_async(&self, digest: &Digest, bins: Bins<'_>, now_ms: u64) -> Result<Found> {
+        if self.storage.immediate() {
+            return self.get(digest, bins, now_ms);
+        }
         let _timer = Timer::of(&self.metrics.read);
         let _pin = self.storage.pin();
         self.find_async(digest, self.index.get(digest), bins, now_ms).await
@@ -136,19 +157,22 @@ impl Namespace {
     ) -> Result<(Vec<Option<Record>>, Option<Ticket>)> {
         let _timer = Timer::of(&self.metrics.batch_read);
         let _pin = self.storage.pin();
-        let mut entries = Vec::with_capacity(digests.len());
-        self.index.get_batch(digests, &mut entries);
-        let mut rest = &entries[..];
         let mut newest = None;
         let mut records = Vec::with_capacity(digests.len());
-        for (place, digest) in digests.iter().enumerate() {
-            let count = rest.iter().take_while(|(of, _)| *of == place).count();
-            let (mine, others) = rest.split_at(count);
-            rest = others;
-            let mine = mine.iter().map(|(_, entry)| *entry);
-            let found = self.find(digest, mine, bins, now_ms)?;
-            newest = found.ticket.or(newest.take());
-            records.push(found.record);
+        let mut entries = Vec::with_capacity(digests.len().min(MEMORY_READS_AT_ONCE));
+        for digests in digests.chunks(MEMORY_READS_AT_ONCE) {
+            entries.clear();
+            self.index.get_batch(digests, &mut entries);
+            for (_, entry) in &entries {
+                self.storage.prefetch(entry.location, crate::units_of(entry));
+            }
+            let mut rest = &entries[..];
+            for (place, digest) in digests.iter().enumerate() {
+                let mine = matches_of(place, &mut rest);
+                let found = self.find(digest, mine, bins, now_ms)?;
+                newest = found.ticket.or(newest.take());
+                records.push(found.record);
+            }
         }
         Ok((records, newest))
     }
@@ -170,10 +194,7 @@ impl Namespace {
         self.index.get_batch(digests, &mut entries);
         let mut rest = &entries[..];
         let reads = digests.iter().enumerate().map(|(place, digest)| {
-            let count = rest.iter().take_while(|(of, _)| *of == place).count();
-            let (mine, others) = rest.split_at(count);
-            rest = others;
-            self.find_async(digest, mine.iter().map(|(_, entry)| *entry), bins, now_ms)
+            self.find_async(digest, matches_of(place, &mut rest), bins, now_ms)
         });
         let reads: Vec<_> = reads.collect();
         let mut found = futures::stream::iter(reads).buffered(READS_AT_ONCE);

@@ -248,6 +248,8 @@ impl Run {
             block_size: BLOCK,
             recent_blocks: 2,
             threads: 1,
+            // Little enough for a few passes, every other time.
+            recovery_memory: [4 << 30, 8 << 10][self.now_ms as usize % 2],
             compression: self.compression,
             sabotage: self.sabotage,
             ..storage::Options::new("test", 7)

@@ -22,6 +22,7 @@ use crate::device::{Device, no_space};
 use crate::epoch::Epochs;
 use crate::flat::UNIT;
 use crate::footer::Summary;
+use crate::heads::Heads;
 use crate::recent::Recent;
 use crate::{Sabotage, Sabotaged};
 
@@ -57,8 +58,6 @@ pub(crate) struct Block {
     pub(crate) sequence: u64,
     /// The next LSN when it was opened.
     pub(crate) base_lsn: u64,
-    /// Records below this offset are on the device.
-    pub(crate) on_device: AtomicU32,
     /// 16-byte units of live records, rounded up to size classes.
     live: AtomicU32,
     /// Of a block of copies: the live units that it had when it was full; 0 = not known.
@@ -78,7 +77,6 @@ impl Block {
             incarnation: 0,
             sequence: 0,
             base_lsn: 0,
-            on_device: AtomicU32::new(0),
             live: AtomicU32::new(0),
             packed: AtomicU32::new(0),
             stream: WRITES,
@@ -89,7 +87,7 @@ impl Block {
         }
     }
 
-    pub(crate) fn of(header: &BlockHeader, used: Use, on_device: u32) -> Block {
+    pub(crate) fn of(header: &BlockHeader, used: Use) -> Block {
         Block {
             used: AtomicU8::new(used as u8),
             seed: header.seed(),
@@ -97,7 +95,6 @@ impl Block {
             sequence: header.sequence,
             base_lsn: header.base_lsn,
             stream: header.stream,
-            on_device: AtomicU32::new(on_device),
             ..Block::free()
         }
     }
@@ -215,6 +212,8 @@ pub(crate) struct Blocks {
     pub(crate) block_size: u32,
     pub(crate) storage_id: u128,
     table: RwLock<Vec<Block>>,
+    /// What reads need of those in the table that hold records.
+    heads: Heads,
     space: Mutex<Space>,
     /// Told when a block was given back, and when one was taken.
     changed: Condvar,
@@ -250,12 +249,20 @@ impl Blocks {
             next_sequence: start.next_sequence,
             next_incarnation: opened << 32 | 1,
         };
-        let table = start.blocks.into_iter().map(|block| block.unwrap_or_else(Block::free));
+        let table: Vec<Block> =
+            start.blocks.into_iter().map(|block| block.unwrap_or_else(Block::free)).collect();
+        let most = |device: &Arc<dyn Device>| device.capacity() / u64::from(block_size) + 1;
+        let most = devices.iter().map(most).max().unwrap_or(0).saturating_mul(n);
+        let heads = Heads::new(most.max(unused));
+        for (id, block) in table.iter().enumerate().filter(|(_, block)| block.holds_records()) {
+            heads.set(id as u64, Some((block.seed, block_size)));
+        }
         Blocks {
             devices,
             block_size,
             storage_id,
-            table: RwLock::new(table.collect()),
+            table: RwLock::new(table),
+            heads,
             space: Mutex::new(space),
             changed: Condvar::new(),
             epochs: Epochs::default(),
@@ -295,15 +302,19 @@ impl Blocks {
     /// Block and offset of a location.
     pub(crate) fn at(&self, location: u64) -> (u64, u32) {
         let byte = location.saturating_mul(UNIT as u64);
-        let size = u64::from(self.block_size);
-        (byte / size, (byte % size) as u32)
+        // A power of two, and a shift is quicker than a division.
+        let bits = self.block_size.trailing_zeros();
+        (byte >> bits, (byte & u64::from(self.block_size - 1)) as u32)
     }
 
     /// Checksum seed of a block, and up to where its records are on the device.
     pub(crate) fn block(&self, id: u64) -> Option<(u32, u32)> {
-        let table = self.table();
-        let block = table.get(usize::try_from(id).ok()?).filter(|block| block.holds_records())?;
-        Some((block.seed, block.on_device.load(Acquire)))
+        self.heads.get(id)
+    }
+
+    /// The records of a block are on the device up to here.
+    pub(crate) fn reached(&self, id: u64, end: u32) {
+        self.heads.reach(id, end);
     }
 
     /// Counts units of a live record into its block.
@@ -423,12 +434,13 @@ impl Blocks {
         }
     }
 
-    /// Enters a block that was taken.
+    /// Enters a block that was taken; nothing of it is on the device yet.
     pub(crate) fn enter(&self, id: u64, block: Block) {
         let mut table = self.table.write().expect("nobody panics with the block table");
         while table.len() <= id as usize {
             table.push(Block::free());
         }
+        self.heads.set(id, block.holds_records().then_some((block.seed, 0)));
         table[id as usize] = block;
     }
 
@@ -449,6 +461,7 @@ impl Blocks {
         let mut table = self.table.write().expect("nobody panics with the block table");
         let mut space = self.space();
         for id in ids {
+            self.heads.set(*id, None);
             table[*id as usize] = Block::free();
             space.free.insert(*id);
         }
@@ -482,6 +495,7 @@ impl Blocks {
         let mut table = self.table.write().expect("nobody panics with the block table");
         let mut space = self.space();
         for id in ids {
+            self.heads.set(*id, None);
             table[*id as usize] = Block::free();
             space.free.insert(*id);
         }

@@ -434,7 +434,7 @@ impl CheckpointWriter<'_> {
                 first_group: self.manifest.number,
                 ..blocks.header(taken, CHECKPOINT, self.manifest.lsn)
             };
-            blocks.enter(header.id, Block::of(&header, Use::Checkpoint, 0));
+            blocks.enter(header.id, Block::of(&header, Use::Checkpoint));
             self.taken.push(header.id);
             let mut bytes = AlignedBuf::new();
             bytes.extend_from_slice(&header.encode());

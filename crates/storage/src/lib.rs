@@ -35,6 +35,7 @@ mod dictionary;
 mod epoch;
 mod flat;
 mod footer;
+mod heads;
 mod marker;
 mod read;
 mod recent;
@@ -229,8 +230,6 @@ pub struct Appended {
 pub struct Read {
     /// The record, with the bins that were asked for.
     pub record: Record,
-    /// Its set.
-    pub set: Name,
     /// The id of its set.
     pub set_id: u16,
     /// Whether it is a tombstone: the record is deleted.

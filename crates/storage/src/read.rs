@@ -1,6 +1,7 @@
 //! Reading a record: from the buffers of a stream, from the blocks written last, from the record
 //! cache, else from the device; verified each time.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use model::{Digest, Error, ErrorKind, Record, Result};
@@ -21,15 +22,15 @@ impl Storage {
         expected: Option<&Digest>,
         bins: BinSelect<'_>,
     ) -> Result<Option<Read>> {
-        let at = self.blocks.at(location);
-        let (seed, found) = self.in_memory(location, expected.is_some())?;
-        if let Some((bytes, durable)) = found {
-            return self.verify(at, seed, &bytes, durable, expected, bins);
+        match self.in_memory(location, expected.is_some())? {
+            (seed, Some((bytes, durable))) => {
+                self.verify(location, seed, &bytes, durable, expected, bins)
+            }
+            (seed, None) => with_scratch(|scratch| {
+                let bytes = self.fetch(location, units_hint, scratch)?;
+                self.fetched(location, seed, bytes, expected, bins)
+            }),
         }
-        let bytes = self.fetch(at.0, at.1, units_hint)?;
-        let read = self.verify(at, seed, &bytes, None, expected, bins)?;
-        self.keep(location, seed, &bytes, expected, read.as_ref());
-        Ok(read)
     }
 
     /// Like [`Storage::read`], without keeping the thread while the device reads.
@@ -40,40 +41,54 @@ impl Storage {
         expected: Option<&Digest>,
         bins: BinSelect<'_>,
     ) -> Result<Option<Read>> {
-        let at = self.blocks.at(location);
-        let (seed, found) = self.in_memory(location, expected.is_some())?;
-        if let Some((bytes, durable)) = found {
-            return self.verify(at, seed, &bytes, durable, expected, bins);
+        if self.immediate() {
+            return self.read(location, units_hint, expected, bins);
         }
-        let bytes = self.fetch_async(at.0, at.1, units_hint).await?;
-        let read = self.verify(at, seed, &bytes, None, expected, bins)?;
-        self.keep(location, seed, &bytes, expected, read.as_ref());
-        Ok(read)
+        match self.in_memory(location, expected.is_some())? {
+            (seed, Some((bytes, durable))) => {
+                self.verify(location, seed, &bytes, durable, expected, bins)
+            }
+            (seed, None) => {
+                let bytes = self.fetch_async(location, units_hint).await?;
+                self.fetched(location, seed, &bytes, expected, bins)
+            }
+        }
     }
 
-    /// Keeps what was read from a device and was right, if somebody asked for this record.
-    fn keep(
+    /// Begins to bring a record close that is read soon, where that takes memory only: the waits of
+    /// many reads then overlap.
+    pub fn prefetch(&self, location: u64, units_hint: u32) {
+        let (device, at, size) = self.extent(location, units_hint);
+        device.prefetch(at, size);
+    }
+
+    /// Judges what was read from a device, and keeps what is right if somebody asked for this
+    /// record.
+    fn fetched(
         &self,
         location: u64,
         seed: u32,
         bytes: &[u8],
         expected: Option<&Digest>,
-        read: Option<&Read>,
-    ) {
-        if let (Some(_), Some(read)) = (expected, read) {
+        bins: BinSelect<'_>,
+    ) -> Result<Option<Read>> {
+        let read = self.verify(location, seed, bytes, None, expected, bins)?;
+        if let (Some(_), Some(read)) = (expected, &read) {
             self.often.put(location, seed, &bytes[..read.record.size as usize]);
         }
+        Ok(read)
     }
 
     fn verify(
         &self,
-        (block, offset): (u64, u32),
+        location: u64,
         seed: u32,
         bytes: &[u8],
         durable: Option<Ticket>,
         expected: Option<&Digest>,
         bins: BinSelect<'_>,
     ) -> Result<Option<Read>> {
+        let (block, offset) = self.blocks.at(location);
         let mut header = Header::verify(bytes, seed, offset);
         if self.blocks.sabotaged(Sabotage::SkipChecksum) {
             header = Header::parse(bytes).filter(|header| header.size <= bytes.len());
@@ -126,7 +141,8 @@ impl Storage {
     }
 
     /// Where a record is on its device, and how much of it to read.
-    fn extent(&self, block: u64, offset: u32, units_hint: u32) -> (&Arc<dyn Device>, u64, usize) {
+    fn extent(&self, location: u64, units_hint: u32) -> (&Arc<dyn Device>, u64, usize) {
+        let (block, offset) = self.blocks.at(location);
         let (device, start) = self.blocks.place(block);
         let room = (self.superblock.block_size - offset) as usize;
         let size = (units_hint.max(3) as usize).saturating_mul(UNIT).min(room);
@@ -134,31 +150,37 @@ impl Storage {
     }
 
     /// How many bytes of a record are still missing.
-    fn missing(&self, bytes: &[u8], offset: u32) -> usize {
+    fn missing(&self, bytes: &[u8], location: u64) -> usize {
+        let (_, offset) = self.blocks.at(location);
         let room = (self.superblock.block_size - offset) as usize;
         let whole = Header::parse(bytes).map_or(0, |header| header.size.min(room));
         whole.saturating_sub(bytes.len())
     }
 
-    fn fetch(&self, block: u64, offset: u32, units_hint: u32) -> Result<Vec<u8>> {
-        let (device, at, size) = self.extent(block, offset, units_hint);
-        let mut bytes = vec![0; size];
-        device.read_at(at, &mut bytes)?;
-        let missing = self.missing(&bytes, offset);
+    /// Reads a record from its device into the front of `scratch`.
+    fn fetch<'a>(
+        &self,
+        location: u64,
+        units_hint: u32,
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8]> {
+        let (device, at, size) = self.extent(location, units_hint);
+        let missing = {
+            let bytes = at_least(scratch, size);
+            device.read_at(at, bytes)?;
+            self.missing(bytes, location)
+        };
+        let bytes = at_least(scratch, size + missing);
         if missing > 0 {
-            bytes.resize(size + missing, 0);
             device.read_at(at + size as u64, &mut bytes[size..])?;
         }
         Ok(bytes)
     }
 
-    async fn fetch_async(&self, block: u64, offset: u32, units_hint: u32) -> Result<Vec<u8>> {
-        let (device, at, size) = self.extent(block, offset, units_hint);
-        if device.immediate() {
-            return self.fetch(block, offset, units_hint);
-        }
+    async fn fetch_async(&self, location: u64, units_hint: u32) -> Result<Vec<u8>> {
+        let (device, at, size) = self.extent(location, units_hint);
         let mut bytes = read_later(device, at, size).await?;
-        let missing = self.missing(&bytes, offset);
+        let missing = self.missing(&bytes, location);
         if missing > 0 {
             bytes.extend(read_later(device, at + size as u64, missing).await?);
         }
@@ -180,8 +202,9 @@ impl Storage {
         }
         let names = self.names();
         let meta = Metadata::decode(bytes, header)?;
-        let set = names.set_name(meta.set_id).cloned();
-        let set = set.ok_or_else(|| wrong("is in a set whose name cannot be read"))?;
+        if names.set_name(meta.set_id).is_none() {
+            return Err(wrong("is in a set whose name cannot be read"));
+        }
         let (key, bins) = meta.decode_body(&names, bins)?;
         let record = Record {
             digest: header.digest,
@@ -193,7 +216,7 @@ impl Storage {
             size: header.size as u32,
         };
         let tombstone = header.kind == Kind::Tombstone;
-        Ok(Read { record, set, set_id: meta.set_id, tombstone, durable })
+        Ok(Read { record, set_id: meta.set_id, tombstone, durable })
     }
 
     fn corrupt(&self, block: u64, offset: u32, what: &str) -> Error {
@@ -223,6 +246,30 @@ impl std::ops::Deref for Kept {
             Kept::Cached(bytes) => bytes,
         }
     }
+}
+
+/// Calls `work` with bytes of this thread that a read may overwrite.
+fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    /// What is kept between two reads, bytes: most records have less.
+    const KEPT: usize = 64 << 10;
+    thread_local! {
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        let done = work(scratch);
+        if scratch.len() > KEPT {
+            *scratch = Vec::new();
+        }
+        done
+    })
+}
+
+/// The first `size` bytes, whatever they are.
+fn at_least(bytes: &mut Vec<u8>, size: usize) -> &mut [u8] {
+    if bytes.len() < size {
+        bytes.resize(size, 0);
+    }
+    &mut bytes[..size]
 }
 
 async fn read_later(device: &Arc<dyn Device>, at: u64, size: usize) -> Result<Vec<u8>> {

@@ -47,6 +47,9 @@ impl Recent {
     }
 
     fn block(&self, id: u64, seed: u32) -> Option<Arc<Block>> {
+        if self.most.load(Relaxed) == 0 {
+            return None;
+        }
         let blocks = self.blocks.read().expect("looking does not panic");
         blocks.iter().rev().find(|block| (block.id, block.seed) == (id, seed)).cloned()
     }

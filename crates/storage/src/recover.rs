@@ -184,14 +184,14 @@ pub(crate) fn recover(
     let log: Vec<&BlockHeader> = headers.iter().filter(|h| h.stream != CHECKPOINT).collect();
     for header in &log {
         start.next_lsn = start.next_lsn.max(header.base_lsn);
-        let block = Block::of(header, Use::Sealed, block_size);
+        let block = Block::of(header, Use::Sealed);
         if let Some(summary) = full.get(&(header.id, header.incarnation)) {
             block.set_summary(summary);
         }
         start.blocks[header.id as usize] = Some(block);
     }
     for header in base.iter().flat_map(|base| &base.blocks) {
-        start.blocks[header.id as usize] = Some(Block::of(header, Use::Checkpoint, 0));
+        start.blocks[header.id as usize] = Some(Block::of(header, Use::Checkpoint));
     }
     for id in damaged {
         start.blocks[id as usize] = Some(Block::unreadable());
@@ -226,13 +226,12 @@ pub(crate) fn recover(
         None => (Dictionary::new(), Markers::default(), Vec::new()),
     };
     let base = base.map(|base| Base { extra, ..base });
-    let items = plan.len() as u64 * u64::from(block_size) / ITEM_EVERY;
-    let passes = (items * size_of::<Item>() as u64 * 2).div_ceil(options.recovery_memory.max(1));
+    let passes = passes(&blocks, &plan, options)?;
     let mut replay = Replay {
         base,
         plan,
         first: None,
-        passes: passes.clamp(1, u64::from(PARTITIONS)) as u16,
+        passes,
         shapes: Shapes::new(),
         blocks: blocks.clone(),
         threads,
@@ -257,10 +256,8 @@ pub(crate) fn recover(
         for (ids, types) in read.shapes {
             *replay.shapes.entry(ids).or_default() |= types;
         }
-        let table = blocks.table();
-        let block = &table[header.id as usize];
-        block.set_summary(&read.summary);
-        block.on_device.store(read.end, Release);
+        blocks.table()[header.id as usize].set_summary(&read.summary);
+        blocks.reached(header.id, read.end);
         if read.torn_end > read.end {
             // Should the footer be damaged one day, nothing of the torn group is taken for valid.
             let size = (read.torn_end - read.end).next_multiple_of(PAGE as u32);
@@ -288,8 +285,29 @@ pub(crate) fn recover(
     Ok(Recovery { blocks, dictionary, markers, damage, checkpoints, replay })
 }
 
-/// Bytes of log that make one item, for estimates: no record is much smaller.
-const ITEM_EVERY: u64 = 64;
+/// How many times the log is read, each time for other partitions, so that the items of one pass
+/// fit the memory that a restart may take.
+fn passes(blocks: &Blocks, plan: &[Planned], options: &Options) -> Result<u16> {
+    /// Bytes of log that make one item at least: no record is much smaller.
+    const ITEM_EVERY: u64 = 64;
+    /// Blocks whose items are counted where that many would not fit.
+    const SAMPLES: usize = 16;
+    // Items are gathered per block and then put in order.
+    let bytes_of = |items: u64| items.saturating_mul(2 * size_of::<Item>() as u64);
+    let most = bytes_of(plan.len() as u64 * u64::from(blocks.block_size) / ITEM_EVERY);
+    if most <= options.recovery_memory {
+        return Ok(1);
+    }
+    let every = plan.len().div_ceil(SAMPLES);
+    let sample: Vec<&Planned> = plan.iter().step_by(every).collect();
+    let items = in_parallel(&sample, options.threads, |planned| {
+        Ok(read_block(blocks, planned)?.items.len() as u64)
+    })?;
+    let all = items.iter().sum::<u64>() * plan.len() as u64 / sample.len() as u64;
+    // Blocks differ.
+    let likely = bytes_of(all + all / 10).div_ceil(options.recovery_memory.max(1));
+    Ok(likely.clamp(1, u64::from(PARTITIONS)) as u16)
+}
 
 struct Headers {
     headers: Vec<BlockHeader>,

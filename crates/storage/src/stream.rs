@@ -369,7 +369,7 @@ impl Stream {
             previous_end,
             ..self.blocks.header(taken, self.id, base_lsn)
         };
-        self.blocks.enter(header.id, Block::of(&header, Use::Open, 0));
+        self.blocks.enter(header.id, Block::of(&header, Use::Open));
         state.tail = Some(Tail { header, end: PAGE as u32, footer: Builder::default() });
         state.header_due = true;
         Ok(())
@@ -497,8 +497,7 @@ impl Stream {
         state.queue.pop_front();
         match work {
             Work::Group(group) => {
-                let table = self.blocks.table();
-                table[group.block as usize].on_device.store(group.end(), Ordering::Release);
+                self.blocks.reached(group.block, group.end());
                 state.queued = state.queued.saturating_sub(group.bytes.len());
                 self.groups_written.fetch_add(1, Ordering::Relaxed);
             }

@@ -167,7 +167,7 @@ pub struct NamespaceInfo {
     pub durability: String,
     /// Records, expired ones that were not yet removed included.
     pub objects: u64,
-    /// Tombstones held in the index.
+    /// Tombstones in the log: deletes that older versions of their records may still lie behind.
     pub tombstones: u64,
     /// Bytes of memory that the index takes, everything counted.
     pub index_bytes: u64,
@@ -192,8 +192,6 @@ pub struct SetInfo {
     pub name: String,
     /// Records.
     pub objects: u64,
-    /// Tombstones held in the index.
-    pub tombstones: u64,
     /// Bytes of storage that its live records take.
     pub bytes: u64,
     /// Whether `CREATE TABLE` declared it.

@@ -44,7 +44,12 @@ fn end_of(bucket: usize) -> u64 {
 impl Histogram {
     /// Counts one operation.
     pub fn add(&self, ns: u64) {
-        self.buckets[bucket_of(ns)].fetch_add(1, Relaxed);
+        self.add_many(ns, 1);
+    }
+
+    /// Counts one operation that was timed for several.
+    pub fn add_many(&self, ns: u64, operations: u64) {
+        self.buckets[bucket_of(ns)].fetch_add(operations, Relaxed);
         if ns > self.max_ns.load(Relaxed) {
             self.max_ns.fetch_max(ns, Relaxed);
         }

@@ -179,7 +179,6 @@ impl Store for Memory {
                 namespace: namespace.clone(),
                 name: name.clone(),
                 objects: records.len() as u64,
-                tombstones: 0,
                 bytes: 0,
                 declared: true,
             })

@@ -108,7 +108,8 @@ const PAGE_CACHE: &str = "record-cache-size holds what is read often, record by 
 const SCHEDULER: &str = "the system's own scheduler of the device is left as it is";
 const GROUP_COMMIT: &str = "writes are grouped and synced by load; nothing to tune";
 const OLD: &str = "gone from current Aerospike releases too";
-const TOMBSTONES: &str = "tombstones are always written; their clean-up comes in a later release";
+const TOMBSTONES: &str =
+    "tombstones are always written, and dropped once no older version is left anywhere";
 const GEO: &str = "no geospatial index in this release";
 const ONE_KEY: &str = "writers of one record wait for each other; there is no limit to set";
 const ALLOC: &str = "for debugging Aerospike's own memory";

@@ -65,7 +65,6 @@ pub(super) fn set_fields() -> Vec<Field> {
         ("namespace", Text),
         ("set", Text),
         ("objects", Int8),
-        ("tombstones", Int8),
         ("bytes", Int8),
         ("declared", Bool),
     ])
@@ -87,7 +86,6 @@ pub(super) fn sets<S: Store>(store: &S, namespace: Option<&str>) -> SqlResult<An
                 text(&info.namespace),
                 text(&info.name),
                 int(info.objects),
-                int(info.tombstones),
                 int(info.bytes),
                 Some(Value::Bool(info.declared)),
             ]);

@@ -81,6 +81,10 @@ impl Device for BackedMemory {
         self.file.name()
     }
 
+    fn prefetch(&self, offset: u64, len: usize) {
+        self.memory.prefetch(offset, len);
+    }
+
     fn backend(&self) -> &'static str {
         "memory+file"
     }

@@ -99,6 +99,12 @@ impl Device for MemoryDevice {
         })
     }
 
+    fn prefetch(&self, offset: u64, len: usize) {
+        if let Some(mapping) = self.mapping.get() {
+            mapping.prefetch(offset as usize, len);
+        }
+    }
+
     fn name(&self) -> String {
         "memory".to_string()
     }

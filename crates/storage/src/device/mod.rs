@@ -75,6 +75,9 @@ pub trait Device: Send + Sync {
         true
     }
 
+    /// Says that this range is read soon. Only memory takes the hint.
+    fn prefetch(&self, _offset: u64, _len: usize) {}
+
     /// How reads and writes are done, for statistics, such as `file+uring+direct`.
     fn backend(&self) -> &'static str {
         "memory"
@@ -108,6 +111,9 @@ impl<D: Device + ?Sized> Device for Arc<D> {
     }
     fn immediate(&self) -> bool {
         (**self).immediate()
+    }
+    fn prefetch(&self, offset: u64, len: usize) {
+        (**self).prefetch(offset, len);
     }
     fn backend(&self) -> &'static str {
         (**self).backend()

@@ -132,7 +132,7 @@ pub(crate) fn get(storage: &Storage, key: i64, location: u64, units: u32) -> Res
     let read = storage.read(location, units, Some(&digest(key)), BinSelect::All)?;
     let read = read.expect("the record is there");
     assert!(!read.tombstone);
-    assert_eq!(&*read.set, "set");
+    assert_eq!(storage.set_name(read.set_id).as_deref(), Some("set"));
     assert_eq!(read.record.key, Some(Key::Integer(key)));
     let [(_, Value::Integer(version)), (_, Value::Blob(filling))] = read.record.bins.as_slice()
     else {
