@@ -1,22 +1,23 @@
 //! The habits of aql users: what the shell answers itself, and what Enter alone ends.
 //!
-//! `SET OUTPUT JSON`, `SET ECHO true`, `GET`, `RESET`, `RUN 'file'`, `HELP` and `QUIT` belong to
-//! the shell. Everything else, with `SHOW SETS` and `SET record_ttl 60` among it, goes to the
-//! server as it was typed.
+//! `SET`, `GET` and `RESET` of aql's options, `RUN 'file'`, `HELP` and `QUIT` belong to the shell.
+//! Everything else, with `SHOW SETS` and `SET record_ttl 60` among it, goes to the server as it was
+//! typed.
 
-use crate::lexer::{Kind, Token, tokens};
+use crate::help;
+use crate::input::Input;
+use crate::lexer::{Ends, Kind, Token, tokens};
+use crate::options::{self, OptionRow};
+use crate::shell::{Shell, Step, Stop};
 
 /// A statement that the shell answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Habit {
-    SetOutput(String),
-    SetEcho(String),
-    GetOutput,
-    GetEcho,
+    Set(&'static OptionRow, String),
+    Get(&'static OptionRow),
     /// `GET ALL`: the shell's options, then the server's.
     GetAll,
-    ResetOutput,
-    ResetEcho,
+    Reset(&'static OptionRow),
     Run(String),
     Help(String),
     Quit,
@@ -31,37 +32,55 @@ pub(crate) fn habit(text: &str) -> Option<Habit> {
     if verb.kind != Kind::Word {
         return None;
     }
+    let option = |name: &Token<'_>| options::find(name.text);
     match (verb.text.to_ascii_uppercase().as_str(), rest) {
         ("QUIT" | "EXIT" | "Q", []) => Some(Habit::Quit),
         ("HELP", topic) => Some(Habit::Help(join(topic))),
         ("RUN", [path]) => Some(Habit::Run(path.value())),
-        ("SET", [name, value @ ..]) => set(name, value),
-        ("GET", [name]) => Some(get(name)),
-        ("RESET", [name]) if name.is("OUTPUT") => Some(Habit::ResetOutput),
-        ("RESET", [name]) if name.is("ECHO") => Some(Habit::ResetEcho),
+        ("SET", [name, value @ ..]) => Some(Habit::Set(option(name)?, value_of(value)?)),
+        ("GET", [name]) if name.is("ALL") => Some(Habit::GetAll),
+        ("GET", [name]) => Some(match option(name) {
+            Some(option) => Habit::Get(option),
+            None => Habit::Server(format!("SHOW {}", name.text)),
+        }),
+        ("RESET", [name]) => Some(Habit::Reset(option(name)?)),
         _ => None,
     }
 }
 
-fn set(name: &Token<'_>, value: &[Token<'_>]) -> Option<Habit> {
-    let value = match value {
-        [value] => value,
-        [to, value] if to.is("TO") || to.kind == Kind::Symbol('=') => value,
-        _ => return None,
-    };
-    match name {
-        name if name.is("OUTPUT") => Some(Habit::SetOutput(value.value())),
-        name if name.is("ECHO") => Some(Habit::SetEcho(value.value())),
+/// What stands behind the name in a SET: a value, behind `=`, `TO` or nothing; or a negative
+/// number.
+fn value_of(value: &[Token<'_>]) -> Option<String> {
+    match value {
+        [value] => Some(value.value()),
+        [sign, value] if sign.kind == Kind::Symbol('-') => Some(format!("-{}", value.text)),
+        [to, rest @ ..] if to.is("TO") || to.kind == Kind::Symbol('=') => {
+            value_of(rest).filter(|_| !rest.is_empty())
+        }
         _ => None,
     }
 }
 
-fn get(name: &Token<'_>) -> Habit {
-    match name {
-        name if name.is("OUTPUT") => Habit::GetOutput,
-        name if name.is("ECHO") => Habit::GetEcho,
-        name if name.is("ALL") => Habit::GetAll,
-        name => Habit::Server(format!("SHOW {}", name.text)),
+impl Shell {
+    pub(crate) fn run_habit(&mut self, habit: Habit, input: &mut Input<'_>) -> Step {
+        match habit {
+            Habit::Set(option, value) => self.set_option(option, &value, input),
+            Habit::Get(option) => {
+                let line = self.option_line(option)?;
+                self.print(&line)
+            }
+            Habit::GetAll => {
+                let lines = self.option_lines()?;
+                self.print(&lines)?;
+                self.run_sql("SHOW ALL", input)
+            }
+            Habit::Reset(option) => self.reset_option(option, input),
+            Habit::Run(path) => self.run_file(&path, Ends::Line),
+            Habit::Help(topic) if topic.is_empty() => self.page(&help::commands()),
+            Habit::Help(topic) => self.page(&help::statements(&topic)),
+            Habit::Quit => Err(Stop::Quit),
+            Habit::Server(sql) => self.run_sql(&sql, input),
+        }
     }
 }
 
@@ -97,33 +116,22 @@ fn is_plain(token: &Token<'_>) -> bool {
     matches!(token.kind, Kind::Word | Kind::Quoted) && !grammar.iter().any(|word| token.is(word))
 }
 
-/// Why the shell cannot send this statement, if so: the rows of a COPY have no place to come from.
-pub(crate) fn refusal(text: &str) -> Option<String> {
-    let found = tokens(text);
-    let copies = found.first().is_some_and(|verb| verb.is("COPY"));
-    let stream = found.iter().find(|token| token.is("STDIN") || token.is("STDOUT"))?;
-    copies.then(|| {
-        format!(
-            "COPY with {} is not supported in this shell; try INSERT with several rows, \
-             or --csv with a SELECT",
-            stream.text.to_ascii_uppercase()
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_shell_answers_its_own() {
+        let option = |name| options::find(name).unwrap();
         let own = [
-            ("set output json", Habit::SetOutput("json".into())),
-            ("SET OUTPUT = 'RAW'", Habit::SetOutput("RAW".into())),
-            ("SET ECHO true", Habit::SetEcho("true".into())),
+            ("set output json", Habit::Set(option("OUTPUT"), "json".into())),
+            ("SET OUTPUT = 'RAW'", Habit::Set(option("OUTPUT"), "RAW".into())),
+            ("SET ECHO true", Habit::Set(option("ECHO"), "true".into())),
+            ("SET SOCKET_TIMEOUT -1", Habit::Set(option("SOCKET_TIMEOUT"), "-1".into())),
             ("get all", Habit::GetAll),
-            ("GET record_ttl", Habit::Server("SHOW record_ttl".into())),
-            ("RESET OUTPUT", Habit::ResetOutput),
+            ("GET timeout", Habit::Get(option("TIMEOUT"))),
+            ("GET search_path", Habit::Server("SHOW search_path".into())),
+            ("RESET OUTPUT", Habit::Reset(option("OUTPUT"))),
             ("run 'a b.aql'", Habit::Run("a b.aql".into())),
             ("HELP create table", Habit::Help("create table".into())),
             ("q", Habit::Quit),
@@ -136,7 +144,7 @@ mod tests {
     #[test]
     fn the_rest_goes_to_the_server() {
         let all =
-            ["SHOW SETS", "SET record_ttl 60", "RESET ALL", "select 1", "'q'", "", "quit now"];
+            ["SHOW SETS", "SET search_path x", "RESET ALL", "select 1", "'q'", "", "quit now"];
         for text in all {
             assert_eq!(habit(text), None, "{text}");
         }
@@ -148,12 +156,5 @@ mod tests {
         let open = ["SHOW", "SET x", "SET x =", "SET x TO", "SET TIME ZONE", "select 1", "GET"];
         assert!(whole.iter().all(|text| ends_at_enter(text)));
         assert!(!open.iter().any(|text| ends_at_enter(text)));
-    }
-
-    #[test]
-    fn copy_through_the_terminal_is_refused() {
-        assert!(refusal("copy t from stdin").is_some_and(|why| why.contains("COPY with STDIN")));
-        assert_eq!(refusal("copy t from '/tmp/x'"), None);
-        assert_eq!(refusal("select 'stdin'"), None);
     }
 }

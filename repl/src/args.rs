@@ -3,6 +3,7 @@
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
 use crate::format::{Expanded, Format};
+use crate::shell::{Shell, Step};
 use crate::target::{Wanted, is_connection_string};
 
 /// aql, the shell of AerieDB. It talks to AerieDB and to PostgreSQL alike.
@@ -67,14 +68,29 @@ pub(crate) struct Args {
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Print each statement before it runs
-    #[arg(short, long)]
+    #[arg(short, long, short_alias = 'a', alias = "echo-all", alias = "echo-queries")]
     pub(crate) echo: bool,
+    /// Set a variable, as \set does; without a value it is unset
+    #[arg(short = 'v', long = "set", visible_alias = "variable", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+    /// Set how results look, as \pset does
+    #[arg(short = 'P', long = "pset", value_name = "OPTION=VALUE")]
+    looks: Vec<String>,
+    /// Send results to this file, or to a program behind |
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<String>,
+    /// All of -c and -f in one transaction block
+    #[arg(short = '1', long)]
+    single_transaction: bool,
+    /// List databases, then exit
+    #[arg(short, long)]
+    list: bool,
     /// Leave INSERT as PostgreSQL has it: a second INSERT of a key fails (aql's habit is an upsert)
     #[arg(long)]
     pub(crate) postgres_insert: bool,
-    /// There is no start-up file; accepted for scripts written for psql
-    #[arg(short = 'X', long, hide = true)]
-    no_psqlrc: bool,
+    /// Leave the start-up file alone: $AQLRC, else ~/.aqlrc. Only sessions at a terminal read it
+    #[arg(short = 'X', long = "no-aqlrc", alias = "no-psqlrc")]
+    pub(crate) no_start_file: bool,
     /// Print help
     #[arg(short = '?', long, action = ArgAction::Help)]
     help: Option<bool>,
@@ -106,6 +122,13 @@ impl Args {
         let mut tasks: Vec<(usize, Task)> = texts.chain(files).collect();
         tasks.sort_by_key(|(place, _)| *place);
         args.tasks = tasks.into_iter().map(|(_, task)| task).collect();
+        if args.list {
+            args.tasks = vec![Task::Text("\\l".into())];
+        }
+        if args.single_transaction {
+            args.tasks.insert(0, Task::Text("BEGIN".into()));
+            args.tasks.push(Task::Text("COMMIT".into()));
+        }
         Ok(args)
     }
 
@@ -123,6 +146,27 @@ impl Args {
             user: self.username.clone().or_else(|| bare.next().cloned()),
             database,
         }
+    }
+
+    /// Carries out what is left of the options once there is a shell.
+    pub(crate) fn settle(&self, shell: &mut Shell) -> Step {
+        for variable in &self.variables {
+            match variable.split_once('=') {
+                Some((name, value)) => shell.set_variable(&[name.into(), value.into()])?,
+                None => shell.vars.unset(variable),
+            }
+        }
+        for look in &self.looks {
+            let (option, value) = match look.split_once('=') {
+                Some((option, value)) => (option, Some(value)),
+                None => (look.as_str(), None),
+            };
+            let quiet = std::mem::replace(&mut shell.quiet, true);
+            let step = shell.set_look(Some(option), value);
+            shell.quiet = quiet;
+            step?;
+        }
+        self.output.iter().try_for_each(|target| shell.redirect(Some(target.clone())))
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -180,6 +224,10 @@ mod tests {
             Task::File("-".into()),
         ];
         assert_eq!(args.tasks, expected);
+        let text = |text: &str| Task::Text(text.into());
+        let block = read("-1 -c a").unwrap().tasks;
+        assert_eq!(block, [text("BEGIN"), text("a"), text("COMMIT")]);
+        assert_eq!(read("-l").unwrap().tasks, [text("\\l")]);
     }
 
     #[test]
@@ -190,7 +238,10 @@ mod tests {
         assert_eq!(read("--json").unwrap().format(), Format::Json);
         assert_eq!(read("-x").unwrap().expanded(true), Expanded::On);
         assert_eq!(read("").unwrap().expanded(true), Expanded::Auto);
-        assert_eq!(read("-qX -F , -A").unwrap().field_separator.as_deref(), Some(","));
+        let args = read("-aqX -F , -A -v a=b -P null=x -o f").unwrap();
+        assert_eq!(args.field_separator.as_deref(), Some(","));
+        assert_eq!((args.variables, args.looks), (vec!["a=b".into()], vec!["null=x".into()]));
+        assert!(args.echo && args.no_start_file && args.output.as_deref() == Some("f"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `\d`, `\dt`, `\dn` and `\l`: asks the catalogue, then shows the answer as a result.
 
-use crate::command::nearest;
+use crate::command::{Kinds, nearest};
 use crate::describe::{self, Pattern};
 use crate::session::Fetched;
 use crate::shell::{Shell, Step, Stop};
@@ -10,17 +10,20 @@ use crate::wire::Column;
 const TEXT: u32 = 25;
 
 impl Shell {
-    pub(crate) fn list_relations(&mut self, tables_only: bool, pattern: Option<Pattern>) -> Step {
+    pub(crate) fn list_relations(&mut self, kinds: Kinds, pattern: Option<Pattern>) -> Step {
         let folded = pattern.as_ref().map(Pattern::folded);
-        let mut found = self.fetch(&describe::relations(tables_only, pattern.as_ref()))?;
+        let mut found = self.fetch(&describe::relations(kinds, pattern.as_ref()))?;
         if found.rows.is_empty() && folded != pattern {
-            found = self.fetch(&describe::relations(tables_only, folded.as_ref()))?;
+            found = self.fetch(&describe::relations(kinds, folded.as_ref()))?;
         }
         if found.rows.is_empty() {
             return match pattern {
                 Some(pattern) => self.not_found(&pattern),
-                None => self
-                    .print("There are no sets (tables) yet; CREATE TABLE or INSERT makes one.\n"),
+                None => self.print(match kinds {
+                    Kinds::Views => "There are no views.\n",
+                    Kinds::Indexes => "There are no indexes.\n",
+                    _ => "There are no sets (tables) yet; CREATE TABLE or INSERT makes one.\n",
+                }),
             };
         }
         for row in &mut found.rows {
@@ -36,18 +39,32 @@ impl Shell {
         self.show_list(&found, "List of namespaces (schemas)")
     }
 
+    pub(crate) fn list_functions(&mut self, pattern: Option<Pattern>) -> Step {
+        let found = self.fetch(&describe::functions(pattern.as_ref()))?;
+        self.show_list(&found, "List of functions")
+    }
+
+    pub(crate) fn list_roles(&mut self, pattern: Option<Pattern>) -> Step {
+        let found = self.fetch(&describe::roles(pattern.as_ref()))?;
+        self.show_list(&found, "List of roles")
+    }
+
     pub(crate) fn list_databases(&mut self) -> Step {
         let found = self.fetch(describe::databases())?;
         self.show_list(&found, "List of databases")
     }
 
     fn show_list(&mut self, found: &Fetched, title: &str) -> Step {
-        self.show(found, Some(title.into()))?;
-        self.blank()
+        let held = self.interrupts.hold(true);
+        let before = self.begin_paging();
+        let step = self.show(found, Some(title.into())).and_then(|()| self.blank());
+        self.end_paging(before);
+        self.interrupts.hold(held);
+        step
     }
 
     fn blank(&mut self) -> Step {
-        if self.look.format == crate::format::Format::Table { self.print("\n") } else { Ok(()) }
+        if self.look.format.is_lined_up() { self.print("\n") } else { Ok(()) }
     }
 
     /// Columns and indexes of every relation that the pattern names, exactly or in lower case.

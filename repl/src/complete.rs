@@ -2,7 +2,9 @@
 //! has.
 
 use crate::command::COMMANDS;
+use crate::format::Format;
 use crate::lexer::{Kind, Token, ends_inside, tokens};
+use crate::{options, pset};
 
 /// Names to complete with.
 #[derive(Clone, Debug, Default)]
@@ -12,37 +14,58 @@ pub(crate) struct Names {
     pub(crate) sets: Vec<(String, String)>,
     /// Namespace, set and bin.
     pub(crate) bins: Vec<(String, String, String)>,
+    pub(crate) functions: Vec<String>,
+    /// Of the server.
+    pub(crate) settings: Vec<String>,
 }
 
-const VERBS: &[&str] = &[
+/// What statements begin with.
+pub(crate) const VERBS: &[&str] = &[
+    "ALTER NAMESPACE",
+    "ALTER TABLE",
+    "ANALYZE",
     "BEGIN",
+    "CALL",
     "COMMIT",
+    "COPY",
+    "CREATE INDEX",
     "CREATE NAMESPACE",
     "CREATE TABLE",
+    "DEALLOCATE",
     "DELETE FROM",
+    "DESC",
+    "DROP INDEX",
     "DROP NAMESPACE",
     "DROP TABLE",
+    "EXECUTE",
     "EXIT",
     "EXPLAIN",
+    "FETCH",
     "GET",
+    "GRANT",
     "HELP",
     "INSERT INTO",
+    "MERGE INTO",
+    "PREPARE",
     "QUIT",
     "RESET",
+    "REVOKE",
     "ROLLBACK",
     "RUN",
+    "SAVEPOINT",
     "SELECT",
     "SET",
     "SHOW",
     "TRUNCATE",
     "UPDATE",
     "UPSERT INTO",
+    "VALUES",
     "WITH",
 ];
 
 const SHOWN: &[&str] = &["NAMESPACES", "SETS", "BINS", "CONFIG", "STATS", "LATENCIES", "ALL"];
 
-const KEYWORDS: &[&str] = &[
+pub(crate) const KEYWORDS: &[&str] = &[
     "AND",
     "AS",
     "ASC",
@@ -94,17 +117,24 @@ const KEYWORDS: &[&str] = &[
     "TTL",
 ];
 
-const SETTINGS: &[&str] = &["OUTPUT", "ECHO", "record_exists_action", "statement_timeout"];
-
 /// Where the completed word begins in `line`, and what it may become. `pending` is the statement's
 /// earlier lines, `line` ends at the cursor.
-pub(crate) fn complete(pending: &str, line: &str, names: &Names) -> (usize, Vec<String>) {
+pub(crate) fn complete(
+    pending: &str,
+    line: &str,
+    names: &Names,
+    variables: &[String],
+) -> (usize, Vec<String>) {
     let trimmed = line.trim_start();
     if pending.is_empty() && trimmed.starts_with('\\') {
-        return command(line, trimmed, names);
+        return command(line, trimmed, names, variables);
     }
     let start = word_start(line);
     let word = &line[start..];
+    if line[..start].ends_with(':') && !line[..start].ends_with("::") {
+        let fitting = variables.iter().filter(|name| name.starts_with(word));
+        return (start, fitting.cloned().collect());
+    }
     let before = format!("{pending}\n{}", &line[..start]);
     if ends_inside(&before) {
         return (start, Vec::new());
@@ -112,7 +142,7 @@ pub(crate) fn complete(pending: &str, line: &str, names: &Names) -> (usize, Vec<
     (start, statement(&tokens(&before), word, names))
 }
 
-fn command(line: &str, trimmed: &str, names: &Names) -> (usize, Vec<String>) {
+fn command(line: &str, trimmed: &str, names: &Names, variables: &[String]) -> (usize, Vec<String>) {
     let start = word_start(line);
     let Some((name, _)) = trimmed.split_once(char::is_whitespace) else {
         let start = line.len() - trimmed.len();
@@ -121,10 +151,16 @@ fn command(line: &str, trimmed: &str, names: &Names) -> (usize, Vec<String>) {
     };
     let word = &line[start..];
     let offers = match name {
-        "\\d" | "\\dt" => sets(word, names),
+        "\\d" | "\\d+" | "\\dt" | "\\dv" | "\\di" | "\\copy" => sets(word, names),
+        "\\df" => matching(word, names.functions.iter().cloned()),
         "\\dn" => matching(word, names.namespaces.iter().cloned()),
         "\\x" => keywords(word, &["on", "off", "auto"]),
-        "\\timing" => keywords(word, &["on", "off"]),
+        "\\timing" | "\\t" => keywords(word, &["on", "off"]),
+        "\\pset" if trimmed.split_whitespace().nth(1) == Some("format") && word != "format" => {
+            keywords(word, &formats())
+        }
+        "\\pset" => keywords(word, pset::OPTIONS),
+        "\\set" | "\\unset" => matching(word, variables.iter().cloned()),
         "\\h" => keywords(word, VERBS),
         _ => Vec::new(),
     };
@@ -146,13 +182,26 @@ fn statement(before: &[Token<'_>], word: &str, names: &Names) -> Vec<String> {
     match (verb.as_str(), last.as_str()) {
         (_, "FROM" | "INTO" | "JOIN" | "TABLE" | "TRUNCATE") => sets(word, names),
         ("UPDATE", "UPDATE") => sets(word, names),
-        ("SHOW", "SHOW") => keywords(word, SHOWN),
-        ("SET" | "GET" | "RESET", "SET" | "GET" | "RESET") => keywords(word, SETTINGS),
-        ("SET", "OUTPUT") => keywords(word, &["TABLE", "JSON", "RAW", "CSV", "MUTE"]),
-        ("SET", "ECHO") => keywords(word, &["true", "false"]),
+        ("SET" | "GET" | "RESET" | "SHOW", "SET" | "GET" | "RESET" | "SHOW") => {
+            let shown = if verb == "SHOW" { keywords(word, SHOWN) } else { Vec::new() };
+            let options = options::TABLE.iter().map(|option| option.name).collect::<Vec<_>>();
+            let own = if verb == "SHOW" { Vec::new() } else { keywords(word, &options) };
+            [shown, own, matching(word, names.settings.iter().cloned())].concat()
+        }
+        ("SET", "OUTPUT") => keywords(word, &formats()),
+        ("SET", name) if options::find(name).is_some() => keywords(word, &["true", "false"]),
         ("EXPLAIN" | "HELP", "EXPLAIN" | "HELP") => keywords(word, VERBS),
-        _ => [bins(before, word, names), keywords(word, KEYWORDS)].concat(),
+        _ if word.is_empty() => [bins(before, word, names), keywords(word, KEYWORDS)].concat(),
+        _ => {
+            let functions = matching(word, names.functions.iter().map(|name| format!("{name}(")));
+            [bins(before, word, names), keywords(word, KEYWORDS), functions].concat()
+        }
     }
+}
+
+/// Of SET OUTPUT and `\pset format`.
+fn formats() -> Vec<&'static str> {
+    Format::NAMES.split(", ").flat_map(|name| name.split(" or ")).collect()
 }
 
 /// Sets by name, by `namespace.name`, and namespaces to go on from.
@@ -185,7 +234,7 @@ fn matching(word: &str, names: impl Iterator<Item = String>) -> Vec<String> {
 
 /// A name that needs quotes gets them.
 fn quoted(name: String) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '$');
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '$' | '(');
     if name.chars().all(plain) { name } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
@@ -212,11 +261,13 @@ mod tests {
                 bin("test", "users", "email"),
                 bin("test", "flights", "number"),
             ],
+            functions: vec!["now".into(), "length".into()],
+            settings: vec!["search_path".into()],
         }
     }
 
     fn offers(line: &str) -> Vec<String> {
-        complete("", line, &names()).1
+        complete("", line, &names(), &["who".into()]).1
     }
 
     #[test]
@@ -232,12 +283,16 @@ mod tests {
         assert_eq!(offers("select * from te"), ["test."]);
         assert_eq!(offers("select * from test."), ["test.flights", "test.users"]);
         assert_eq!(offers("update odd"), ["\"Odd Name\""]);
-        assert_eq!(complete("select *", "from fl", &names()), (5, vec!["flights".to_string()]));
+        assert_eq!(
+            complete("select *", "from fl", &names(), &[]),
+            (5, vec!["flights".to_string()])
+        );
     }
 
     #[test]
     fn bins_are_those_of_the_named_sets() {
-        assert_eq!(offers("select * from users where n"), ["name", "not", "nothing", "null"]);
+        let found = ["name", "not", "nothing", "null", "now("];
+        assert_eq!(offers("select * from users where n"), found);
         assert_eq!(offers("select nu"), ["number", "null"]);
     }
 
@@ -248,6 +303,13 @@ mod tests {
         assert_eq!(offers("\\ti"), ["\\timing"]);
         assert_eq!(offers("\\d us"), ["users"]);
         assert_eq!(offers("\\x a"), ["auto"]);
+        assert_eq!(offers("set key"), ["key_send"]);
+        assert_eq!(offers("set se"), ["search_path"]);
+        assert_eq!(offers("set key_send t"), ["true"]);
+        assert_eq!(offers("\\pset nul"), ["null"]);
+        assert_eq!(offers("\\pset format mark"), ["markdown"]);
+        assert_eq!(offers("select :w"), ["who"]);
+        assert_eq!(offers("select 1::te"), Vec::<String>::new());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Plain SELECTs with joins of pg_class, pg_namespace, pg_attribute and pg_index, so that
 //! PostgreSQL and AerieDB answer them alike; what remains to be computed is computed here.
 
+use crate::command::Kinds;
+
 /// A name to look for: `name`, `schema.name`, with `*` and `?` outside double quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -100,17 +102,55 @@ const RELATIONS: &str = "FROM pg_catalog.pg_class c \
 /// Not the system's own.
 const OURS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')";
 
-/// `\d`, `\dt`: schema, name, kind letter, owner.
-pub(crate) fn relations(tables_only: bool, pattern: Option<&Pattern>) -> String {
-    let kinds = if tables_only { "'r', 'p'" } else { "'r', 'p', 'v', 'm', 'f', 'S'" };
+/// `\d`, `\dt`, `\dv`, `\di`: schema, name, kind letter, owner; of indexes their table too.
+pub(crate) fn relations(kinds: Kinds, pattern: Option<&Pattern>) -> String {
+    let letters = match kinds {
+        Kinds::All => "'r', 'p', 'v', 'm', 'f', 'S'",
+        Kinds::Tables => "'r', 'p'",
+        Kinds::Views => "'v', 'm'",
+        Kinds::Indexes => "'i', 'I'",
+    };
     let restriction = match pattern {
         Some(pattern) => pattern.condition("n.nspname", "c.relname"),
         None => format!(" AND {OURS}"),
     };
+    let (more, join) = match kinds {
+        Kinds::Indexes => (
+            ", t.relname AS \"Table\"",
+            " JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid \
+             JOIN pg_catalog.pg_class t ON t.oid = i.indrelid",
+        ),
+        _ => ("", ""),
+    };
     format!(
         "SELECT n.nspname AS \"Schema\", c.relname AS \"Name\", c.relkind AS \"Type\", \
-         pg_catalog.pg_get_userbyid(c.relowner) AS \"Owner\" {RELATIONS} \
-         WHERE c.relkind IN ({kinds}){restriction} ORDER BY 1, 2"
+         pg_catalog.pg_get_userbyid(c.relowner) AS \"Owner\"{more} {RELATIONS}{join} \
+         WHERE c.relkind IN ({letters}){restriction} ORDER BY 1, 2"
+    )
+}
+
+/// `\df`: schema, name, result and arguments, of all functions or of the named ones.
+pub(crate) fn functions(pattern: Option<&Pattern>) -> String {
+    let restriction = match pattern {
+        Some(pattern) => pattern.condition("n.nspname", "p.proname"),
+        None => format!(" AND {OURS}"),
+    };
+    format!(
+        "SELECT n.nspname AS \"Schema\", p.proname AS \"Name\", \
+         pg_catalog.format_type(p.prorettype, NULL) AS \"Result data type\", \
+         p.pronargs AS \"Arguments\" FROM pg_catalog.pg_proc p \
+         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+         WHERE true{restriction} ORDER BY 1, 2, 4"
+    )
+}
+
+/// `\du`.
+pub(crate) fn roles(pattern: Option<&Pattern>) -> String {
+    let restriction = pattern.map(|pattern| pattern.name.condition("r.rolname"));
+    format!(
+        "SELECT r.rolname AS \"Role name\", r.rolsuper AS \"Superuser\", \
+         r.rolcanlogin AS \"Can login\" FROM pg_catalog.pg_roles r WHERE {} ORDER BY 1",
+        restriction.unwrap_or_else(|| "r.rolname NOT LIKE 'pg\\_%'".into())
     )
 }
 
@@ -164,8 +204,18 @@ pub(crate) fn databases() -> &'static str {
 pub(crate) fn all_relations() -> String {
     format!(
         "SELECT n.nspname, c.relname {RELATIONS} \
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {OURS} LIMIT 10000"
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'i') AND {OURS} LIMIT 10000"
     )
+}
+
+/// For completion: names of functions.
+pub(crate) fn all_functions() -> &'static str {
+    "SELECT DISTINCT proname FROM pg_catalog.pg_proc LIMIT 10000"
+}
+
+/// For completion: names of settings.
+pub(crate) fn all_settings() -> &'static str {
+    "SELECT name FROM pg_catalog.pg_settings LIMIT 10000"
 }
 
 /// For completion: every namespace, with sets or without.

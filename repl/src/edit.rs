@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::{Hinter, HistoryHinter};
 use rustyline::{
     Behavior, ColorMode, CompletionType, Config, Context, Editor, Helper, Hinter, Validator,
 };
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::complete::{Names, complete};
 use crate::describe;
+use crate::highlight::paint;
 use crate::session::Session;
 use crate::wire::Transaction;
 
@@ -71,7 +73,13 @@ impl NameCache {
 async fn fetch_names(session: &Session) -> Option<Names> {
     let all = async {
         let relations = describe::all_relations();
-        let queries = [describe::all_namespaces(), relations.as_str(), describe::all_columns()];
+        let queries = [
+            describe::all_namespaces(),
+            relations.as_str(),
+            describe::all_columns(),
+            describe::all_functions(),
+            describe::all_settings(),
+        ];
         let mut answers = Vec::new();
         for query in queries {
             let rows = session.fetch(query).await.map(|fetched| fetched.rows).unwrap_or_default();
@@ -91,12 +99,11 @@ async fn fetch_names(session: &Session) -> Option<Names> {
 fn names_of(answers: &[Vec<Vec<String>>]) -> Names {
     let rows = |i: usize| answers.get(i).into_iter().flatten();
     let own = |name: &String| !name.starts_with("pg_") && name != "information_schema";
+    let first = |i: usize| rows(i).filter_map(|row| row.first()).cloned();
     Names {
-        namespaces: rows(0)
-            .filter_map(|row| row.first())
-            .filter(|name| own(name))
-            .cloned()
-            .collect(),
+        namespaces: first(0).filter(own).collect(),
+        functions: first(3).collect(),
+        settings: first(4).collect(),
         sets: rows(1).filter_map(|row| Some((row.first()?.clone(), row.get(1)?.clone()))).collect(),
         bins: rows(2)
             .filter_map(|row| {
@@ -107,7 +114,7 @@ fn names_of(answers: &[Vec<Vec<String>>]) -> Names {
 }
 
 /// rustyline's hooks.
-#[derive(Helper, Hinter, Validator)]
+#[derive(Helper, Validator)]
 struct Hooks {
     files: FilenameCompleter,
     names: NameCache,
@@ -115,6 +122,22 @@ struct Hooks {
     session: Option<Arc<Session>>,
     /// The lines of the statement that came before this one.
     pending: String,
+    variables: Vec<String>,
+    color: bool,
+}
+
+/// Commands whose last argument is a file.
+const WITH_FILES: &[&str] = &[
+    "\\i ", "\\ir ", "\\o ", "\\e ", "\\w ", "\\g ", "\\gx ", "\\cd ", "\\s ", ".read ", ".output ",
+];
+
+/// Whether a file comes next.
+fn wants_file(before: &str) -> bool {
+    let copies = || {
+        let last = before.trim_end_matches(|c: char| !c.is_whitespace()).to_ascii_lowercase();
+        before.starts_with("\\copy ") && (last.ends_with(" from ") || last.ends_with(" to "))
+    };
+    WITH_FILES.iter().any(|command| before.starts_with(command)) || copies()
 }
 
 impl Completer for Hooks {
@@ -127,17 +150,42 @@ impl Completer for Hooks {
         context: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = &line[..position];
-        if ["\\i ", "\\o "].iter().any(|command| before.starts_with(command)) {
+        if wants_file(before) {
             return self.files.complete(line, position, context);
         }
         let names = self.names.names(&self.runtime, self.session.as_deref());
-        let (start, found) = complete(&self.pending, before, &names);
+        let (start, found) = complete(&self.pending, before, &names, &self.variables);
         let pair = |name: String| Pair { display: name.clone(), replacement: name };
         Ok((start, found.into_iter().map(pair).collect()))
     }
 }
 
+/// The rest of the last entry that began like this; the right arrow takes it.
+impl Hinter for Hooks {
+    type Hint = String;
+
+    fn hint(&self, line: &str, position: usize, context: &Context<'_>) -> Option<String> {
+        if !self.color || !self.pending.is_empty() {
+            return None;
+        }
+        let hint = HistoryHinter::new().hint(line, position, context)?;
+        hint.lines().next().map(str::to_string)
+    }
+}
+
 impl Highlighter for Hooks {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.color { paint(&self.pending, line).into() } else { line.into() }
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        format!("\x1b[2m{hint}\x1b[0m").into()
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        self.color && kind != CmdKind::MoveCursor
+    }
+
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(
         &'s self,
         prompt: &'p str,
@@ -168,24 +216,26 @@ impl Keyboard {
             .color_mode(if color { ColorMode::Enabled } else { ColorMode::Disabled })
             .build();
         let mut editor = Editor::with_config(config)?;
-        let files = FilenameCompleter::new();
-        let pending = String::new();
-        editor.set_helper(Some(Hooks { files, names, runtime, session: None, pending }));
+        let (files, pending, variables) = (FilenameCompleter::new(), String::new(), Vec::new());
+        let hooks = Hooks { files, names, runtime, session: None, pending, variables, color };
+        editor.set_helper(Some(hooks));
         if let Some(path) = &history {
             let _ = editor.load_history(path);
         }
         Ok(Self { editor, history })
     }
 
-    /// Reads one line; `pending` and `session` serve completion.
+    /// Reads one line; `pending`, `session` and `variables` serve completion.
     pub(crate) fn read(
         &mut self,
         prompt: &str,
         pending: &str,
         session: Option<Arc<Session>>,
+        variables: &[String],
     ) -> io::Result<Typed> {
         if let Some(hooks) = self.editor.helper_mut() {
             hooks.pending = pending.to_string();
+            hooks.variables = variables.to_vec();
             hooks.session = session;
         }
         let typed = self.editor.readline(prompt);
@@ -214,9 +264,9 @@ impl Keyboard {
         }
     }
 
-    /// Columns of the terminal.
-    pub(crate) fn width(&mut self) -> Option<usize> {
-        self.editor.dimensions().map(|(columns, _)| columns.into())
+    /// Columns and lines of the terminal.
+    pub(crate) fn size(&mut self) -> Option<(usize, usize)> {
+        self.editor.dimensions().map(|(columns, lines)| (columns.into(), lines.into()))
     }
 }
 
@@ -280,6 +330,16 @@ mod tests {
         }
         for entry in ["select 1", "\\c postgres://u@h:5432/d", "select 'http://a/b:c@d'"] {
             assert!(!holds_secret(entry), "{entry}");
+        }
+    }
+
+    #[test]
+    fn files_come_after_some_commands() {
+        for before in ["\\i ", "\\o a", "\\copy t from ", "\\copy (select 1) to x", ".read "] {
+            assert!(wants_file(before), "{before}");
+        }
+        for before in ["select ", "\\copy ", "\\copy t fr", "\\d ", "\\info"] {
+            assert!(!wants_file(before), "{before}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! What `\?`, `\h` and `HELP` print.
 
 use crate::command::{COMMANDS, nearest};
+use crate::complete::VERBS;
+use crate::lexer::tokens;
 
 /// Statements and their form. `namespace.set` is what PostgreSQL calls schema and table, a bin is a
 /// column.
@@ -20,11 +22,18 @@ const STATEMENTS: &[(&str, &str)] = &[
         "CREATE TABLE [IF NOT EXISTS] [namespace.]set (\n\
          \x20   name type [PRIMARY KEY] [NOT NULL] [DEFAULT value], ...\n)",
     ),
+    (
+        "COPY",
+        "COPY [namespace.]set [(bin, ...)] FROM STDIN [WITH (FORMAT csv, HEADER, ...)]\n\
+         COPY {[namespace.]set [(bin, ...)] | (query)} TO STDOUT [WITH (...)]\n\
+         \\copy does the same with files and programs of this machine:\n\
+         \\copy users from 'users.csv' with (format csv, header)",
+    ),
     ("DELETE", "DELETE FROM [namespace.]set [WHERE condition] [RETURNING ...]"),
     ("DROP NAMESPACE", "DROP NAMESPACE [IF EXISTS] name, ... [CASCADE]"),
     ("DROP TABLE", "DROP TABLE [IF EXISTS] [namespace.]set"),
     ("EXPLAIN", "EXPLAIN statement"),
-    ("GET", "GET {OUTPUT | ECHO | ALL | setting}        (aql)"),
+    ("GET", "GET {ALL | option | setting}        (aql; GET ALL lists them)"),
     (
         "INSERT",
         "INSERT INTO [namespace.]set [(bin, ...)] VALUES (value, ...), ...\n\
@@ -32,7 +41,7 @@ const STATEMENTS: &[(&str, &str)] = &[
          In this shell INSERT on AerieDB updates a record that exists, \
          as aql does; see --postgres-insert.",
     ),
-    ("RESET", "RESET {OUTPUT | ECHO | setting | ALL}"),
+    ("RESET", "RESET {option | setting | ALL}"),
     ("RUN", "RUN 'file'        (aql: every line is a statement)"),
     (
         "SELECT",
@@ -43,7 +52,9 @@ const STATEMENTS: &[(&str, &str)] = &[
     (
         "SET",
         "SET setting {= | TO} value\nSET setting value        (aql)\n\
-         SET OUTPUT {TABLE | JSON | RAW | CSV | MUTE}\nSET ECHO {true | false}",
+         SET OUTPUT {TABLE | JSON | RAW | MUTE | CSV | TSV | MARKDOWN | BOX | JSONL}\n\
+         SET {ECHO | KEY_SEND | DURABLE_DELETE} {true | false}\n\
+         SET TIMEOUT milliseconds, SET RECORD_TTL seconds",
     ),
     (
         "SHOW",
@@ -93,9 +104,24 @@ pub(crate) fn statements(topic: &str) -> String {
     format!("There is no help on {topic}{hint}\n")
 }
 
+/// What the first word of a statement was meant to be, if it is none that statements begin with.
+pub(crate) fn meant(sql: &str) -> Option<String> {
+    let first = tokens(sql).first().map(|token| token.text.to_ascii_uppercase())?;
+    let verbs = || VERBS.iter().filter_map(|verb| verb.split(' ').next());
+    let near = nearest(&first, verbs()).filter(|_| !verbs().any(|verb| verb == first))?;
+    Some(format!("did you mean {near}? \\h lists the statements"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn first_words() {
+        assert!(meant("selct 1").is_some_and(|hint| hint.contains("did you mean SELECT?")));
+        assert_eq!(meant("select from from"), None);
+        assert_eq!(meant("xyzzy"), None);
+    }
 
     #[test]
     fn topics() {

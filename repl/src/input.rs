@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader};
 
 use crate::args::Task;
 use crate::command::parse;
+use crate::copy::Feed;
 use crate::edit::{Keyboard, Typed};
 use crate::lexer::{Ends, Open, Piece, Splitter};
 use crate::shell::{Shell, Step, Stop};
@@ -18,15 +19,90 @@ use crate::wire::Transaction;
 /// Files that include each other end here.
 const INCLUDE_DEPTH: usize = 16;
 
+/// Lines one at a time, each with its end; nothing at the end of all.
+pub(crate) trait Lines {
+    fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize>;
+
+    /// Whether a person types them.
+    fn is_typed(&self) -> bool {
+        false
+    }
+}
+
+impl<R: BufRead> Lines for R {
+    fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
+        self.read_until(b'\n', line)
+    }
+}
+
+impl Lines for Keyboard {
+    fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
+        match self.read("", "", None, &[])? {
+            Typed::Line(text) => {
+                line.extend_from_slice(text.as_bytes());
+                line.push(b'\n');
+                Ok(text.len() + 1)
+            }
+            Typed::Dropped => Err(io::Error::other("cancelled")),
+            Typed::End => Ok(0),
+        }
+    }
+
+    fn is_typed(&self) -> bool {
+        true
+    }
+}
+
+/// As many bytes of rows go into one message.
+const CHUNK: usize = 32 * 1024;
+
+/// What a statement or command is run from: it may take lines that follow it, and change what is
+/// being typed.
+pub(crate) struct Input<'a> {
+    pub(crate) splitter: &'a mut Splitter,
+    lines: &'a mut dyn Lines,
+    ended: bool,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn new(splitter: &'a mut Splitter, lines: &'a mut dyn Lines) -> Self {
+        Self { splitter, lines, ended: false }
+    }
+}
+
+/// The rows of a COPY FROM STDIN are the lines that follow it, up to one with `\.` alone.
+impl Feed for Input<'_> {
+    fn chunk(&mut self, rows: &mut Vec<u8>) -> io::Result<bool> {
+        while !self.ended && rows.len() < CHUNK {
+            let begin = rows.len();
+            self.ended = self.lines.line(rows)? == 0;
+            self.splitter.skip_line();
+            if rows[begin..].trim_ascii_end() == b"\\." {
+                rows.truncate(begin);
+                self.ended = true;
+            }
+        }
+        Ok(!rows.is_empty())
+    }
+
+    fn is_typed(&self) -> bool {
+        self.lines.is_typed()
+    }
+}
+
 impl Shell {
     /// Reads the keyboard until it ends; failures are told and do not end it.
     pub(crate) fn run_keyboard(&mut self, mut keyboard: Keyboard) -> Step {
         let mut splitter = Splitter::new(Ends::Semicolon);
         let mut entry = String::new();
         loop {
-            self.look.width = keyboard.width();
+            let size = keyboard.size();
+            self.look.width = size.map(|(columns, _)| columns);
+            self.height = size.map(|(_, lines)| lines);
             let prompt = self.prompt(splitter.open());
-            match keyboard.read(&prompt, splitter.pending(), self.session.clone()) {
+            let variables: Vec<String> = self.vars.names().cloned().collect();
+            let session = self.session.clone();
+            match keyboard.read(&prompt, splitter.pending(), session, &variables) {
                 Ok(Typed::Line(line)) => {
                     entry.push_str(if entry.is_empty() { "" } else { "\n" });
                     entry.push_str(&line);
@@ -34,7 +110,8 @@ impl Shell {
                     if splitter.open() == Open::Nothing {
                         keyboard.remember(&std::mem::take(&mut entry));
                     }
-                    self.run_typed(pieces, &mut splitter)?;
+                    self.run_typed(pieces, &mut Input::new(&mut splitter, &mut keyboard))?;
+                    self.edited.drain(..).for_each(|text| keyboard.remember(&text));
                     // A command such as \g ends a statement that was still open above.
                     if splitter.open() == Open::Nothing && !entry.is_empty() {
                         keyboard.remember(&std::mem::take(&mut entry));
@@ -54,9 +131,9 @@ impl Shell {
     }
 
     /// The pieces of one typed line; the first failure skips the rest of the line.
-    fn run_typed(&mut self, pieces: Vec<Piece>, splitter: &mut Splitter) -> Step {
+    fn run_typed(&mut self, pieces: Vec<Piece>, input: &mut Input<'_>) -> Step {
         for piece in pieces {
-            match self.run_piece(piece, splitter) {
+            match self.run_piece(piece, input) {
                 Ok(()) => {}
                 Err(Stop::Failed | Stop::Fatal) => return Ok(()),
                 Err(Stop::Lost) => {
@@ -80,6 +157,7 @@ impl Shell {
     }
 
     /// `aql> `, with `*` in a transaction and `!` in a failed one; later lines show what is open.
+    /// PROMPT1 and PROMPT2 change them.
     fn prompt(&self, open: Open) -> String {
         let sign = match open {
             Open::Nothing => match self.session.as_ref().map(|session| session.transaction()) {
@@ -95,13 +173,48 @@ impl Shell {
             Open::Comment => "/*",
             Open::Paren => "(",
         };
-        format!("aql{sign}> ")
+        let name = if open == Open::Nothing { "PROMPT1" } else { "PROMPT2" };
+        match self.vars.get(name) {
+            Some(template) => self.filled(template, sign),
+            None => format!("aql{sign}> "),
+        }
+    }
+
+    /// A prompt of psql's: `%/` database, `%n` user, `%m` and `%M` host, `%>` port, `%x` or `%R` the
+    /// sign, `%#` `>`, `%:name:` a variable.
+    fn filled(&self, template: &str, sign: &str) -> String {
+        let mut shown = String::new();
+        let mut chars = template.chars();
+        while let Some(c) = chars.next() {
+            if c != '%' {
+                shown.push(c);
+                continue;
+            }
+            match chars.next() {
+                Some('/' | '~') => shown.push_str(&self.target.database),
+                Some('n') => shown.push_str(&self.target.user),
+                Some('m') => shown.push_str(self.target.host.split('.').next().unwrap_or("")),
+                Some('M') => shown.push_str(&self.target.host),
+                Some('>') => shown.push_str(&self.target.port.to_string()),
+                Some('x' | 'R') => shown.push_str(sign),
+                Some('#') => shown.push('>'),
+                Some(':') => {
+                    let name: String = chars.by_ref().take_while(|c| *c != ':').collect();
+                    shown.push_str(self.vars.get(&name).unwrap_or(""));
+                }
+                // Marks of what takes no room; the editor knows that by itself.
+                Some('[' | ']') => {}
+                Some(c) => shown.push(c),
+                None => shown.push('%'),
+            }
+        }
+        shown
     }
 
     /// Runs batch work in order; the first failure ends it.
     pub(crate) fn run_tasks(&mut self, tasks: &[Task]) -> Step {
         tasks.iter().try_for_each(|task| match task {
-            Task::Text(text) => self.run_lines(text.as_bytes(), Ends::Semicolon),
+            Task::Text(text) => self.run_text(text),
             Task::File(path) if path == "-" => self.run_stdin(),
             Task::File(path) => self.run_file(path, Ends::Semicolon),
         })
@@ -132,12 +245,24 @@ impl Shell {
         step
     }
 
-    fn run_lines(&mut self, mut input: impl BufRead, ends: Ends) -> Step {
+    /// Statements of the command line; the rows of a COPY FROM STDIN are on standard input.
+    fn run_text(&mut self, text: &str) -> Step {
+        let mut splitter = Splitter::new(Ends::Semicolon);
+        for line in text.lines() {
+            for piece in splitter.push(line) {
+                self.run_scripted(piece, &mut splitter, &mut io::stdin().lock())?;
+            }
+        }
+        let last = splitter.finish();
+        last.map_or(Ok(()), |last| self.run_scripted(last, &mut splitter, &mut io::stdin().lock()))
+    }
+
+    fn run_lines(&mut self, mut lines: impl BufRead, ends: Ends) -> Step {
         let mut splitter = Splitter::new(ends);
         let mut line = Vec::new();
         loop {
             line.clear();
-            match input.read_until(b'\n', &mut line) {
+            match lines.read_until(b'\n', &mut line) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {
@@ -153,21 +278,38 @@ impl Shell {
                 return Err(Stop::Fatal);
             };
             for piece in splitter.push(text.trim_start_matches('\u{feff}')) {
-                self.run_piece(piece, &mut splitter)?;
+                self.run_scripted(piece, &mut splitter, &mut lines)?;
             }
         }
-        splitter.finish().map_or(Ok(()), |piece| self.run_piece(piece, &mut splitter))
+        let last = splitter.finish();
+        last.map_or(Ok(()), |last| self.run_scripted(last, &mut splitter, &mut lines))
     }
 
-    fn run_piece(&mut self, piece: Piece, splitter: &mut Splitter) -> Step {
+    /// A failure ends a script, unless it has said `\set ON_ERROR_STOP off`.
+    fn run_scripted(
+        &mut self,
+        piece: Piece,
+        splitter: &mut Splitter,
+        lines: &mut dyn Lines,
+    ) -> Step {
+        match self.run_piece(piece, &mut Input::new(splitter, lines)) {
+            Err(Stop::Failed) if !self.vars.is_on("ON_ERROR_STOP", true) => Ok(()),
+            step => step,
+        }
+    }
+
+    pub(crate) fn run_piece(&mut self, piece: Piece, input: &mut Input<'_>) -> Step {
         let (Piece::Statement { line, .. } | Piece::Command { line, .. }) = &piece;
         if let Some((_, at)) = self.places.last_mut() {
             *at = *line;
         }
         match piece {
-            Piece::Statement { text, .. } => self.run_statement(&text),
-            Piece::Command { text, .. } => match parse(&text) {
-                Ok(command) => self.run_command(command, splitter),
+            Piece::Statement { text, .. } => {
+                let text = self.vars.expand(&text);
+                self.run_statement(&text, input)
+            }
+            Piece::Command { text, .. } => match parse(&text, &self.vars) {
+                Ok(command) => self.run_command(command, input),
                 Err(why) => self.complain(&why),
             },
         }

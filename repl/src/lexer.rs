@@ -198,18 +198,24 @@ impl Token<'_> {
     }
 }
 
+/// All of `text`, cut where its kind changes.
+pub(crate) fn spans(text: &str) -> impl Iterator<Item = (Kind, &str)> {
+    let (mut lexer, mut rest) = (Lexer::default(), text);
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (kind, length) = lexer.advance(rest);
+        let (span, left) = rest.split_at(length);
+        rest = left;
+        Some((kind, span))
+    })
+}
+
 /// The tokens of `text` that carry meaning: no space, no comments.
 pub(crate) fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut lexer = Lexer::default();
-    let (mut at, mut found) = (0, Vec::new());
-    while at < text.len() {
-        let (kind, length) = lexer.advance(&text[at..]);
-        if !matches!(kind, Kind::Space | Kind::Comment) {
-            found.push(Token { kind, text: &text[at..at + length] });
-        }
-        at += length;
-    }
-    found
+    let meaning = |kind: &Kind| !matches!(kind, Kind::Space | Kind::Comment);
+    spans(text).filter(|(kind, _)| meaning(kind)).map(|(kind, text)| Token { kind, text }).collect()
 }
 
 /// Whether the end of `text` is inside a quote or a comment.
@@ -268,6 +274,9 @@ impl Splitter {
         if comment && self.open() == Open::Nothing {
             return Vec::new();
         }
+        if is_dot_command(line) && self.open() == Open::Nothing {
+            return vec![Piece::Command { text: line.trim().into(), line: self.line }];
+        }
         let mut pieces = Vec::new();
         self.scan(line, &mut pieces);
         self.end_line(&mut pieces);
@@ -292,6 +301,11 @@ impl Splitter {
         self.pending.clear();
         self.meaning = false;
         self.parens = 0;
+    }
+
+    /// Counts a line that went elsewhere: a row of COPY.
+    pub(crate) fn skip_line(&mut self) {
+        self.line += 1;
     }
 
     /// How many lines it has taken.
@@ -370,6 +384,12 @@ impl Splitter {
     }
 }
 
+/// `.tables` and its like, from sqlite3 and duckdb: no statement begins with a dot.
+fn is_dot_command(line: &str) -> bool {
+    let name = line.trim_start().strip_prefix('.');
+    name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -438,6 +458,7 @@ mod tests {
         check("\\d users;", &["\\d users;"], Open::Nothing);
         check("select 1 \\g", &["\\g"], Open::Statement);
         check("select 1; \\x on", &["select 1", "\\x on"], Open::Nothing);
+        check(".tables a*\nselect\n.5;", &["\\.tables a*", "select\n.5"], Open::Nothing);
     }
 
     #[test]

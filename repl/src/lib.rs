@@ -3,34 +3,44 @@
 //!
 //! 1. `args` and `target` settle what to do and where; `session` connects, `wire` listens to what
 //!    tokio-postgres does not pass on.
-//! 2. `input` reads lines, `lexer` cuts them into statements and commands, `shell` carries them
-//!    out; `aql` and `command` know which of them are the shell's own.
-//! 3. `run` sends a statement and streams its rows into a layout of `format`; `report` shows
-//!    errors.
-//! 4. `edit`, `complete` and `describe` serve the person at the keyboard.
+//! 2. `input` reads lines, `lexer` cuts them into statements and commands, `vars` puts variables in,
+//!    `shell` carries them out; `aql`, `options` and `command` know which of them are the shell's
+//!    own, `buffer` and `copy` do the larger ones.
+//! 3. `run` sends a statement and streams its rows into a layout of `format`, and through `pager`
+//!    where they are many; `report` shows errors, `progress` how far it is.
+//! 4. `edit`, `highlight`, `complete` and `describe` serve the person at the keyboard.
 //!
 //! Always true: results go to standard output, everything else to standard error; a result is never
-//! held whole; the exit status of a batch tells whether every statement went well.
+//! held whole, but for `\gset` and `\gexec`; the exit status of a batch tells whether every
+//! statement went well.
 //! Left to the server: every statement's meaning, with SHOW and EXPLAIN among them. Left for later:
-//! TLS, COPY through the terminal, variables, a pager.
+//! TLS, `\if`.
 
 mod aql;
 mod args;
+mod buffer;
 mod catalog;
 mod command;
 mod complete;
+mod copy;
 mod describe;
 mod edit;
 mod format;
 mod help;
+mod highlight;
 mod input;
 mod lexer;
+mod options;
+mod pager;
+mod progress;
+mod pset;
 mod report;
 mod run;
 mod session;
 mod shell;
 mod target;
 mod terminal;
+mod vars;
 mod wire;
 
 use std::io::{self, IsTerminal};
@@ -41,10 +51,14 @@ use tokio::runtime::Handle;
 use args::Args;
 use edit::{Keyboard, NameCache};
 use format::Look;
+use lexer::Ends;
+use options::Options;
+use pager::Paging;
 use run::Interrupts;
 use shell::{Asking, Shell, Step, Stop};
 use target::Target;
 use terminal::{Out, say_error};
+use vars::Vars;
 
 /// The exit status for a wrong command line, or a file that cannot be read.
 const FATAL: u8 = 1;
@@ -126,12 +140,18 @@ fn new_shell(args: &Args, target: Target, runtime: Handle, interrupts: Interrupt
         quiet: args.quiet,
         interactive,
         names: NameCache::default(),
+        paging: Paging::default(),
+        height: None,
+        vars: Vars::default(),
+        options: Options::default(),
         last: String::new(),
+        edited: Vec::new(),
         places: Vec::new(),
     }
 }
 
 fn work(shell: &mut Shell, args: &Args) -> Step {
+    args.settle(shell)?;
     if !args.tasks.is_empty() {
         return shell.run_tasks(&args.tasks);
     }
@@ -148,9 +168,28 @@ fn work(shell: &mut Shell, args: &Args) -> Step {
     if !args.quiet {
         shell.print(&banner(shell))?;
     }
+    if !args.no_start_file {
+        start_file(shell)?;
+    }
     // At the prompt the editor sees Ctrl-C itself; between statements it must not end the shell.
     shell.interrupts.hold(true);
     shell.run_keyboard(keyboard)
+}
+
+/// Runs `AQLRC`, else `~/.aqlrc`, if it is there. What fails in it is told and ends it, not the
+/// session. Scripts never see it: they should do the same for everybody.
+fn start_file(shell: &mut Shell) -> Step {
+    let home = || Some(std::path::Path::new(&std::env::var_os("HOME")?).join(".aqlrc"));
+    let named = std::env::var_os("AQLRC").filter(|path| !path.is_empty()).map(Into::into);
+    let Some(path) = named.or_else(home).filter(|path| path.exists()) else { return Ok(()) };
+    let quiet = std::mem::replace(&mut shell.quiet, true);
+    let step = shell.run_file(&path.to_string_lossy(), Ends::Semicolon);
+    let told = shell.vars.get("QUIET").is_some();
+    shell.quiet = if told { shell.quiet } else { quiet };
+    match step {
+        Err(Stop::Failed | Stop::Fatal) => Ok(()),
+        step => step,
+    }
 }
 
 fn banner(shell: &Shell) -> String {

@@ -1,29 +1,33 @@
 //! One statement: sent, its rows streamed into a layout, its end told.
 //!
 //! 1. The statement goes out as a simple query; its stream is read one message at a time.
-//! 2. Rows go to the layout as they come. Ctrl-C sends a cancel request and the rest is dropped; a
-//!    second Ctrl-C gives the connection up.
-//! 3. The stream is read to its end even after an error, so the session is ready for the next
+//! 2. Rows go to the layout as they come, rows of COPY as they are. Ctrl-C sends a cancel request
+//!    and the rest is dropped; a second Ctrl-C gives the connection up.
+//! 3. When the server waits for rows of COPY, a `Feed` gives them.
+//! 4. The stream is read to its end even after an error, so the session is ready for the next
 //!    statement.
 
-use std::io::{self, Write};
-use std::pin::pin;
+use std::io::{self, IsTerminal, Write};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
-use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
-use crate::aql;
-use crate::format::{Cells, Format, Layout, layout};
+use crate::copy::Feed;
+use crate::format::{Cells, Layout, layout};
+use crate::help;
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::{Fetched, OpenError, Session, cells, explain};
 use crate::shell::{Shell, Step, Stop};
 use crate::target::Target;
-use crate::terminal::say_error;
-use crate::wire::Column;
+use crate::terminal::{Out, say_error};
+use crate::wire::{Column, Copy};
 
 /// Ctrl-C, counted. While nothing runs that it could stop, it ends a batch.
 #[derive(Clone)]
@@ -58,6 +62,13 @@ impl Interrupts {
     /// Forgets what was pressed before.
     fn clear(&mut self) {
         self.count.mark_unchanged();
+    }
+
+    /// Whether Ctrl-C came since this was asked.
+    fn take(&mut self) -> bool {
+        let pressed = self.count.has_changed().unwrap_or(false);
+        self.count.mark_unchanged();
+        pressed
     }
 
     /// Completes at the next Ctrl-C.
@@ -100,39 +111,53 @@ struct Run {
     session: Arc<Session>,
     number: u64,
     showing: Option<Showing>,
+    progress: Progress,
+    /// Whether rows of COPY came.
+    copied: bool,
     cancelled: bool,
+    /// Whether the reader of the pager left, so that the cancel request is nobody's business.
+    left: bool,
     failure: Option<Stop>,
 }
 
+impl Run {
+    fn new(session: Arc<Session>, number: u64, progress: Progress) -> Self {
+        let (copied, cancelled, left) = (false, false, false);
+        Self { session, number, showing: None, progress, copied, cancelled, left, failure: None }
+    }
+}
+
 impl Shell {
-    /// Runs one statement to its end and prints all there is to print.
-    pub(crate) fn run_sql(&mut self, sql: &str) -> Step {
-        if let Some(why) = aql::refusal(sql) {
-            return self.complain(&format!("{why}\n"));
-        }
+    /// Runs one statement to its end and prints all there is to print. `feed` has the rows, should
+    /// it be a COPY FROM STDIN.
+    pub(crate) fn run_sql(&mut self, sql: &str, feed: &mut dyn Feed) -> Step {
         if self.echo {
             self.print(&format!("{sql};\n"))?;
         }
         let session = self.connected()?;
         let started = Instant::now();
         let held = self.interrupts.hold(true);
-        let step = self.runtime.clone().block_on(self.stream(session, sql));
-        self.interrupts.hold(held);
+        let before = self.begin_paging();
+        let step = self.runtime.clone().block_on(self.stream(session, sql, feed));
         let flushed = self.flush();
+        let elapsed = started.elapsed();
+        self.end_paging(before);
+        self.interrupts.hold(held);
         if self.timing {
-            self.tell(&timing(started.elapsed()))?;
+            self.tell(&timing(elapsed))?;
         }
         step.and(flushed)
     }
 
-    async fn stream(&mut self, session: Arc<Session>, sql: &str) -> Step {
+    async fn stream(&mut self, session: Arc<Session>, sql: &str, feed: &mut dyn Feed) -> Step {
         self.interrupts.clear();
         let (number, stream) = match session.start(sql).await {
             Ok(started) => started,
             Err(error) => return Err(self.lost(&session, &error).await),
         };
         let mut stream = pin!(stream);
-        let mut run = Run { session, number, showing: None, cancelled: false, failure: None };
+        let mut run = Run::new(session, number, Progress::new(self.shows_progress()));
+        let mut ticks = tokio::time::interval(Progress::TICK);
         loop {
             let message = tokio::select! {
                 biased;
@@ -141,19 +166,102 @@ impl Shell {
                     continue;
                 }
                 message = stream.next() => message,
-            };
-            match message {
-                None => break,
-                Some(Ok(message)) => {
-                    if let Err(stop) = self.take(&mut run, message) {
-                        run.session.cancel().await;
-                        return Err(stop);
-                    }
+                _ = ticks.tick() => {
+                    run.progress.tick();
+                    continue;
                 }
-                Some(Err(error)) => self.failed(&mut run, &error, sql).await?,
+            };
+            let copy = match &message {
+                Some(Err(error)) if error.as_db_error().is_none() => run.session.copy(number),
+                _ => None,
+            };
+            let step = match (message, copy) {
+                (None, _) => break,
+                (_, Some(Copy::In)) => self.feed(&mut run, stream.as_mut(), feed, sql).await,
+                (_, Some(copy)) => self.take_copy(&mut run, copy),
+                (Some(Ok(message)), None) => self.take(&mut run, message),
+                (Some(Err(error)), None) => {
+                    self.failed(&mut run, &error, sql).await?;
+                    Ok(())
+                }
+            };
+            if let Err(stop) = step {
+                run.progress.clear();
+                run.session.cancel().await;
+                return Err(stop);
             }
         }
+        run.progress.clear();
         run.failure.map_or(Ok(()), Err)
+    }
+
+    /// Whether a person looks at standard error and no rows go there.
+    fn shows_progress(&self) -> bool {
+        let elsewhere = self.out.is_redirected() || !io::stdout().is_terminal();
+        io::stderr().is_terminal() && (self.interactive || elsewhere)
+    }
+
+    /// Sends the rows of COPY until they end, Ctrl-C comes or the server has had enough.
+    async fn feed(
+        &mut self,
+        run: &mut Run,
+        mut stream: Pin<&mut SimpleQueryStream>,
+        feed: &mut dyn Feed,
+        sql: &str,
+    ) -> Step {
+        run.progress.total = feed.total();
+        run.progress.wanted &= !feed.is_typed();
+        if feed.is_typed() && !self.quiet {
+            say_error("Enter the rows, one a line. End with \\. on a line by itself, or Ctrl-D.\n");
+        }
+        let (mut rows, session) = (Vec::new(), run.session.clone());
+        loop {
+            match stream.next().now_or_never() {
+                None => {}
+                Some(Some(Err(error))) => return self.failed(run, &error, sql).await,
+                Some(Some(Ok(message))) => return self.take(run, message),
+                Some(None) => return Ok(()),
+            }
+            rows.clear();
+            // A read that waits for standard input ends a batch at Ctrl-C, as any other does.
+            let held = self.interrupts.hold(self.interactive);
+            let more = feed.chunk(&mut rows);
+            self.interrupts.hold(held);
+            let sent = match more {
+                _ if self.interrupts.take() => return self.end_rows(run, Some("cancelled")).await,
+                Err(error) => return self.end_rows(run, Some(&error.to_string())).await,
+                Ok(false) => return self.end_rows(run, None).await,
+                Ok(true) => session.send_rows(&rows).await,
+            };
+            if sent.is_err() {
+                // The stream tells what the server said last.
+                return Ok(());
+            }
+            run.progress.bytes += rows.len() as u64;
+            run.progress.tick();
+        }
+    }
+
+    async fn end_rows(&mut self, run: &mut Run, failure: Option<&str>) -> Step {
+        if failure.is_some() {
+            run.failure = Some(Stop::Failed);
+        }
+        // Where this fails the stream tells why.
+        let _ = run.session.end_rows(failure).await;
+        Ok(())
+    }
+
+    fn take_copy(&mut self, run: &mut Run, copy: Copy) -> Step {
+        run.copied = true;
+        let Copy::Data(rows) = copy else { return Ok(()) };
+        if run.cancelled {
+            return Ok(());
+        }
+        self.count_row(run, rows.len());
+        let written = self.out.write_all(&rows);
+        self.written(written)?;
+        self.notice_departure(run);
+        Ok(())
     }
 
     fn take(&mut self, run: &mut Run, message: SimpleQueryMessage) -> Step {
@@ -175,45 +283,81 @@ impl Shell {
 
     fn take_row(&mut self, run: &mut Run, row: &SimpleQueryRow) -> Step {
         let cells = cells(row);
+        self.count_row(run, 0);
         let written = match &mut run.showing {
             Some(showing) => showing.row(&mut self.out, &cells),
             None => Ok(()),
         };
-        self.written(written)
+        self.written(written)?;
+        self.notice_departure(run);
+        Ok(())
+    }
+
+    /// Rows that go to the terminal are progress enough.
+    fn count_row(&mut self, run: &mut Run, bytes: usize) {
+        if run.progress.rows == 0 && !self.out.is_redirected() && io::stdout().is_terminal() {
+            run.progress.clear();
+            run.progress.wanted = false;
+        }
+        run.progress.rows += 1;
+        run.progress.bytes += bytes as u64;
+    }
+
+    /// Nobody reads the pager any more: the rest of the result need not come.
+    fn notice_departure(&mut self, run: &mut Run) {
+        if self.interactive && matches!(self.out, Out::Nowhere) && !run.cancelled {
+            (run.cancelled, run.left) = (true, true);
+            let session = run.session.clone();
+            self.runtime.spawn(async move { session.cancel().await });
+        }
     }
 
     fn take_end(&mut self, run: &mut Run) -> Step {
         let tag = run.session.tag(run.number).unwrap_or_default();
         let has_rows = run.showing.is_some();
+        run.progress.clear();
         self.finish(run, true)?;
+        self.note_success(&tag);
         let verb = tag.split(' ').next().unwrap_or("");
         if !matches!(verb, "SELECT" | "SHOW" | "EXPLAIN" | "") {
             self.names.outdate();
         }
         let told = !has_rows || matches!(verb, "INSERT" | "UPDATE" | "DELETE" | "MERGE");
         let silent = self.quiet || (self.look.format.is_data() && !self.interactive);
-        if told && !silent && !tag.is_empty() {
-            return self.print(&format!("{tag}\n"));
+        match (told && !silent && !tag.is_empty(), run.copied) {
+            (false, _) => Ok(()),
+            (true, false) => self.print(&format!("{tag}\n")),
+            // Behind rows that are data the tag would be taken for one.
+            (true, true) if self.out.is_redirected() => self.tell(&format!("{tag}\n")),
+            (true, true) => Ok(()),
         }
-        Ok(())
     }
 
     fn finish(&mut self, run: &mut Run, complete: bool) -> Step {
         let Some(mut showing) = run.showing.take() else { return Ok(()) };
         let written = showing.end(&mut self.out, complete);
         self.written(written)?;
-        let blank = complete && self.look.format == Format::Table;
+        let blank = complete && self.look.format.is_lined_up();
         if blank { self.print("\n") } else { Ok(()) }
     }
 
     /// An error of the server is told and remembered; anything else ends the session.
     async fn failed(&mut self, run: &mut Run, error: &Error, sql: &str) -> Step {
+        run.progress.clear();
         self.finish(run, false)?;
         let Some(said) = error.as_db_error() else {
             return Err(self.lost(&run.session, error).await);
         };
         self.flush()?;
-        self.tell_error(&Report::from(said).render(Some(sql)));
+        if run.left && said.code() == &SqlState::QUERY_CANCELED {
+            return Ok(());
+        }
+        let mut report = Report::from(said);
+        if report.hint.is_none() && said.code() == &SqlState::SYNTAX_ERROR {
+            report.hint = help::meant(sql);
+        }
+        self.note_failure(&report);
+        self.tell_error(&report.render(Some(sql)));
         run.failure = Some(Stop::Failed);
         Ok(())
     }
@@ -222,6 +366,8 @@ impl Shell {
         if std::mem::replace(&mut run.cancelled, true) {
             return Err(self.give_up(&run.session));
         }
+        run.progress.clear();
+        run.progress.wanted = false;
         say_error("Cancel request sent\n");
         let session = run.session.clone();
         self.runtime.spawn(async move { session.cancel().await });

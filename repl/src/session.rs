@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_postgres::{
@@ -20,7 +20,7 @@ use tokio_postgres::{
 use crate::report::Report;
 use crate::target::Target;
 use crate::terminal;
-use crate::wire::{Column, Heard, Tapped, Transaction};
+use crate::wire::{Column, Copy, Heard, Tapped, Transaction, Upstream};
 
 /// A cancel request is one small packet; a server that cannot take it in this time is not there.
 const CANCEL_DEADLINE: Duration = Duration::from_secs(5);
@@ -35,6 +35,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 pub(crate) struct Session {
     client: Client,
     heard: Heard,
+    upstream: Upstream<Box<dyn Socket>>,
     sent: AtomicU64,
     last_words: Arc<Mutex<Option<String>>>,
     task: tokio::task::JoinHandle<()>,
@@ -74,7 +75,7 @@ impl Session {
         let socket = dial(target)
             .await
             .map_err(|error| OpenError::Refused(unreachable_server(target, &error.to_string())))?;
-        let (tapped, heard) = Tapped::new(socket);
+        let (tapped, heard, upstream) = Tapped::new(socket);
         let connected = target.config().connect_raw(tapped, NoTls).await;
         let (client, mut connection) = connected.map_err(|error| open_error(target, &error))?;
         let server_version = connection.parameter("server_version").unwrap_or("").to_string();
@@ -97,7 +98,7 @@ impl Session {
         });
         let sent = AtomicU64::new(0);
         let target = target.clone();
-        Ok(Self { client, heard, sent, last_words, task, target, server_version })
+        Ok(Self { client, heard, upstream, sent, last_words, task, target, server_version })
     }
 
     /// Whether the other end is an AerieDB node.
@@ -135,6 +136,35 @@ impl Session {
 
     pub(crate) fn tag(&self, number: u64) -> Option<String> {
         self.heard.tag(number)
+    }
+
+    /// The next message of COPY in the answer to a statement: what an error of the stream stands for
+    /// that is not the server's.
+    pub(crate) fn copy(&self, number: u64) -> Option<Copy> {
+        self.heard.copy(number)
+    }
+
+    /// Sends rows, to a server that waits for them. Must not be left halfway.
+    pub(crate) async fn send_rows(&self, rows: &[u8]) -> std::io::Result<()> {
+        self.send(b'd', rows).await
+    }
+
+    /// Ends the rows; with a reason, the server takes none of them.
+    pub(crate) async fn end_rows(&self, failure: Option<&str>) -> std::io::Result<()> {
+        match failure {
+            None => self.send(b'c', &[]).await,
+            Some(why) => {
+                self.send(b'f', &[why.replace('\0', " ").as_bytes(), b"\0"].concat()).await
+            }
+        }
+    }
+
+    async fn send(&self, kind: u8, body: &[u8]) -> std::io::Result<()> {
+        let length = u32::try_from(body.len() + 4).map_err(std::io::Error::other)?;
+        let message = [&[kind][..], &length.to_be_bytes(), body].concat();
+        let mut upstream = self.upstream.clone();
+        upstream.write_all(&message).await?;
+        upstream.flush().await
     }
 
     pub(crate) fn transaction(&self) -> Transaction {

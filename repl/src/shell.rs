@@ -11,16 +11,22 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::aql::{Habit, habit};
-use crate::command::Command;
+use crate::aql::habit;
+use crate::command::{Command, Stream};
 use crate::edit::{NameCache, ask_password};
 use crate::format::{Expanded, Format, Look};
 use crate::help;
-use crate::lexer::{Ends, Splitter};
+use crate::input::Input;
+use crate::lexer::Ends;
+use crate::options::Options;
+use crate::pager::{self, Pager, Paging};
+use crate::pset;
+use crate::report::Report;
 use crate::run::Interrupts;
 use crate::session::{OpenError, Session};
 use crate::target::{Target, Wanted};
 use crate::terminal::{Out, say_error};
+use crate::vars::Vars;
 
 /// Why a source of input ends before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +62,11 @@ pub(crate) struct Shell {
     pub(crate) postgres_insert: bool,
     pub(crate) out: Out,
     pub(crate) look: Look,
+    pub(crate) paging: Paging,
+    /// Lines of the terminal, once a person sits there.
+    pub(crate) height: Option<usize>,
+    pub(crate) vars: Vars,
+    pub(crate) options: Options,
     pub(crate) timing: bool,
     pub(crate) echo: bool,
     pub(crate) quiet: bool,
@@ -63,6 +74,8 @@ pub(crate) struct Shell {
     pub(crate) names: NameCache,
     /// The last statement, for `\g` and `\watch` on an empty line.
     pub(crate) last: String,
+    /// Statements from the editor that the history does not have yet.
+    pub(crate) edited: Vec<String>,
     /// The files being read, innermost last, each with its current line.
     pub(crate) places: Vec<(String, usize)>,
 }
@@ -100,6 +113,7 @@ impl Shell {
         self.target = session.target.clone();
         self.session = Some(Arc::new(session));
         self.names.outdate();
+        self.note_connection();
         if upsert {
             self.fetch("SET record_exists_action = 'update'")?;
         }
@@ -122,128 +136,154 @@ impl Shell {
         }
     }
 
-    pub(crate) fn run_statement(&mut self, text: &str) -> Step {
+    pub(crate) fn run_statement(&mut self, text: &str, input: &mut Input<'_>) -> Step {
         match habit(text) {
-            Some(habit) => self.run_habit(habit),
+            Some(habit) => self.run_habit(habit, input),
             None => {
                 self.last = text.to_string();
-                self.run_sql(text)
+                self.run_sql(text, input)
             }
         }
     }
 
-    fn run_habit(&mut self, habit: Habit) -> Step {
-        match habit {
-            Habit::SetOutput(name) => match Format::parse(&name) {
-                Some(format) => self.look.format = format,
-                None => {
-                    return self.complain(&format!("OUTPUT is {}, not {name}\n", Format::NAMES));
-                }
-            },
-            Habit::SetEcho(word) => match word.to_ascii_lowercase().as_str() {
-                "true" | "t" | "1" | "on" => self.echo = true,
-                "false" | "f" | "0" | "off" => self.echo = false,
-                _ => return self.complain(&format!("ECHO is true or false, not {word}\n")),
-            },
-            Habit::ResetOutput => self.look.format = Format::Table,
-            Habit::ResetEcho => self.echo = false,
-            Habit::GetOutput => return self.print(&self.output_option()),
-            Habit::GetEcho => return self.print(&self.echo_option()),
-            Habit::GetAll => {
-                self.print(&format!("{}{}", self.output_option(), self.echo_option()))?;
-                return self.run_sql("SHOW ALL");
-            }
-            Habit::Run(path) => return self.run_file(&path, Ends::Line),
-            Habit::Help(topic) if topic.is_empty() => return self.print(&help::commands()),
-            Habit::Help(topic) => return self.print(&help::statements(&topic)),
-            Habit::Quit => return Err(Stop::Quit),
-            Habit::Server(sql) => return self.run_sql(&sql),
-        }
-        Ok(())
-    }
-
-    fn output_option(&self) -> String {
-        format!("OUTPUT = {}\n", self.look.format.name())
-    }
-
-    fn echo_option(&self) -> String {
-        format!("ECHO = {}\n", self.echo)
-    }
-
-    pub(crate) fn run_command(&mut self, command: Command, splitter: &mut Splitter) -> Step {
+    pub(crate) fn run_command(&mut self, command: Command, input: &mut Input<'_>) -> Step {
         match command {
-            Command::Relations { tables_only, pattern } => {
-                self.list_relations(tables_only, pattern)
-            }
+            Command::Relations { kinds, pattern } => self.list_relations(kinds, pattern),
             Command::Describe(pattern) => self.describe(&pattern),
             Command::Namespaces(pattern) => self.list_namespaces(pattern),
+            Command::Functions(pattern) => self.list_functions(pattern),
+            Command::Roles(pattern) => self.list_roles(pattern),
             Command::Databases => self.list_databases(),
             Command::Expanded(wanted) => self.set_expanded(wanted),
             Command::Timing(wanted) => {
                 self.timing = wanted.unwrap_or(!self.timing);
                 self.remark(if self.timing { "Timing is on.\n" } else { "Timing is off.\n" })
             }
-            Command::Tuples => {
-                self.look.tuples_only = !self.look.tuples_only;
-                let state = if self.look.tuples_only { "on" } else { "off" };
-                self.remark(&format!("Tuples only is {state}.\n"))
-            }
+            Command::Look(option, value) => self.set_look(option.as_deref(), value.as_deref()),
             Command::Align => {
                 let aligned = self.look.format == Format::Unaligned;
-                self.look.format = if aligned { Format::Table } else { Format::Unaligned };
-                self.remark(&format!("Output format is {}.\n", self.look.format.name()))
+                let format = if aligned { "table" } else { "unaligned" };
+                self.set_look(Some("format"), Some(format))
+            }
+            Command::Set(words) => self.set_variable(&words),
+            Command::Unset(name) => {
+                self.vars.unset(&name);
+                Ok(())
             }
             Command::Connect(words) => self.reconnect(&words),
             Command::ConnectionInfo => self.connection_info(),
-            Command::Include(path) => self.run_file(&path, Ends::Semicolon),
+            Command::Include { path, relative } => {
+                let path = if relative { self.beside(&path) } else { path };
+                self.run_file(&path, Ends::Semicolon)
+            }
             Command::Output(target) => self.redirect(target),
-            Command::Echo(text) => self.print(&format!("{text}\n")),
-            Command::Watch { interval, count } => {
-                let sql = self.take_pending(splitter)?;
-                self.watch(&sql, interval, count)
+            Command::Echo { text, to } => match to {
+                Stream::Standard => self.tell(&text),
+                Stream::Results => self.print(&text),
+                Stream::Errors => {
+                    self.flush()?;
+                    say_error(&text);
+                    Ok(())
+                }
+            },
+            Command::Watch { interval, count } => self.watch(interval, count, input),
+            Command::Go { expanded, target } => self.go(expanded, target, input),
+            Command::GoSet(prefix) => self.go_set(&prefix, input),
+            Command::GoExec => self.go_exec(input),
+            Command::Copy(text) => self.copy(&text, input),
+            Command::Edit(path) => self.edit(path, input),
+            Command::Shell(program) => self.run_program(&program),
+            Command::Folder(path) => self.change_folder(path),
+            Command::Write(path) => self.write_statement(&path, input),
+            Command::History(path) => self.show_history(path.as_deref()),
+            Command::Print => {
+                let pending = input.splitter.pending();
+                let text = if pending.is_empty() { &self.last } else { pending }.to_string();
+                self.print(&format!("{text}\n"))
             }
-            Command::Go { expanded } => {
-                let sql = self.take_pending(splitter)?;
-                let before = self.look.expanded;
-                self.look.expanded = if expanded { Expanded::On } else { before };
-                let step = self.run_sql(&sql);
-                self.look.expanded = before;
-                step
-            }
-            Command::Print => self.print(&format!("{}\n", splitter.pending())),
             Command::Reset => {
-                splitter.reset();
+                input.splitter.reset();
                 self.remark("The statement is forgotten.\n")
             }
-            Command::Help => self.print(&help::commands()),
-            Command::SqlHelp(topic) => self.print(&help::statements(&topic)),
+            Command::Help => self.page(&help::commands()),
+            Command::SqlHelp(topic) => self.page(&help::statements(&topic)),
             Command::Quit => Err(Stop::Quit),
         }
     }
 
-    /// The statement being typed, else the last one.
-    fn take_pending(&mut self, splitter: &mut Splitter) -> Result<String, Stop> {
-        if !splitter.pending().is_empty() {
-            self.last = splitter.pending().to_string();
-            splitter.reset();
+    /// A file beside the one that is being read.
+    fn beside(&self, path: &str) -> String {
+        let here = self.places.last().and_then(|(place, _)| std::path::Path::new(place).parent());
+        here.map_or(path.into(), |folder| folder.join(path).to_string_lossy().into_owned())
+    }
+
+    pub(crate) fn set_look(&mut self, option: Option<&str>, value: Option<&str>) -> Step {
+        let Some(option) = option else {
+            return self.print(&pset::list(&self.look, &self.paging));
+        };
+        match pset::set(&mut self.look, &mut self.paging, option, value) {
+            Ok(sentence) => self.remark(&sentence),
+            Err(why) => self.complain(&why),
         }
-        if self.last.is_empty() {
-            self.tell_error("there is no statement to run yet\n");
-            return Err(Stop::Failed);
+    }
+
+    /// `\set`: some variables are the shell's own switches.
+    pub(crate) fn set_variable(&mut self, words: &[String]) -> Step {
+        let Some((name, value)) = words.split_first() else {
+            return self.print(&self.vars.list());
+        };
+        let value = value.concat();
+        match name.as_str() {
+            "ECHO" => self.echo = matches!(value.as_str(), "all" | "queries"),
+            "QUIET" => self.quiet = !matches!(value.as_str(), "off" | "false" | "0"),
+            _ => {}
         }
-        Ok(self.last.clone())
+        match self.vars.set(name, &value) {
+            Ok(()) => Ok(()),
+            Err(why) => self.complain(&why),
+        }
+    }
+
+    /// Variables that tell how the last statement went, as psql has them.
+    pub(crate) fn note_success(&mut self, tag: &str) {
+        let rows = tag.rsplit(' ').next().filter(|word| word.parse::<u64>().is_ok());
+        self.note([("ERROR", "false"), ("SQLSTATE", "00000"), ("ROW_COUNT", rows.unwrap_or("0"))]);
+    }
+
+    pub(crate) fn note_failure(&mut self, report: &Report) {
+        self.note([("ERROR", "true"), ("SQLSTATE", &report.code), ("ROW_COUNT", "0")]);
+        self.note([
+            ("LAST_ERROR_MESSAGE", report.message.as_str()),
+            ("LAST_ERROR_SQLSTATE", &report.code),
+        ]);
+    }
+
+    fn note_connection(&mut self) {
+        let (target, port) = (self.target.clone(), self.target.port.to_string());
+        let version = self.session.as_ref().map(|session| session.server_version.clone());
+        self.note([
+            ("DBNAME", target.database.as_str()),
+            ("USER", &target.user),
+            ("HOST", &target.host),
+            ("PORT", &port),
+            ("SERVER_VERSION_NAME", version.as_deref().unwrap_or("")),
+        ]);
+    }
+
+    fn note<const N: usize>(&mut self, values: [(&str, &str); N]) {
+        for (name, value) in values {
+            // These names are letters and _.
+            let _ = self.vars.set(name, value);
+        }
     }
 
     fn set_expanded(&mut self, wanted: Option<Expanded>) -> Step {
-        self.look.expanded = wanted.unwrap_or(match self.look.expanded {
-            Expanded::On => Expanded::Off,
-            Expanded::Off | Expanded::Auto => Expanded::On,
+        let value = wanted.map(|wanted| match wanted {
+            Expanded::On => "on",
+            Expanded::Off => "off",
+            Expanded::Auto => "auto",
         });
-        self.remark(match self.look.expanded {
-            Expanded::On => "Expanded display is on.\n",
-            Expanded::Off => "Expanded display is off.\n",
-            Expanded::Auto => "Expanded display is used for what is wider than the terminal.\n",
-        })
+        self.set_look(Some("expanded"), value)
     }
 
     fn reconnect(&mut self, words: &[String]) -> Step {
@@ -278,7 +318,7 @@ impl Shell {
         ))
     }
 
-    fn redirect(&mut self, target: Option<String>) -> Step {
+    pub(crate) fn redirect(&mut self, target: Option<String>) -> Step {
         self.flush()?;
         self.out = Out::standard();
         let Some(target) = target else { return Ok(()) };
@@ -289,18 +329,55 @@ impl Shell {
         Ok(())
     }
 
-    fn watch(&mut self, sql: &str, interval: std::time::Duration, count: Option<u64>) -> Step {
-        let mut runs = 0;
-        while count.is_none_or(|count| runs < count) {
-            if runs > 0 && self.pause(interval) {
-                break;
+    /// Results go to a file, or to a program behind `|`, while `work` runs; without a target to
+    /// standard output.
+    pub(crate) fn with_output(
+        &mut self,
+        target: Option<&str>,
+        work: impl FnOnce(&mut Self) -> Step,
+    ) -> Step {
+        self.flush()?;
+        let opened = target.map_or_else(|| Ok(Out::standard()), Out::open);
+        let out = match opened {
+            Ok(out) => out,
+            Err(error) => {
+                return self.complain(&format!("{}: {error}\n", target.unwrap_or("")));
             }
-            runs += 1;
-            let heading = format!("{} (every {}s)\n\n", clock(), interval.as_secs_f64());
-            self.print(&heading)?;
-            self.run_sql(sql)?;
+        };
+        let before = std::mem::replace(&mut self.out, out);
+        let step = work(self);
+        let flushed = self.flush();
+        self.out = before;
+        step.and(flushed)
+    }
+
+    /// From here on a tall result goes through the pager; gives where results went before.
+    pub(crate) fn begin_paging(&mut self) -> Option<Out> {
+        let height = self.height.filter(|_| self.interactive && self.paging.wanted)?;
+        if !matches!(self.out, Out::Terminal(_)) {
+            return None;
         }
-        Ok(())
+        // The prompt and the time of the statement want their lines.
+        let limit = height.saturating_sub(2).max(self.paging.min_lines);
+        let pager = Pager::new(pager::program()?, limit);
+        Some(std::mem::replace(&mut self.out, Out::Paged(pager)))
+    }
+
+    /// Waits for the pager, if there is one.
+    pub(crate) fn end_paging(&mut self, before: Option<Out>) {
+        if let Some(before) = before {
+            self.out = before;
+        }
+    }
+
+    /// Prints through the pager.
+    pub(crate) fn page(&mut self, text: &str) -> Step {
+        let held = self.interrupts.hold(true);
+        let before = self.begin_paging();
+        let step = self.print(text);
+        self.end_paging(before);
+        self.interrupts.hold(held);
+        step
     }
 
     /// Prints to where results go.
@@ -310,7 +387,7 @@ impl Shell {
     }
 
     /// Prints what only a person wants to know.
-    fn remark(&mut self, text: &str) -> Step {
+    pub(crate) fn remark(&mut self, text: &str) -> Step {
         if self.quiet { Ok(()) } else { self.tell(text) }
     }
 
@@ -331,6 +408,10 @@ impl Shell {
     /// What a failed write means: a closed pipe is no failure of ours, a full disk is.
     pub(crate) fn written(&mut self, result: io::Result<()>) -> Step {
         let Err(error) = result else { return Ok(()) };
+        if matches!(self.out, Out::Paged(_)) && error.kind() == io::ErrorKind::BrokenPipe {
+            self.out = Out::Nowhere;
+            return Ok(());
+        }
         if !self.out.is_redirected() {
             if !self.interactive {
                 self.out = Out::Nowhere;
@@ -342,7 +423,7 @@ impl Shell {
             return Err(Stop::Fatal);
         }
         self.out = Out::standard();
-        self.complain(&format!("\\o ends, its target takes no more: {error}\n"))
+        self.complain(&format!("results go to standard output again: {error}\n"))
     }
 
     /// Tells why something failed, with the place in a file.
@@ -394,11 +475,4 @@ fn is_private(path: &std::path::Path) -> bool {
 #[cfg(not(unix))]
 fn is_private(_: &std::path::Path) -> bool {
     true
-}
-
-/// The time of day in UTC.
-fn clock() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let seconds = now.map_or(0, |now| now.as_secs() % 86_400);
-    format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use crate::pager::Pager;
+
 /// Writes to standard error. If that is gone there is nobody left to tell.
 pub(crate) fn say_error(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -24,7 +26,9 @@ pub(crate) enum Out {
     Terminal(BufWriter<io::Stdout>),
     File(BufWriter<File>),
     Program(Option<BufWriter<ChildStdin>>, Child),
-    /// Standard output failed once; that has been told.
+    /// Standard output, through a pager if the result is tall.
+    Paged(Pager),
+    /// Standard output failed once, which has been told; or the reader of the pager has left.
     Nowhere,
 }
 
@@ -44,7 +48,7 @@ impl Out {
 
     /// Whether results go elsewhere than to standard output.
     pub(crate) fn is_redirected(&self) -> bool {
-        !matches!(self, Self::Terminal(_) | Self::Nowhere)
+        matches!(self, Self::File(_) | Self::Program(..))
     }
 }
 
@@ -55,6 +59,7 @@ impl Write for Out {
             Self::File(sink) => sink.write(bytes),
             Self::Program(Some(sink), _) => sink.write(bytes),
             Self::Program(None, _) => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::Paged(pager) => pager.write(bytes),
             Self::Nowhere => Ok(bytes.len()),
         }
     }
@@ -64,6 +69,7 @@ impl Write for Out {
             Self::Terminal(sink) => sink.flush(),
             Self::File(sink) => sink.flush(),
             Self::Program(sink, _) => sink.as_mut().map_or(Ok(()), BufWriter::flush),
+            Self::Paged(pager) => pager.flush(),
             Self::Nowhere => Ok(()),
         }
     }

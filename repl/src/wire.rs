@@ -1,10 +1,17 @@
 //! What the server says about a result and tokio-postgres does not pass on: column types, command
-//! tags and the transaction state.
+//! tags, the transaction state and the rows of COPY; and the way for rows of COPY to the server.
 //!
 //! 1. `Tapped` wraps the socket under tokio-postgres and reads the server's messages as they go by.
-//! 2. RowDescription, CommandComplete and ReadyForQuery are kept in `Heard`, each with the number
-//!    of the query that it answers; other messages are skipped by their length.
-//! 3. The reader of query `n` asks `Heard` for what belongs to `n`.
+//! 2. RowDescription, CommandComplete, ReadyForQuery and the messages of COPY are kept in `Heard`,
+//!    each with the number of the query that it answers; others are skipped by their length.
+//! 3. The reader of query `n` asks `Heard` for what belongs to `n`. To tokio-postgres a message of
+//!    COPY in the answer to a simple query is unexpected: for each it gives one error that is not
+//!    the server's, and goes on.
+//! 4. Once the server asks for rows, tokio-postgres has nothing to send, so `Upstream` writes them
+//!    to the same socket.
+//!
+//! COPY as a simple query, because tokio-postgres's own sends a second Sync when the server refuses
+//! the COPY at its start, and the answers are then off by one.
 //!
 //! Always true: every request on the connection is one simple query, so ReadyForQuery counts them;
 //! the tap is never behind the reader, because bytes pass here first. A message that cannot be read
@@ -42,6 +49,17 @@ pub(crate) enum Transaction {
     Failed,
 }
 
+/// A message of COPY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Copy {
+    /// The server waits for rows.
+    In,
+    /// The server is about to send rows.
+    Out,
+    Data(Vec<u8>),
+    Done,
+}
+
 /// What the tap has heard. Shared by the connection task (writes) and the shell (reads).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heard(Arc<Mutex<State>>);
@@ -50,6 +68,7 @@ pub(crate) struct Heard(Arc<Mutex<State>>);
 struct State {
     results: VecDeque<(u64, Vec<Column>)>,
     tags: VecDeque<(u64, String)>,
+    copies: VecDeque<(u64, Copy)>,
     ready: u64,
     transaction: Transaction,
 }
@@ -63,6 +82,11 @@ impl Heard {
     /// The tag of the next statement done by query `number`.
     pub(crate) fn tag(&self, number: u64) -> Option<String> {
         next(&mut self.lock().tags, number)
+    }
+
+    /// The next message of COPY in the answer to query `number`.
+    pub(crate) fn copy(&self, number: u64) -> Option<Copy> {
+        next(&mut self.lock().copies, number)
     }
 
     pub(crate) fn transaction(&self) -> Transaction {
@@ -83,6 +107,10 @@ impl Heard {
                 state.tags.push_back((number, String::from_utf8_lossy(tag).into_owned()));
             }
             b'I' => state.tags.push_back((number, String::new())),
+            b'G' => state.copies.push_back((number, Copy::In)),
+            b'H' => state.copies.push_back((number, Copy::Out)),
+            b'd' => state.copies.push_back((number, Copy::Data(body.to_vec()))),
+            b'c' => state.copies.push_back((number, Copy::Done)),
             b'Z' => {
                 state.ready += 1;
                 state.transaction = match body.first() {
@@ -122,15 +150,31 @@ fn row_description(body: &[u8]) -> Option<Vec<Column>> {
 
 /// A socket whose incoming messages are listened to.
 pub(crate) struct Tapped<S> {
-    socket: S,
+    socket: Upstream<S>,
     frames: Frames,
 }
 
 impl<S> Tapped<S> {
-    pub(crate) fn new(socket: S) -> (Self, Heard) {
-        let heard = Heard::default();
+    pub(crate) fn new(socket: S) -> (Self, Heard, Upstream<S>) {
+        let (heard, socket) = (Heard::default(), Upstream(Arc::new(Mutex::new(socket))));
         let frames = Frames { heard: heard.clone(), head: Vec::new(), kept: None, left: 0 };
-        (Self { socket, frames }, heard)
+        (Self { socket: socket.clone(), frames }, heard, socket)
+    }
+}
+
+/// The way to the server. Two may hold it, one at a time may have something to say.
+pub(crate) struct Upstream<S>(Arc<Mutex<S>>);
+
+impl<S> Clone for Upstream<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S> Upstream<S> {
+    /// Never held across a wait.
+    fn lock(&self) -> MutexGuard<'_, S> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -164,7 +208,7 @@ impl Frames {
     fn start_body(&mut self) {
         if let [kind, a, b, c, d] = self.head[..] {
             self.left = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(4);
-            self.kept = matches!(kind, b'T' | b'C' | b'I' | b'Z').then(Vec::new);
+            self.kept = b"TCIZGHdc".contains(&kind).then(Vec::new);
         }
     }
 
@@ -185,7 +229,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tapped<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        ready!(Pin::new(&mut *self.socket.lock()).poll_read(context, buffer))?;
         self.frames.feed(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
@@ -206,6 +250,24 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tapped<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Upstream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.lock()).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.lock()).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.lock()).poll_shutdown(context)
     }
 }
 
@@ -243,7 +305,7 @@ mod tests {
     #[test]
     fn messages_are_heard_however_the_bytes_are_cut() {
         for size in [1, 2, 3, 7, 64, 10_000] {
-            let (mut tapped, heard) = Tapped::new(());
+            let (mut tapped, heard, _) = Tapped::new(());
             stream().chunks(size).for_each(|part| tapped.frames.feed(part));
             let column = |name: &str, type_oid| vec![Column { name: name.into(), type_oid }];
             assert_eq!(heard.columns(1), Some(column("a", 20)));
@@ -260,8 +322,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_copy_are_heard_in_order() {
+        let (mut tapped, heard, _) = Tapped::new(());
+        let messages = [(b'G', ""), (b'Z', "I"), (b'H', ""), (b'd', "1\n"), (b'c', "")];
+        for (kind, body) in messages {
+            tapped.frames.feed(&message(kind, body.as_bytes()));
+        }
+        let data = Copy::Data(b"1\n".to_vec());
+        for expected in [Some(Copy::Out), Some(data), Some(Copy::Done), None] {
+            assert_eq!(heard.copy(1), expected, "what answered query 0 is passed over");
+        }
+    }
+
+    #[test]
     fn nonsense_is_skipped() {
-        let (mut tapped, heard) = Tapped::new(());
+        let (mut tapped, heard, _) = Tapped::new(());
         tapped.frames.feed(&message(b'T', &[0, 9, b'x']));
         tapped.frames.feed(&[b'T', 0, 0, 0, 0]);
         tapped.frames.feed(&message(b'C', &[]));

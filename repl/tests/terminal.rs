@@ -41,6 +41,9 @@ impl Server {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
             command.env_remove(name);
         }
+        for name in ["AQLRC", "AQL_PAGER", "PAGER", "AQL_EDITOR", "EDITOR", "VISUAL"] {
+            command.env_remove(name);
+        }
         command.env("AQL_HISTORY", history(home)).env("HOME", home.path()).env("TERM", "xterm");
         command.env("NO_COLOR", "1").arg("-d").arg(&self.url);
         command
@@ -92,12 +95,44 @@ fn agree(mut stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
     stream.write_all(&reply(b'S', b"server_version\x0015.0 (AerieDB 0.1.0)\0"))?;
     stream.write_all(&reply(b'Z', b"I"))?;
     while let (b'Q', body) = message(&mut stream, None)? {
-        let sql = String::from_utf8_lossy(&body).trim_end_matches('\0').to_string();
+        let text = |body: &[u8]| String::from_utf8_lossy(body).trim_end_matches('\0').to_string();
+        let sql = text(&body);
         let _ = seen.send(sql.clone());
-        if sql == "BYE" {
-            return Ok(());
-        }
-        stream.write_all(&[reply(b'C', b"SET\0"), reply(b'Z', b"I")].concat())?;
+        let answer = match sql.as_str() {
+            "BYE" => return Ok(()),
+            sql if sql.starts_with("COPY refused") => {
+                reply(b'E', b"SERROR\0C0A000\0MCOPY is not supported\0\0")
+            }
+            sql if sql.contains("TO STDOUT") => [
+                reply(b'H', &[0, 0, 0]),
+                reply(b'd', b"1\ta\n"),
+                reply(b'd', b"2\tb\n"),
+                reply(b'c', b""),
+                reply(b'C', b"COPY 2\0"),
+            ]
+            .concat(),
+            sql if sql.contains("FROM STDIN") => {
+                stream.write_all(&reply(b'G', &[0, 0, 0]))?;
+                let mut rows = String::new();
+                let end = loop {
+                    let (kind, body) = message(&mut stream, None)?;
+                    if kind != b'd' {
+                        break (kind, text(&body));
+                    }
+                    rows += &text(&body);
+                };
+                let _ = seen.send(rows);
+                match end {
+                    (b'c', _) => reply(b'C', b"COPY 2\0"),
+                    (_, why) => {
+                        let error = format!("SERROR\0C57014\0MCOPY failed: {why}\0\0");
+                        reply(b'E', error.as_bytes())
+                    }
+                }
+            }
+            _ => reply(b'C', b"SET\0"),
+        };
+        stream.write_all(&[answer, reply(b'Z', b"I")].concat())?;
     }
     Ok(())
 }
@@ -115,8 +150,16 @@ struct Terminal {
 
 impl Terminal {
     fn open(server: &Server) -> Self {
+        Self::open_with(server, &[], "")
+    }
+
+    /// With more environment, and a start-up file.
+    fn open_with(server: &Server, environment: &[(&str, &str)], start: &str) -> Self {
         let home = tempfile::tempdir().expect("a folder");
-        let session = spawn_command(server.aql(&home), Some(PATIENCE_MS)).expect("aql starts");
+        std::fs::write(home.path().join(".aqlrc"), start).expect("written");
+        let mut command = server.aql(&home);
+        command.envs(environment.iter().copied());
+        let session = spawn_command(command, Some(PATIENCE_MS)).expect("aql starts");
         let mut terminal = Self { session, home };
         terminal.expect("for help, \\q to quit");
         terminal.expect("aql> ");
@@ -244,7 +287,7 @@ fn output_changes_as_aql_and_psql_users_ask() {
     terminal.answer("set output raw;");
     contains(&terminal.answer("select 'a' as one;"), " 1. row ");
     terminal.answer("RESET OUTPUT");
-    contains(&terminal.answer("SET OUTPUT PRETTY"), "TABLE, JSON, RAW, CSV or MUTE");
+    contains(&terminal.answer("SET OUTPUT PRETTY"), "OUTPUT is TABLE, BOX, JSON");
     contains(&terminal.answer("\\timing on"), "Timing is on.");
     contains(&terminal.answer("select 1 as one;"), "Time: ");
     contains(&terminal.answer("\\echo a 'b  c'"), "a b  c");
@@ -407,4 +450,220 @@ fn a_lost_connection_has_its_own_status() {
     assert_eq!(status, Some(2), "{err}");
     contains(&err, " lost: ");
     assert_eq!(seen.iter().last().as_deref(), Some("BYE"));
+}
+
+#[test]
+fn copy_moves_rows_of_files_programs_and_scripts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    std::fs::write(path("in"), "1\ta\n2\tb\n").expect("written");
+    let (server, seen) = fake_aerie();
+    let script = format!(
+        "\\copy t (a, b) from '{}' with (format text)\n\\copy t to '{}'\nCOPY t TO STDOUT;\n\
+         COPY t FROM STDIN;\n5\te\n;\n\\.\n\\copy t from program 'echo 7' csv\nselect 1;\n",
+        path("in"),
+        path("out")
+    );
+    let (out, err, status) = texts(&server.batch(&[], &script));
+    assert_eq!(status, Some(0), "{err}");
+    assert_eq!(out, "COPY 2\nCOPY 2\n1\ta\n2\tb\nCOPY 2\nCOPY 2\nSET\n");
+    assert_eq!(std::fs::read_to_string(path("out")).expect("a file"), "1\ta\n2\tb\n");
+    let seen: Vec<String> = seen.iter().skip(1).collect();
+    let expected = [
+        "COPY t (a, b) FROM STDIN with (format text)",
+        "1\ta\n2\tb\n",
+        "COPY t TO STDOUT",
+        "COPY t TO STDOUT",
+        "COPY t FROM STDIN",
+        "5\te\n;\n",
+        "COPY t FROM STDIN csv",
+        "7\n",
+        "select 1",
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn copy_that_fails_is_a_failure_and_no_more() {
+    let (server, _seen) = fake_aerie();
+    let script = "\\set ON_ERROR_STOP off\n\\copy refused from program 'echo 1'\n\
+                  \\copy refused to stdout\n\\copy t from program 'echo 1; exit 3'\n\
+                  \\copy t from '/no/such/file'\n\\copy nonsense\n\\echo :SQLSTATE\nselect 1;\n";
+    let (out, err, status) = texts(&server.batch(&[], script));
+    assert_eq!((out.as_str(), status), ("57014\nSET\n", Some(0)), "{err}");
+    contains(&err, "aql:<stdin>:2: ERROR:  0A000: COPY is not supported");
+    contains(&err, "aql:<stdin>:3: This server has no COPY of this kind");
+    contains(&err, "COPY failed: program: exit status: 3");
+    contains(&err, "/no/such/file: No such file");
+    contains(&err, "\\copy takes SET");
+    let (server, _seen) = fake_aerie();
+    assert_eq!(server.batch(&["-c", "\\copy refused to stdout"], "").status.code(), Some(3));
+    let (server, seen) = fake_aerie();
+    let batch = server.batch(&["-c", "COPY t FROM STDIN"], "on standard input\n");
+    assert_eq!(batch.status.code(), Some(0));
+    assert_eq!(seen.iter().last().as_deref(), Some("on standard input\n"));
+}
+
+#[test]
+fn variables_are_put_into_statements_and_commands() {
+    let (server, seen) = fake_aerie();
+    let script = "\\set t 'my table'\n\\set n 4 2\n\
+                  select :n, :'who', ':n', a::int from :\"t\";\n\
+                  \\unset n\nselect :n;\n\\echo :who :'t' `echo out`\n\\qecho results\n";
+    let (out, err, status) = texts(&server.batch(&["-q", "-v", "who=O'Hara"], script));
+    assert_eq!((out.as_str(), status), ("O'Hara 'my table' out\nresults\n", Some(0)), "{err}");
+    let seen: Vec<String> = seen.iter().skip(1).collect();
+    let first = "select 42, 'O''Hara', ':n', a::int from \"my table\"";
+    assert_eq!(seen, [first, "select :n"]);
+}
+
+#[test]
+fn options_of_aql_are_taken() {
+    let (server, seen) = fake_aerie();
+    let script = "SET TIMEOUT 1000\nSET RECORD_TTL 0\nSET key_send f\nRESET KEY_SEND\n\
+                  SET NO_BINS true\nGET NO_BINS\nRESET NO_BINS\nGET NO_BINS\n\
+                  SET LINEARIZE_READ true\nSET SOCKET_TIMEOUT -1\n";
+    let (out, err, status) = texts(&server.batch(&["-q"], script));
+    assert_eq!((out.as_str(), status), ("NO_BINS = true\nNO_BINS = false\n", Some(0)), "{err}");
+    contains(&err, "NOTICE:  NO_BINS has no effect here: ");
+    let expected = [
+        "SET statement_timeout = '1000'",
+        "SET record_ttl = 'default'",
+        "SET key_send = 'false'",
+        "RESET key_send",
+        "SET read_mode = 'linearize'",
+    ];
+    assert_eq!(seen.iter().skip(1).collect::<Vec<_>>(), expected);
+    let (server, _seen) = fake_aerie();
+    assert_eq!(server.batch(&["-c", "SET TIMEOUT soon"], "").status.code(), Some(3));
+}
+
+#[test]
+fn aql_options_reach_a_node() {
+    let server = Server::start();
+    if server._node.is_none() {
+        return;
+    }
+    let script = "SET TIMEOUT 60000\nGET TIMEOUT\nSET RECORD_TTL 0\nGET RECORD_TTL\n\
+                  SET KEY_SEND false\nGET KEY_SEND\nRESET KEY_SEND\nGET KEY_SEND\n";
+    let (out, err, status) = texts(&server.batch(&["-q"], script));
+    assert_eq!(status, Some(0), "{err}");
+    contains(&out, "RECORD_TTL = default\nKEY_SEND = false\nKEY_SEND = true\n");
+    let (out, err, status) = texts(&server.batch(&["-qAt", "-c", "GET ALL"], ""));
+    assert_eq!(status, Some(0), "{err}");
+    contains(&out, "LINEARIZE_READ = false\n");
+    contains(&out, "search_path|");
+}
+
+#[test]
+fn results_go_where_they_are_sent() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let read = |name: &str| std::fs::read_to_string(path(name)).expect("a file");
+    let script = format!(
+        "select 1 as one \\g '{g}'\nselect 2 as two \\gx '{gx}'\n\\o '{o}'\nselect 3;\n\
+         \\qecho kept\n\\echo told\n\\o\nselect 4 \\g | sed s/4/four/\n\
+         select 5 as n, 'x' as s \\gset my_\nselect :my_n + 1, :'my_s';\n\
+         select 'select 7' union all select 'select 7' \\gexec\nselect 8\n\\w '{w}'\n\\r\n\
+         \\echo :ROW_COUNT :SQLSTATE\n",
+        g = path("g"),
+        gx = path("gx"),
+        o = path("o"),
+        w = path("w")
+    );
+    let (out, err, status) = texts(&server.batch(&["-qAt"], &script));
+    assert_eq!(status, Some(0), "{err}");
+    assert_eq!(out, "told\nfour\n6|x\n7\n7\n1 00000\n");
+    assert_eq!((read("g").as_str(), read("gx").as_str()), ("1\n", "two|2\n"));
+    assert_eq!((read("o").as_str(), read("w").as_str()), ("3\nkept\n", "select 8;\n"));
+    let (_, err, status) = texts(&server.batch(&["-c", "select 1 where false \\gset"], ""));
+    assert_eq!(status, Some(3));
+    contains(&err, "this statement has 0");
+}
+
+#[test]
+fn looks_are_set() {
+    let server = Server::start();
+    let script = "\\pset null ~\nselect null as a;\n\\pset format markdown\nselect 'x' as a;\n\
+                  .mode tsv\nselect 'x' as a, null as b;\n\\pset format aligned\n\\pset border 2\n\
+                  \\t on\nselect 'y' as a;\n";
+    let (out, err, status) = texts(&server.batch(&["-q"], script));
+    assert_eq!(status, Some(0), "{err}");
+    let expected = " a \n---\n ~\n(1 row)\n\n| a |\n| --- |\n| x |\na\tb\nx\t~\n\
+                    +---+\n| y |\n+---+\n\n";
+    assert_eq!(out, expected);
+    let (out, ..) = texts(&server.batch(&["-P", "format=jsonl", "-c", "select 'x' as a"], ""));
+    assert_eq!(out, "{\"a\": \"x\"}\n");
+    let (_, err, status) = texts(&server.batch(&["-P", "format=pdf", "-c", "select 1"], ""));
+    assert_eq!(status, Some(3));
+    contains(&err, "format is TABLE");
+}
+
+#[test]
+fn catalogues_of_every_kind_are_listed() {
+    let server = Server::start();
+    for command in
+        ["\\di", "\\dv", "\\df", "\\du", "\\dn", "\\d+", "\\l", ".tables", "\\pset", "\\set"]
+    {
+        let (_, err, status) = texts(&server.batch(&["-c", command], ""));
+        assert_eq!((status, err.as_str()), (Some(0), ""), "{command}");
+    }
+    let (out, ..) = texts(&server.batch(&["-l"], ""));
+    contains(&out, "List of databases");
+}
+
+#[test]
+fn a_session_begins_with_its_start_file() {
+    let server = Server::start();
+    let start = "\\set PROMPT1 '%/%x=%# '\n\\set greeting hello\n\\pset null nothing\n\\nonsense\n";
+    let home = tempfile::tempdir().expect("a folder");
+    std::fs::write(home.path().join(".aqlrc"), start).expect("written");
+    let session = spawn_command(server.aql(&home), Some(PATIENCE_MS)).expect("aql starts");
+    let mut terminal = Terminal { session, home };
+    terminal.expect(".aqlrc:4: unknown command \\nonsense");
+    terminal.expect("=> ");
+    contains(&terminal.enter("select null as none;", "=> "), "nothing");
+    contains(&terminal.enter("\\echo :greeting", "=> "), "hello");
+    terminal.session.send_control('d').expect("typed");
+    terminal.ends_well();
+}
+
+#[test]
+fn statements_go_through_the_editor() {
+    let server = Server::start();
+    let mut terminal = Terminal::open_with(&server, &[("AQL_EDITOR", "sed -i s/one/two/")], "");
+    contains(&terminal.answer("select 'one' as edited;"), " one\n");
+    contains(&terminal.answer("\\e"), " two\n");
+    terminal.session.send_control('d').expect("typed");
+    let home = terminal.ends_well();
+    contains(&std::fs::read_to_string(history(&home)).expect("a history"), "'two' as edited;");
+}
+
+#[test]
+fn tall_results_go_through_the_pager() {
+    let server = Server::start();
+    let mut terminal = Terminal::open_with(&server, &[("PAGER", "sed s/^/paged/")], "");
+    terminal.answer("\\timing off");
+    terminal.answer("\\! stty rows 10 columns 80");
+    let tall = (0..20).map(|n| format!("select {n}")).collect::<Vec<_>>().join(" union all ");
+    contains(&terminal.answer(&format!("{tall};")), "paged(20 rows)");
+    assert!(!terminal.answer("select 1 as short;").contains("paged"));
+    terminal.answer("\\pset pager off");
+    assert!(!terminal.answer(&format!("{tall};")).contains("paged"));
+    terminal.session.send_control('d').expect("typed");
+    terminal.ends_well();
+}
+
+#[test]
+fn rows_are_typed_after_copy() {
+    let (server, seen) = fake_aerie();
+    let mut terminal = Terminal::open(&server);
+    terminal.session.send_line("COPY t FROM STDIN;").expect("typed");
+    terminal.expect("End with \\.");
+    terminal.session.send_line("1").expect("typed");
+    contains(&terminal.answer("\\."), "COPY 2");
+    terminal.session.send_control('d').expect("typed");
+    terminal.ends_well();
+    assert_eq!(seen.iter().last().as_deref(), Some("1\n"));
 }

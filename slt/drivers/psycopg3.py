@@ -282,6 +282,126 @@ def names_composed_by_the_driver(conn):
 
 
 @check
+def copy_in_and_out(conn):
+    fresh(conn)
+    rows = [(i, None if i % 10 == 0 else f"v\t{i}\\ \n\u2708", -i) for i in range(1, 2501)]
+    with conn.cursor() as cur:
+        with cur.copy(f"COPY {T} (id, v, n) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        equal(cur.statusmessage, "COPY 2500")
+    query = f"SELECT id, v, n FROM {T} ORDER BY id"
+    equal(conn.execute(query).fetchall(), rows)
+    for how in ["", "(FORMAT binary)"]:
+        with conn.cursor().copy(f"COPY ({query}) TO STDOUT {how}") as copy:
+            copy.set_types(["int8", "text", "int8"])
+            equal(list(copy.rows()), rows)
+    fresh(conn)
+    with conn.cursor().copy(f"COPY {T} FROM STDIN (FORMAT binary)") as copy:
+        copy.set_types(["int8", "text", "int8"])
+        for row in rows:
+            copy.write_row(row)
+    equal(conn.execute(query).fetchall(), rows)
+    with conn.cursor().copy(f"COPY ({query} LIMIT 2) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE (v))") as copy:
+        csv = b"".join(copy).decode()
+    equal(csv, 'id,v,n\n1,"v\t1\\ \n\u2708",-1\n2,"v\t2\\ \n\u2708",-2\n')
+    with conn.cursor().copy(f"COPY {T} FROM STDIN WITH CSV HEADER") as copy:
+        copy.write("id,v,n\r\n3000,\"a \"\"b\"\"\",\r\n3001,,5\r\n")
+    equal(conn.execute(f"SELECT id, v, n FROM {T} WHERE id >= 3000 ORDER BY id").fetchall(), [(3000, 'a "b"', None), (3001, None, 5)])
+
+
+@check
+def copy_that_fails(conn):
+    fresh(conn)
+    for data, state in [("1\tx\tno number\n", "22P02"), ("1\tx\n", "22P04"), ("1\tx\t1\t1\n", "22P04"), ("\\N\tx\t1\n", "23502")]:
+        try:
+            with conn.cursor().copy(f"COPY {T} FROM STDIN") as copy:
+                copy.write(data)
+            raise AssertionError(f"no error: {data!r}")
+        except psycopg.Error as error:
+            equal(error.sqlstate, state)
+    try:
+        with conn.cursor().copy(f"COPY {T} FROM STDIN") as copy:
+            copy.write("1\tx\t1\n")
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    equal(conn.execute(f"SELECT count(*) FROM {T}").fetchone(), (0,))
+    with conn.cursor().copy(f"COPY {T} FROM STDIN") as copy:
+        copy.write("1\tx\t1\n")
+    try:
+        with conn.cursor().copy(f"COPY {T} FROM STDIN") as copy:
+            copy.write("2\tx\t1\n1\ttwice\t1\n")
+        raise AssertionError("a key was taken twice")
+    except psycopg.errors.UniqueViolation:
+        pass
+
+
+@check
+def copy_inside_a_block(conn):
+    fresh(conn, rows=3)
+    try:
+        with conn.transaction():
+            with conn.cursor().copy(f"COPY {T} FROM STDIN") as copy:
+                copy.write("10\tten\t1\n11\televen\t1\n")
+            equal(conn.execute(f"SELECT count(*) FROM {T}").fetchone(), (5,))
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    equal(conn.execute(f"SELECT count(*) FROM {T}").fetchone(), (3,))
+    # Of a set that the block has emptied itself any number of rows is taken.
+    try:
+        with conn.transaction():
+            conn.execute(f"TRUNCATE {T}")
+            with conn.cursor().copy(f"COPY {T} (id, v) FROM STDIN") as copy:
+                for i in range(30_000):
+                    copy.write_row((i, "x" * 100))
+            equal(conn.execute(f"SELECT count(*) FROM {T}").fetchone(), (30_000,))
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    equal(conn.execute(f"SELECT count(*) FROM {T}").fetchone(), (0,))
+
+
+@check
+def blocks_are_undone(conn):
+    fresh(conn, rows=2)
+    try:
+        with conn.transaction():
+            conn.execute(f"UPDATE {T} SET n = n + 100")
+            conn.execute(f"DELETE FROM {T} WHERE id = 2")
+            try:
+                with conn.transaction():
+                    conn.execute(f"INSERT INTO {T} VALUES (3, 'three', 3)")
+                    raise KeyError
+            except KeyError:
+                pass
+            equal(conn.execute(f"SELECT id, n FROM {T}").fetchall(), [(1, 101)])
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    equal(conn.execute(f"SELECT id, n FROM {T} ORDER BY id").fetchall(), [(1, 1), (2, 2)])
+
+
+@check
+def two_blocks_on_one_row(conn):
+    fresh(conn, rows=1)
+    with connect() as other:
+        conn.execute("BEGIN")
+        other.execute("BEGIN")
+        conn.execute(f"UPDATE {T} SET n = n + 10 WHERE id = 1")
+        other.execute(f"UPDATE {T} SET n = n + 100 WHERE id = 1")
+        conn.execute("COMMIT")
+        try:
+            other.execute("COMMIT")
+            raise AssertionError("both were committed")
+        except psycopg.errors.SerializationFailure:
+            pass
+        equal(other.info.transaction_status, TransactionStatus.IDLE)
+    equal(conn.execute(f"SELECT n FROM {T}").fetchone(), (11,))
+
+
+@check
 def clean_up(conn):
     conn.execute(f"DROP TABLE IF EXISTS {T}")
 

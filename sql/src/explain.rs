@@ -122,7 +122,7 @@ impl Lines<'_> {
     fn insert(&mut self, insert: &Insert) {
         let rows = match &insert.source {
             InsertSource::Values(rows) => rows,
-            InsertSource::Query { .. } => {
+            InsertSource::Query { .. } | InsertSource::Copied { .. } => {
                 self.top("BatchWrite", &insert.table);
                 self.conflict(&insert.on_conflict);
                 self.out.push("  Rows: of the query".to_string());

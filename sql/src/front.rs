@@ -5,6 +5,7 @@
 //! (`UPSERT INTO`, `LIMIT` before `WHERE`, `WITH (ttl = ..)` at the end) are taken out of their
 //! tokens. What this release does not do is refused by name.
 
+mod copy;
 mod namespace;
 mod refuse;
 mod session;
@@ -40,6 +41,7 @@ pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
         "CREATE" => create(cut, words),
         "DROP" => drop(cut, words),
         "ALTER" => namespace::alter(cut, words),
+        "COPY" => copy::copy(cut, words),
         "TRUNCATE" => truncate(cut, words),
         "EXPLAIN" => explain(cut, words),
         "SHOW" => show(cut, words),
@@ -48,6 +50,14 @@ pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
             Some(session) => Ok(Statement::Session(session)),
             None => Err(refuse::unknown(&first, cut)),
         },
+    }
+}
+
+/// ALTER TABLE, but for its settings.
+fn alter_columns(cut: &Cut) -> SqlResult<Statement> {
+    match parsed(cut, cut.tokens.to_vec())? {
+        ast::Statement::AlterTable(alter) => Ok(Statement::AlterColumns(Box::new(alter))),
+        _ => Err(refuse::unknown("ALTER", cut)),
     }
 }
 

@@ -12,7 +12,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
 use crate::front;
-use crate::plan::Session;
+use crate::plan::{CopyOptions, Session};
 use crate::{DEPTH_MAX, PARAMS_MAX, SqlError, SqlResult, TEXT_MAX};
 
 /// Most operators in a row at one level of parentheses, AND and OR apart: each nests one deeper.
@@ -40,6 +40,7 @@ pub(crate) enum Statement {
     Insert(Box<ast::Insert>, InsertMode, Options),
     Update(Box<ast::Update>, Options),
     Delete(Box<ast::Delete>, Options),
+    Copy(Box<Copy>),
     CreateTable(Box<ast::CreateTable>),
     DropTable {
         names: Vec<ast::ObjectName>,
@@ -66,6 +67,7 @@ pub(crate) enum Statement {
         name: ast::Ident,
         settings: Vec<(String, String)>,
     },
+    AlterColumns(Box<ast::AlterTable>),
     AlterTable {
         name: ast::ObjectName,
         if_exists: bool,
@@ -90,6 +92,21 @@ pub(crate) enum Statement {
         statement: Box<Statement>,
     },
     Session(Session),
+}
+
+/// COPY.
+#[derive(Debug, Clone)]
+pub(crate) struct Copy {
+    pub(crate) what: CopyWhat,
+    pub(crate) from: bool,
+    pub(crate) options: CopyOptions,
+}
+
+/// What a COPY is about.
+#[derive(Debug, Clone)]
+pub(crate) enum CopyWhat {
+    Set { name: ast::ObjectName, columns: Vec<ast::Ident> },
+    Query(Box<ast::Query>),
 }
 
 /// Which INSERT it is.
@@ -121,6 +138,7 @@ impl Statement {
             Statement::Insert(..) => "INSERT",
             Statement::Update(..) => "UPDATE",
             Statement::Delete(..) => "DELETE",
+            Statement::Copy(_) => "COPY",
             Statement::CreateTable(_) => "CREATE TABLE",
             Statement::DropTable { .. } => "DROP TABLE",
             Statement::Truncate { .. } => "TRUNCATE TABLE",
@@ -129,7 +147,7 @@ impl Statement {
             Statement::DropNamespace { word: "SCHEMA", .. } => "DROP SCHEMA",
             Statement::DropNamespace { .. } => "DROP NAMESPACE",
             Statement::AlterNamespace { .. } => "ALTER NAMESPACE",
-            Statement::AlterTable { .. } => "ALTER TABLE",
+            Statement::AlterColumns(_) | Statement::AlterTable { .. } => "ALTER TABLE",
             Statement::SetConfig { .. } => "SET CONFIG",
             Statement::ShowNamespaces | Statement::ShowSets(_) | Statement::ShowBins(_) => "SHOW",
             Statement::ShowConfig { .. }
@@ -143,10 +161,10 @@ impl Statement {
 
 fn session_tag(session: &Session) -> &str {
     match session {
-        Session::Set { .. } => "SET",
+        Session::Set { .. } | Session::SetTransaction { .. } => "SET",
         Session::Show(_) => "SHOW",
         Session::Reset(_) => "RESET",
-        Session::Begin => "BEGIN",
+        Session::Begin(_) => "BEGIN",
         Session::Commit => "COMMIT",
         Session::Rollback | Session::RollbackTo(_) => "ROLLBACK",
         Session::Savepoint(_) => "SAVEPOINT",

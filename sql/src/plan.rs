@@ -43,6 +43,20 @@ pub enum Plan {
     Update(Update),
     /// DELETE.
     Delete(Delete),
+    /// COPY FROM STDIN.
+    CopyIn {
+        /// How rows are stored; its source is [`InsertSource::Copied`].
+        insert: Insert,
+        /// How they are written.
+        options: CopyOptions,
+    },
+    /// COPY TO STDOUT.
+    CopyOut {
+        /// What gives the rows.
+        query: Box<ast::Query>,
+        /// How they are to be written.
+        options: CopyOptions,
+    },
     /// TRUNCATE.
     Truncate {
         /// The sets.
@@ -56,6 +70,13 @@ pub enum Plan {
         table: Table,
         /// Whether an existing declaration is no error.
         if_not_exists: bool,
+    },
+    /// ALTER TABLE.
+    AlterTable {
+        /// The table; `None` where IF EXISTS found none.
+        table: Option<Arc<Table>>,
+        /// What changes, in order.
+        changes: Vec<TableChange>,
     },
     /// DROP TABLE.
     DropTable {
@@ -211,6 +232,86 @@ pub enum InsertSource {
         /// Values of the columns after those that the query gives.
         defaults: Vec<Expr>,
     },
+    /// COPY: the client gives the first columns, `defaults` the rest.
+    Copied {
+        /// Values of the columns after those that the client gives.
+        defaults: Vec<Expr>,
+    },
+}
+
+/// One change of a declared table.
+#[derive(Debug, Clone)]
+pub enum TableChange {
+    /// ADD COLUMN.
+    AddColumn {
+        /// The column.
+        column: Column,
+        /// What records that are there get: the default.
+        fill: Option<Expr>,
+    },
+    /// DROP COLUMN: their bins go.
+    DropColumns(Vec<String>),
+    /// RENAME COLUMN: of a key the declaration alone, else every record's bin.
+    RenameColumn {
+        /// Its name.
+        from: String,
+        /// Its new name.
+        to: String,
+    },
+    /// A column declared anew under its name.
+    Column {
+        /// The column.
+        new: Column,
+        /// Whether it must be looked for records without a value.
+        check_null: bool,
+    },
+    /// ADD PRIMARY KEY: every record moves to its new key.
+    PrimaryKey(Vec<Column>),
+}
+
+/// How rows are written in a COPY.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// Format.
+    pub format: CopyFormat,
+    /// What stands between two values.
+    pub delimiter: u8,
+    /// What stands for NULL.
+    pub null: String,
+    /// Whether the first line names the columns.
+    pub header: CopyHeader,
+    /// Quote of CSV.
+    pub quote: u8,
+    /// What stands before a quote inside quotes, in CSV.
+    pub escape: u8,
+    /// Columns that CSV always quotes; `*` = all.
+    pub force_quote: Option<Vec<String>>,
+    /// Columns in which the text of NULL is text.
+    pub force_not_null: Vec<String>,
+    /// Columns in which the text of NULL is NULL even in quotes.
+    pub force_null: Vec<String>,
+}
+
+/// Format of a COPY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyFormat {
+    /// Lines with backslashes.
+    Text,
+    /// Comma-separated values.
+    Csv,
+    /// PostgreSQL's binary rows.
+    Binary,
+}
+
+/// The first line of a COPY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyHeader {
+    /// Is a row.
+    None,
+    /// Names the columns; read over.
+    Line,
+    /// Names the columns, which must be the right ones.
+    Match,
 }
 
 /// What an INSERT does to a record that exists.
@@ -301,8 +402,15 @@ pub enum Session {
     Show(String),
     /// RESET name; `all` for all.
     Reset(String),
-    /// BEGIN, START TRANSACTION.
-    Begin,
+    /// BEGIN, START TRANSACTION, with the settings that its modes are.
+    Begin(Vec<(&'static str, &'static str)>),
+    /// SET TRANSACTION, SET SESSION CHARACTERISTICS.
+    SetTransaction {
+        /// The settings that the modes are.
+        modes: Vec<(&'static str, &'static str)>,
+        /// Whether they are for all transactions to come.
+        session: bool,
+    },
     /// COMMIT, END.
     Commit,
     /// ROLLBACK, ABORT.

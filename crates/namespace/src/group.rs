@@ -8,37 +8,11 @@
 use index::Entry;
 use model::{Digest, Error, ErrorKind, Key, Result};
 use storage::{Ticket, Write, WriteKind};
-use store::{Bins, Change, Outcome};
+use store::{Change, Expect, GroupChange, Outcome};
 
 use crate::modify::NewRecord;
-use crate::read::Located;
+use crate::read::{Located, ReadAhead};
 use crate::{BLANK, Namespace, catalogue, class_of, expiry_hours};
-
-/// Which version of a record a change is meant for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
-    /// Any, or none.
-    Any,
-    /// None: the record is not there.
-    Absent,
-    /// The one of this generation.
-    Generation(u16),
-}
-
-/// A change of one record in a group.
-#[derive(Debug, Clone)]
-pub struct GroupChange<'a> {
-    /// Its set.
-    pub set: &'a str,
-    /// Its digest; once in a group.
-    pub digest: Digest,
-    /// The user key, if it is to be stored.
-    pub key: Option<&'a Key>,
-    /// The version that the change is meant for.
-    pub expect: Expect,
-    /// What becomes of it.
-    pub change: Change,
-}
 
 /// A change with the record as it is and as it will be.
 struct Decided<'a> {
@@ -58,6 +32,7 @@ impl Namespace {
         &self,
         group: &[GroupChange<'_>],
         now_ms: u64,
+        ahead: &mut ReadAhead<'_>,
     ) -> Result<(Vec<Outcome>, Option<Ticket>)> {
         let now_ms = self.lut_of(now_ms);
         let _pin = self.storage.pin();
@@ -67,7 +42,10 @@ impl Namespace {
         let mut decided = Vec::with_capacity(group.len());
         let mut seen = None;
         for of in group {
-            let old = self.locate(&of.digest, self.index.get(&of.digest), Bins::All)?;
+            let (old, damage) = self.locate_damaged(&of.digest, ahead)?;
+            if let Some(error) = damage {
+                return Err(error);
+            }
             // Even a group that changes nothing says what it has seen.
             seen = old.as_ref().and_then(|old| old.ticket.clone()).or(seen);
             decided.extend(self.decide(of, old, now_ms)?);

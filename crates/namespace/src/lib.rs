@@ -37,11 +37,10 @@ use storage::{Storage, Ticket};
 use store::NamespaceInfo;
 
 use crate::catalogue::Sets;
-pub use crate::group::{Expect, GroupChange};
 use crate::metrics::Metrics;
 use crate::nsup::Due;
 pub use crate::nsup::Swept;
-pub use crate::read::Found;
+pub use crate::read::{Found, ReadAhead};
 pub use crate::settings::{Compression, Durability, SetSettings, Settings};
 
 /// The set that keeps table declarations. Not for users.

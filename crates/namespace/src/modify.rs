@@ -10,7 +10,7 @@ use store::{Change, Outcome, Seen, Ttl};
 
 use crate::catalogue::{self, Set};
 use crate::metrics::Timer;
-use crate::read::Located;
+use crate::read::{Located, ReadAhead};
 use crate::{BLANK, Namespace, bytes_of, class_of, expiry_hours, units_of};
 
 /// Share of what writes can take that live records may fill before nobody waits for room any more,
@@ -37,7 +37,8 @@ impl Namespace {
         now_ms: u64,
         change: &mut dyn FnMut(Option<&Record>) -> Result<Change>,
     ) -> Result<(Outcome, Option<Ticket>)> {
-        self.change(set, digest, key, now_ms, &mut |seen| change(seen.record()?))
+        let ahead = &mut ReadAhead::default();
+        self.change(set, digest, key, now_ms, ahead, &mut |seen| change(seen.record()?))
     }
 
     /// Like [`Namespace::modify`], and can delete or replace a record that is damaged: the tombstone
@@ -48,6 +49,7 @@ impl Namespace {
         digest: &Digest,
         key: Option<&Key>,
         now_ms: u64,
+        ahead: &mut ReadAhead<'_>,
         change: &mut dyn FnMut(Seen<'_>) -> Result<Change>,
     ) -> Result<(Outcome, Option<Ticket>)> {
         let now_ms = self.lut_of(now_ms);
@@ -56,7 +58,7 @@ impl Namespace {
         let _gate = self.gate.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         self.drop_durable_tombstones();
         let _lock = self.lock_record(digest);
-        let (stale, damage) = self.locate_damaged(digest)?;
+        let (stale, damage) = self.locate_damaged(digest, ahead)?;
         let whole = stale.as_ref().filter(|_| damage.is_none());
         let seen = whole.map(|found| &found.record).filter(|r| !r.expired(now_ms));
         let existed = seen.is_some() || damage.is_some();
@@ -99,33 +101,11 @@ impl Namespace {
         ttl: Ttl,
         now_ms: u64,
     ) -> Result<NewRecord> {
-        let mut merged = match seen {
+        let old = match seen {
             Some(record) if !replace => record.bins.clone(),
             _ => Vec::with_capacity(bins.len()),
         };
-        for (name, value) in bins {
-            limits::check_bin(&name)?;
-            let place = merged.iter().position(|(n, _)| *n == name);
-            match (value.filter(|v| *v != Value::Nil), place) {
-                (Some(value), place) => {
-                    limits::check_value(&value)?;
-                    match place {
-                        Some(i) => merged[i].1 = value,
-                        None => merged.push((name, value)),
-                    }
-                }
-                (None, Some(i)) => drop(merged.remove(i)),
-                (None, None) => {}
-            }
-        }
-        if merged.len() > limits::BINS_MAX {
-            let detail = format!(
-                "the record would have {} bins; at most {} are allowed",
-                merged.len(),
-                limits::BINS_MAX
-            );
-            return Err(Error::new(ErrorKind::Parameter, detail));
-        }
+        let merged = store::merged(old, bins)?;
         let generation = match seen.map_or(0, |record| record.generation) {
             u16::MAX => 1,
             generation => generation + 1,

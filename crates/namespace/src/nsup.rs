@@ -17,11 +17,17 @@ use store::{Bins, ScanCursor};
 use crate::metrics::Timer;
 use crate::{Namespace, expiry_hours, second_of};
 
-/// Log bytes after which a checkpoint is due before its time, in bytes of the last one: it costs an
-/// eighth of what is written, and a restart never reads more log than this.
+/// Bytes that a restart has to read of the log after which a checkpoint is due before its time, in
+/// bytes of a checkpoint, and at least.
 const CHECKPOINT_EVERY: u64 = 8;
-/// And at least.
 const CHECKPOINT_MIN: u64 = 256 << 20;
+/// Bytes of a record from which on blocks have footers, about, and a restart reads a part of the
+/// log only: at most so much of it.
+const FOOTERS_FROM: u64 = 320;
+const FOOTERS_SHARE: u64 = 16;
+/// A checkpoint is due at the latest when so many times all that the devices hold has been written:
+/// tombstones wait for it.
+const CHECKPOINT_TURNS: u64 = 2;
 
 /// When what is done from time to time was done last, ms since 1970.
 #[derive(Debug, Default)]
@@ -59,9 +65,12 @@ impl Namespace {
         let written = stats.written_bytes + stats.copied_bytes;
         let index_bytes = self.index.len() * 20;
         let log = written - due.checkpoint_at;
+        let footers = stats.live_bytes >= FOOTERS_FROM * self.index.len();
+        let replay = if footers { log / FOOTERS_SHARE } else { log };
         let late = settings.checkpoint_period_s != 0
             && since(due.checkpoint_ms) >= settings.checkpoint_period_s.into();
-        let much = log > (CHECKPOINT_EVERY * index_bytes).max(CHECKPOINT_MIN);
+        let much = replay > (CHECKPOINT_EVERY * index_bytes).max(CHECKPOINT_MIN)
+            || log > (CHECKPOINT_TURNS * stats.capacity_bytes).max(CHECKPOINT_MIN);
         let news = self.storage.next_lsn() != due.checkpoint_lsn;
         // A late checkpoint waits until the log is worth it, so that it never costs most of the
         // writing.

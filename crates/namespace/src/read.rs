@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use index::Entry;
 use model::{Digest, Error, ErrorKind, PartitionId, Record, Result};
-use storage::{BinSelect, Read, Ticket};
+use storage::{BinSelect, Pin, Read, Ticket};
 use store::{Bins, Change, ScanCursor, ScanPosition, Ttl};
 
 use crate::metrics::Timer;
@@ -44,6 +44,24 @@ pub struct Found {
     pub record: Option<Record>,
     /// Set where the newest version is not durable yet.
     pub ticket: Option<Ticket>,
+}
+
+/// Records that were read before they are changed, so that the change, which holds the record's
+/// lock, does not wait for a device. What it finds there under another location by then it reads
+/// itself.
+#[derive(Default)]
+pub struct ReadAhead<'a> {
+    /// A location means the same record as long as this is held.
+    _pin: Option<Pin<'a>>,
+    found: Vec<Located>,
+}
+
+impl ReadAhead<'_> {
+    /// The record at this location, if it was read.
+    fn take(&mut self, entry: &Entry) -> Option<Located> {
+        let place = self.found.iter().position(|f| f.entry.location == entry.location)?;
+        Some(self.found.swap_remove(place))
+    }
 }
 
 /// A record with its place.
@@ -223,15 +241,46 @@ impl Namespace {
         Ok(None)
     }
 
+    /// Reads records that are about to be changed, without keeping the thread while a device reads.
+    /// What cannot be read is left to the change.
+    pub async fn read_ahead(&self, digests: &[Digest]) -> ReadAhead<'_> {
+        if self.storage.immediate() {
+            return ReadAhead::default();
+        }
+        let pin = self.storage.pin();
+        let reads: Vec<_> = digests.iter().map(|digest| self.read_one_ahead(digest)).collect();
+        let mut reads = futures::stream::iter(reads).buffer_unordered(READS_AT_ONCE);
+        let mut found = Vec::new();
+        while let Some(read) = reads.next().await {
+            found.extend(read);
+        }
+        ReadAhead { _pin: Some(pin), found }
+    }
+
+    async fn read_one_ahead(&self, digest: &Digest) -> Option<Located> {
+        for entry in self.index.get(digest).filter(|entry| !entry.tombstone) {
+            let (units, all) = (crate::units_of(&entry), BinSelect::All);
+            let read = self.storage.read_async(entry.location, units, Some(digest), all).await;
+            if let Ok(Some(read)) = read {
+                return Some(Located { entry, record: read.record, ticket: read.durable });
+            }
+        }
+        None
+    }
+
     /// The live record, expired or not, for whoever may do without reading it: one that is damaged
     /// is given with the error, and its bins, key and times are lost. Of it only the 82 bits of the
     /// digest that the index compares are known to be right.
     pub(crate) fn locate_damaged(
         &self,
         digest: &Digest,
+        ahead: &mut ReadAhead<'_>,
     ) -> Result<(Option<Located>, Option<Error>)> {
         let mut damaged = None;
         for entry in self.index.get(digest).filter(|entry| !entry.tombstone) {
+            if let Some(found) = ahead.take(&entry).filter(|found| found.record.digest == *digest) {
+                return Ok((Some(Located { entry, ..found }), None));
+            }
             match self.read_entry(&entry, Some(digest), Bins::All) {
                 Ok(Some(Read { record, durable, .. })) => {
                     return Ok((Some(Located { entry, record, ticket: durable }), None));

@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use model::{Digest, ErrorKind, Key, Name, Value};
-use namespace::{Expect, GroupChange, Namespace, Options, Settings};
+use namespace::{Namespace, Options, ReadAhead, Settings};
 use storage::{Device, Durability, Faults, Sabotage, Sabotaged, SimDevice, Storage, Ticket};
-use store::{Bins, Change, ScanCursor, Ttl};
+use store::{Bins, Change, Expect, GroupChange, ScanCursor, Seen, Ttl};
 
 const SETS: [&str; 3] = ["a", "b", "c"];
 const BLOCK: u32 = storage::Options::BLOCK_SIZE_MIN;
@@ -404,16 +404,26 @@ impl Run {
         }
     }
 
+    /// What is about to be changed, read before; every other time.
+    fn ahead<'n>(&mut self, namespace: &'n Namespace, digests: &[Digest]) -> ReadAhead<'n> {
+        match self.random.one_in(2) {
+            true => futures::executor::block_on(namespace.read_ahead(digests)),
+            false => ReadAhead::default(),
+        }
+    }
+
     fn put(&mut self, namespace: &Namespace, number: i64) -> model::Result<()> {
         self.value += 1;
         let (value, ttl, now_ms) = (self.value, self.ttl(), self.now_ms);
         let key = Key::Integer(number);
-        let mut write = |_: Option<&model::Record>| {
+        let mut write = |seen: Seen<'_>| {
+            seen.record()?;
             Ok(Change::Write { bins: bins(number, value), replace: true, ttl })
         };
         let digest = digest_of(number);
-        let (_, ticket) =
-            namespace.modify(set_of(number), &digest, Some(&key), now_ms, &mut write)?;
+        let set = set_of(number);
+        let ahead = &mut self.ahead(namespace, &[digest]);
+        let (_, ticket) = namespace.change(set, &digest, Some(&key), now_ms, ahead, &mut write)?;
         let version = Version { value, void_time: self.void_time(ttl, now_ms), lut_ms: now_ms };
         self.model.step(vec![(number, Some(version))], ticket);
         Ok(())
@@ -463,9 +473,13 @@ impl Run {
         if self.random.one_in(10) {
             // One record is not as expected: nothing happens.
             group[0].expect = Expect::Generation(60_000);
-            return namespace.apply(&group, self.now_ms).map(|_| panic!("it was not refused"));
+            let nothing = &mut ReadAhead::default();
+            let refused = namespace.apply(&group, self.now_ms, nothing);
+            return refused.map(|_| panic!("it was not refused"));
         }
-        let (_, ticket) = namespace.apply(&group, self.now_ms)?;
+        let digests: Vec<Digest> = group.iter().map(|of| of.digest).collect();
+        let ahead = &mut self.ahead(namespace, &digests);
+        let (_, ticket) = namespace.apply(&group, self.now_ms, ahead)?;
         self.model.step(effects, ticket);
         Ok(())
     }

@@ -18,11 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use model::{Column, ColumnType, Digest, Key, Name, Record, Table, Value};
 use namespace::{
-    Compression, Durability, Expect, GroupChange, Namespace, Options, SetSettings, Settings,
-    TABLES_SET,
+    Compression, Durability, Namespace, Options, ReadAhead, SetSettings, Settings, TABLES_SET,
 };
 use storage::{Backend, Device, FileDevice, FileOptions, Storage};
-use store::{Bins, Change, ScanCursor, Ttl};
+use store::{Bins, Change, Expect, GroupChange, ScanCursor, Ttl};
 
 /// When the images were written.
 const WRITTEN_MS: u64 = 1_800_000_000_000;
@@ -429,7 +428,8 @@ fn write_group(namespace: &Namespace) {
         change: write(bins(&[("first", text("of three"))]), Ttl::Never),
     };
     let group: Vec<GroupChange<'_>> = keys.iter().map(change).collect();
-    let (_, ticket) = namespace.apply(&group, WRITTEN_MS + 200).expect("applied");
+    let (_, ticket) =
+        namespace.apply(&group, WRITTEN_MS + 200, &mut ReadAhead::default()).expect("applied");
     ticket.expect("it wrote").wait_blocking().expect("durable");
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{ErrorKind, Key, Name, Value};
-use namespace::{Namespace, Options, Settings};
+use namespace::{Namespace, Options, ReadAhead, Settings};
 use storage::{Device, Durability, MemoryDevice, Storage};
 use store::{Bins, Change, Seen, Ttl};
 
@@ -38,7 +38,9 @@ fn write(text: &str) -> Change {
 fn change(namespace: &Namespace, n: i64, change: Change) -> model::Result<store::Outcome> {
     let key = Key::Integer(n);
     let mut once = |_: Seen<'_>| Ok(change.clone());
-    let (outcome, ticket) = namespace.change(SET, &key.digest(SET), Some(&key), NOW, &mut once)?;
+    let digest = key.digest(SET);
+    let ahead = &mut ReadAhead::default();
+    let (outcome, ticket) = namespace.change(SET, &digest, Some(&key), NOW, ahead, &mut once)?;
     ticket.map_or(Ok(()), |ticket| ticket.wait_blocking())?;
     Ok(outcome)
 }

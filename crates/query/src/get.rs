@@ -15,10 +15,11 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
 };
 use model::{Digest, Key, Name, Record, Table};
-use store::{Bins, Store};
+use store::{Bins, Store, View};
 
 use crate::error::external;
 use crate::scan::{Reader, properties};
+use crate::session::view;
 use crate::table::Wanted;
 
 /// A read of records by key or digest, a batch of them at a time.
@@ -54,6 +55,7 @@ impl<S: Store> DisplayAs for BatchGet<S> {
 
 struct Progress<S> {
     reader: Reader<S>,
+    view: View<S>,
     bins: Vec<Name>,
     wanted: Arc<[Wanted]>,
     next: usize,
@@ -82,7 +84,7 @@ impl<S: Store> Progress<S> {
         let digests: Vec<Digest> = wanted.iter().map(|one| one.digest).collect();
         let bins = if self.bins.is_empty() { Bins::None } else { Bins::Named(&self.bins) };
         let Table { namespace, name, .. } = &*self.reader.table;
-        let found = self.reader.store.get_many(namespace, name, &digests, bins).await;
+        let found = self.view.get_many(namespace, name, &digests, bins).await;
         let keys: HashMap<Digest, &Key> =
             wanted.iter().filter_map(|one| Some((one.digest, one.key.as_ref()?))).collect();
         // A record whose key was not stored is still known by the key that found it.
@@ -126,6 +128,7 @@ impl<S: Store> ExecutionPlan for BatchGet<S> {
     fn execute(&self, number: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let progress = Progress {
             bins: self.reader.bins(),
+            view: view(&self.reader.store, &task)?,
             reader: self.reader.clone(),
             wanted: self.wanted.clone(),
             next: 0,

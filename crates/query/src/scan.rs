@@ -30,10 +30,11 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 use model::{Name, PARTITIONS, Record, Table};
-use store::{Bins, ScanCursor, Store};
+use store::{Bins, ScanCursor, Store, View};
 
 use crate::columns::{SetColumn, Source, batch};
 use crate::error::external;
+use crate::session::view;
 
 /// Records of one call to the store: what one partition of a large set holds, and few enough that
 /// other work on the thread waits well below a millisecond.
@@ -193,6 +194,7 @@ where
 /// Where one stream of a scan is.
 struct Progress<S> {
     reader: Reader<S>,
+    view: View<S>,
     bins: Vec<Name>,
     cursor: ScanCursor,
     left: usize,
@@ -231,7 +233,7 @@ impl<S: Store> Progress<S> {
             let max = SCAN_MAX.min(most - records.len());
             let bins = if self.bins.is_empty() { Bins::None } else { Bins::Named(&self.bins) };
             let Table { namespace, name, .. } = &*self.reader.table;
-            let more = self.reader.store.scan(namespace, name, bins, &mut self.cursor, max).await;
+            let more = self.view.scan(namespace, name, bins, &mut self.cursor, max).await;
             records.append(&mut more.map_err(external)?);
             tokio::task::coop::consume_budget().await;
         }
@@ -269,6 +271,7 @@ impl<S: Store> ExecutionPlan for SetScan<S> {
     fn execute(&self, number: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let progress = Progress {
             bins: self.reader.bins(),
+            view: view(&self.reader.store, &task)?,
             reader: self.reader.clone(),
             cursor: self.range(number),
             left: self.limit.unwrap_or(usize::MAX),
@@ -342,10 +345,10 @@ impl<S: Store> ExecutionPlan for RecordCount<S> {
         Ok(self)
     }
 
-    fn execute(&self, _: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (store, table, schema) = (self.store.clone(), self.table.clone(), self.schema());
+    fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (view, table, schema) = (view(&self.store, &task)?, self.table.clone(), self.schema());
         let one = async move {
-            let count = store.count(&table.namespace, &table.name).await.map_err(external)?;
+            let count = view.count(&table.namespace, &table.name).await.map_err(external)?;
             let count = i64::try_from(count)
                 .map_err(|_| DataFusionError::Execution("count overflow".into()))?;
             let columns = schema.fields().iter();

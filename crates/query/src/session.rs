@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
 use model::Catalog;
+use store::{Store, Transaction, View};
 
 /// Looks a setting up by name.
 pub type Settings = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -27,6 +29,8 @@ pub struct SessionInfo {
     pub pid: i32,
     /// The session's settings.
     pub settings: Settings,
+    /// The transaction block that the session is in.
+    pub transaction: Option<Arc<Transaction>>,
 }
 
 impl fmt::Debug for SessionInfo {
@@ -55,6 +59,12 @@ impl Context {
             .get::<Context>()
             .ok_or_else(|| DataFusionError::Internal("a statement runs without a session".into()))
     }
+}
+
+/// The store as the statement of this task sees it.
+pub(crate) fn view<S: Store>(store: &Arc<S>, task: &TaskContext) -> Result<View<S>> {
+    let context = Context::of(task.session_config().options())?;
+    Ok(View::new(store.clone(), context.session.transaction.clone()))
 }
 
 impl ConfigExtension for Context {

@@ -16,11 +16,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::{Catalog, Digest, Error, ErrorKind, Record, Result, Table};
-use namespace::{Namespace, TABLES_SET};
+use namespace::{Namespace, ReadAhead, TABLES_SET};
 use storage::Ticket;
 use store::{
-    Address, BinInfo, Bins, Change, Latency, NamespaceInfo, Outcome, ScanCursor, Seen, SetInfo,
-    Stat, Store, Target,
+    Address, BinInfo, Bins, Change, GroupChange, Latency, NamespaceInfo, Outcome, ScanCursor, Seen,
+    SetInfo, Stat, Store, Target,
 };
 
 use crate::config::{Config, Kept, Shown};
@@ -110,6 +110,8 @@ impl Operated for Node {
     }
 }
 
+/// Records of a statement that are read before they are changed, at once.
+const READ_AHEAD: usize = 256;
 /// Longest wait for defragmentation, in all: it gives a block back in a few milliseconds.
 const ROOM_WAIT: Duration = Duration::from_secs(2);
 /// First pause and longest pause of that wait.
@@ -139,6 +141,15 @@ async fn with_room<T>(
             done => return done,
         }
     }
+}
+
+/// Forgets what was read ahead of a change that failed: while it is held no block is given back, and
+/// the next attempt may wait for one.
+fn let_go<T>(done: Result<T>, ahead: &mut ReadAhead<'_>) -> Result<T> {
+    if done.is_err() {
+        *ahead = ReadAhead::default();
+    }
+    done
 }
 
 async fn durable<T>(value: T, ticket: Option<Ticket>) -> Result<T> {
@@ -183,7 +194,13 @@ impl Store for Node {
         F: FnMut(Seen<'_>) -> Result<Change> + Send,
     {
         let namespace = self.writable(at.namespace, at.set)?;
-        let attempt = || namespace.change(at.set, &at.digest, at.key, now_ms(), &mut change);
+        let mut ahead = namespace.read_ahead(&[at.digest]).await;
+        let attempt = || {
+            let now_ms = now_ms();
+            let done =
+                namespace.change(at.set, &at.digest, at.key, now_ms, &mut ahead, &mut change);
+            let_go(done, &mut ahead)
+        };
         let (outcome, ticket) = with_room(&namespace, at.set, attempt).await?;
         drop(change);
         durable(outcome, ticket).await
@@ -203,10 +220,20 @@ impl Store for Node {
         let mut outcomes = Vec::with_capacity(targets.len());
         let mut newest = None;
         let mut failed = None;
+        let mut ahead = ReadAhead::default();
         for (number, target) in targets.iter().enumerate() {
+            if number.is_multiple_of(READ_AHEAD) {
+                let next = targets[number..].iter().take(READ_AHEAD);
+                let next: Vec<_> = next.map(|target| target.digest).collect();
+                ahead = namespace.read_ahead(&next).await;
+            }
             let mut change = |seen: Seen<'_>| change(number, seen);
             let key = target.key.as_ref();
-            let attempt = || namespace.change(set, &target.digest, key, now_ms(), &mut change);
+            let attempt = || {
+                let digest = &target.digest;
+                let done = namespace.change(set, digest, key, now_ms(), &mut ahead, &mut change);
+                let_go(done, &mut ahead)
+            };
             match with_room(&namespace, set, attempt).await {
                 Ok((outcome, ticket)) => {
                     outcomes.push(outcome);
@@ -221,6 +248,22 @@ impl Store for Node {
         drop(change);
         durable((), newest).await?;
         failed.map_or(Ok(outcomes), Err)
+    }
+
+    async fn apply(&self, namespace: &str, group: &[GroupChange<'_>]) -> Result<Vec<Outcome>> {
+        let namespace = self.namespace(namespace)?;
+        for of in group.iter().filter(|of| of.change != Change::Keep) {
+            self.writable(namespace.name(), of.set)?;
+        }
+        let set = group.iter().map(|of| of.set).max().unwrap_or("");
+        let digests: Vec<_> = group.iter().map(|of| of.digest).collect();
+        let mut ahead = namespace.read_ahead(&digests).await;
+        let attempt = || {
+            let done = namespace.apply(group, now_ms(), &mut ahead);
+            let_go(done, &mut ahead)
+        };
+        let (outcomes, ticket) = with_room(&namespace, set, attempt).await?;
+        durable(outcomes, ticket).await
     }
 
     async fn scan(

@@ -189,6 +189,11 @@ impl State {
 }
 
 impl Device for SimDevice {
+    /// Like a file, so that what waits for a device elsewhere is asked to wait here.
+    fn immediate(&self) -> bool {
+        false
+    }
+
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         let takes = self.state().faults.read_takes;
         if !takes.is_zero() {

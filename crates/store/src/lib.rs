@@ -8,7 +8,10 @@
 //! Always true: an answer is given only when it is as durable as the namespace promises, for writes
 //! and for reads of what was just written; a record that has expired or was truncated is absent.
 
+mod group;
+mod merge;
 mod metrics;
+mod transaction;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,7 +20,10 @@ use model::{
     Catalog, Digest, Error, Key, Name, PartitionId, Record, Result, Table, TypeSet, Value,
 };
 
+pub use group::{Expect, GroupChange};
+pub use merge::merged;
 pub use metrics::{Histogram, Latency, Stat};
+pub use transaction::{Savepoint, Transaction, View};
 
 /// Where a record is: namespace, set and key.
 #[derive(Debug, Clone, Copy)]
@@ -251,6 +257,15 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Outcome>>> + Send
     where
         F: FnMut(usize, Seen<'_>) -> Result<Change> + Send;
+
+    /// Changes records of one namespace all together or not at all. A record that is not as expected
+    /// gives [`ErrorKind::GenerationMismatch`](model::ErrorKind::GenerationMismatch), and nothing
+    /// has changed. The outcomes are in the order of the changes.
+    fn apply(
+        &self,
+        namespace: &str,
+        group: &[GroupChange<'_>],
+    ) -> impl Future<Output = Result<Vec<Outcome>>> + Send;
 
     /// The next records of a scan of one set, at most about `max`, and moves the cursor on. A
     /// record that is there during the whole scan is seen exactly once; one that comes or goes

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use super::{Cells, Expanded, Layout, Look, footer};
 use crate::wire::Column;
 
-/// psql's `-A`: cells between separators, NULL empty.
+/// psql's `-A`: cells between separators, NULL empty unless it is told otherwise.
 pub(super) struct Unaligned {
     separator: String,
+    null: String,
     expanded: bool,
     tuples_only: bool,
     names: Vec<String>,
@@ -18,7 +19,8 @@ impl Unaligned {
     pub(super) fn new(look: &Look) -> Self {
         let separator = look.separator.clone().unwrap_or_else(|| "|".into());
         let expanded = look.expanded == Expanded::On;
-        Self { separator, expanded, tuples_only: look.tuples_only, names: Vec::new(), rows: 0 }
+        let (null, tuples_only) = (look.null.clone().unwrap_or_default(), look.tuples_only);
+        Self { separator, null, expanded, tuples_only, names: Vec::new(), rows: 0 }
     }
 }
 
@@ -37,14 +39,14 @@ impl Layout for Unaligned {
             return Ok(());
         }
         if !self.expanded {
-            let cells: Vec<&str> = cells.iter().map(|cell| cell.unwrap_or("")).collect();
+            let cells: Vec<&str> = cells.iter().map(|cell| cell.unwrap_or(&self.null)).collect();
             return writeln!(out, "{}", cells.join(&self.separator));
         }
         if self.rows > 1 {
             writeln!(out)?;
         }
         for (name, cell) in self.names.iter().zip(cells) {
-            writeln!(out, "{name}{}{}", self.separator, cell.unwrap_or(""))?;
+            writeln!(out, "{name}{}{}", self.separator, cell.unwrap_or(&self.null))?;
         }
         Ok(())
     }
@@ -57,49 +59,18 @@ impl Layout for Unaligned {
     }
 }
 
-/// Comma-separated values after RFC 4180, with line feeds; NULL is empty.
-pub(super) struct Csv {
-    header: bool,
-}
-
-impl Csv {
-    pub(super) fn new(look: &Look) -> Self {
-        Self { header: !look.tuples_only }
-    }
-}
-
-impl Layout for Csv {
-    fn begin(&mut self, out: &mut dyn Write, columns: &[Column]) -> io::Result<()> {
-        let names: Vec<_> = columns.iter().map(|column| Some(column.name.as_str())).collect();
-        if self.header { self.row(out, &names) } else { Ok(()) }
-    }
-
-    fn row(&mut self, out: &mut dyn Write, cells: Cells<'_>) -> io::Result<()> {
-        if cells.is_empty() {
-            return Ok(());
-        }
-        for (i, cell) in cells.iter().enumerate() {
-            let comma = if i > 0 { "," } else { "" };
-            let cell = cell.unwrap_or("");
-            if cell.contains([',', '"', '\n', '\r']) || cell == "\\." {
-                write!(out, "{comma}\"{}\"", cell.replace('"', "\"\""))?;
-            } else {
-                write!(out, "{comma}{cell}")?;
-            }
-        }
-        writeln!(out)
-    }
-
-    fn end(&mut self, _: &mut dyn Write, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// An array of objects, one a line. Numbers, booleans and JSON columns keep their type.
-#[derive(Default)]
+/// An array of objects, one a line, or the bare lines. Numbers, booleans and JSON columns keep
+/// their type.
 pub(super) struct Json {
+    bare: bool,
     columns: Vec<(String, Value)>,
     rows: u64,
+}
+
+impl Json {
+    pub(super) fn new(bare: bool) -> Self {
+        Self { bare, columns: Vec::new(), rows: 0 }
+    }
 }
 
 /// How a column's text becomes JSON.
@@ -129,20 +100,26 @@ impl Layout for Json {
     fn begin(&mut self, out: &mut dyn Write, columns: &[Column]) -> io::Result<()> {
         let key = |column: &Column| (quoted(&column.name), Value::of(column));
         self.columns = columns.iter().map(key).collect();
-        write!(out, "[")
+        if self.bare { Ok(()) } else { write!(out, "[") }
     }
 
     fn row(&mut self, out: &mut dyn Write, cells: Cells<'_>) -> io::Result<()> {
-        write!(out, "{}\n  {{", if self.rows > 0 { "," } else { "" })?;
+        match self.bare {
+            true => write!(out, "{{")?,
+            false => write!(out, "{}\n  {{", if self.rows > 0 { "," } else { "" })?,
+        }
         self.rows += 1;
         for (i, ((key, kind), cell)) in self.columns.iter().zip(cells).enumerate() {
             let comma = if i > 0 { ", " } else { "" };
             write!(out, "{comma}{key}: {}", cell.map_or("null".into(), |cell| json(cell, *kind)))?;
         }
-        write!(out, "}}")
+        if self.bare { writeln!(out, "}}") } else { write!(out, "}}") }
     }
 
     fn end(&mut self, out: &mut dyn Write, _: bool) -> io::Result<()> {
+        if self.bare {
+            return Ok(());
+        }
         writeln!(out, "{}]", if self.rows > 0 { "\n" } else { "" })
     }
 }
@@ -179,10 +156,17 @@ fn quoted(text: &str) -> String {
 }
 
 /// aql's RAW: a starred heading a record, then `bin: value` lines.
-#[derive(Default)]
 pub(super) struct Raw {
+    null: String,
     names: Vec<String>,
     rows: u64,
+}
+
+impl Raw {
+    pub(super) fn new(look: &Look) -> Self {
+        let null = look.null.clone().unwrap_or_else(|| "NULL".into());
+        Self { null, names: Vec::new(), rows: 0 }
+    }
 }
 
 impl Layout for Raw {
@@ -196,7 +180,7 @@ impl Layout for Raw {
         let stars = "*".repeat(27);
         writeln!(out, "{stars} {}. row {stars}", self.rows)?;
         for (name, cell) in self.names.iter().zip(cells) {
-            writeln!(out, "{name}: {}", cell.unwrap_or("NULL"))?;
+            writeln!(out, "{name}: {}", cell.unwrap_or(&self.null))?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Rows to text: TABLE, expanded records, unaligned, JSON, RAW and CSV.
+//! Rows to text: tables, expanded records, and the formats that other programs read.
 //!
 //! 1. `layout` picks a `Layout` for one result.
 //! 2. The shell calls `begin` with the columns, `row` for each row as it arrives, `end` once.
@@ -8,8 +8,10 @@
 //! they do not send them; the others give data as it is.
 //! Left to others: where the text goes, and the line that tells what a statement did.
 
+mod border;
 mod lines;
 mod sampled;
+mod separated;
 
 use std::io::{self, Write};
 
@@ -23,43 +25,63 @@ pub(crate) type Cells<'a> = &'a [Option<&'a str>];
 pub(crate) enum Format {
     #[default]
     Table,
+    /// A table drawn with lines all around.
+    Box,
     Unaligned,
     Json,
+    /// One object a line, without brackets around them.
+    JsonLines,
     Raw,
     Csv,
+    Tsv,
+    Markdown,
     Mute,
 }
 
 impl Format {
-    pub(crate) const NAMES: &'static str = "TABLE, JSON, RAW, CSV or MUTE";
+    pub(crate) const NAMES: &'static str =
+        "TABLE, BOX, JSON, JSONL, RAW, CSV, TSV, MARKDOWN, UNALIGNED or MUTE";
 
-    /// As `SET OUTPUT` names it.
+    /// As `SET OUTPUT`, `\pset format` and `.mode` name it.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name.to_ascii_uppercase().as_str() {
-            "TABLE" => Some(Self::Table),
-            "UNALIGNED" => Some(Self::Unaligned),
-            "JSON" => Some(Self::Json),
-            "RAW" => Some(Self::Raw),
-            "CSV" => Some(Self::Csv),
-            "MUTE" => Some(Self::Mute),
-            _ => None,
-        }
+        Some(match name.to_ascii_uppercase().as_str() {
+            "TABLE" | "ALIGNED" => Self::Table,
+            "BOX" => Self::Box,
+            "UNALIGNED" => Self::Unaligned,
+            "JSON" => Self::Json,
+            "JSONL" | "JSONLINES" => Self::JsonLines,
+            "RAW" => Self::Raw,
+            "CSV" => Self::Csv,
+            "TSV" | "TABS" => Self::Tsv,
+            "MARKDOWN" => Self::Markdown,
+            "MUTE" | "NONE" => Self::Mute,
+            _ => return None,
+        })
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Table => "TABLE",
+            Self::Box => "BOX",
             Self::Unaligned => "UNALIGNED",
             Self::Json => "JSON",
+            Self::JsonLines => "JSONL",
             Self::Raw => "RAW",
             Self::Csv => "CSV",
+            Self::Tsv => "TSV",
+            Self::Markdown => "MARKDOWN",
             Self::Mute => "MUTE",
         }
     }
 
     /// Whether a program reads this, so that nothing but rows may be printed.
     pub(crate) fn is_data(self) -> bool {
-        matches!(self, Self::Json | Self::Csv)
+        matches!(self, Self::Json | Self::JsonLines | Self::Csv | Self::Tsv | Self::Markdown)
+    }
+
+    /// Whether results have an empty line between them.
+    pub(crate) fn is_lined_up(self) -> bool {
+        matches!(self, Self::Table | Self::Box)
     }
 }
 
@@ -81,6 +103,12 @@ pub(crate) struct Look {
     /// No header, no footer.
     pub(crate) tuples_only: bool,
     pub(crate) separator: Option<String>,
+    /// What stands for NULL, where the format has no NULL of its own.
+    pub(crate) null: Option<String>,
+    /// Lines around tables: 0 none, 1 between columns, 2 all around.
+    pub(crate) border: u8,
+    /// Lines are drawn, not made of `-`, `|` and `+`.
+    pub(crate) drawn: bool,
     pub(crate) color: bool,
     /// Columns of the terminal, for `Expanded::Auto`.
     pub(crate) width: Option<usize>,
@@ -97,6 +125,9 @@ impl Default for Look {
             expanded: Expanded::Off,
             tuples_only: false,
             separator: None,
+            null: None,
+            border: 1,
+            drawn: false,
             color: false,
             width: None,
             title: None,
@@ -116,11 +147,14 @@ pub(crate) trait Layout {
 /// The layout for one result.
 pub(crate) fn layout(look: &Look) -> Box<dyn Layout> {
     match look.format {
-        Format::Table => Box::new(sampled::Sampled::new(look)),
+        Format::Table | Format::Box => Box::new(sampled::Sampled::new(look)),
         Format::Unaligned => Box::new(lines::Unaligned::new(look)),
-        Format::Json => Box::new(lines::Json::default()),
-        Format::Raw => Box::new(lines::Raw::default()),
-        Format::Csv => Box::new(lines::Csv::new(look)),
+        Format::Json => Box::new(lines::Json::new(false)),
+        Format::JsonLines => Box::new(lines::Json::new(true)),
+        Format::Raw => Box::new(lines::Raw::new(look)),
+        Format::Csv => Box::new(separated::Separated::new(look, separated::Form::Csv)),
+        Format::Tsv => Box::new(separated::Separated::new(look, separated::Form::Tsv)),
+        Format::Markdown => Box::new(separated::Separated::new(look, separated::Form::Markdown)),
         Format::Mute => Box::new(lines::Mute::default()),
     }
 }

@@ -8,7 +8,8 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Cells, Expanded, Layout, Look, footer};
+use super::border::{Border, Place};
+use super::{Cells, Expanded, Format, Layout, Look, footer};
 use crate::wire::Column;
 
 /// A screenful is under a hundred rows; ten of them settle the widths, and nobody waits for them.
@@ -18,6 +19,7 @@ const SAMPLE_BYTES: usize = 1 << 20;
 
 pub(super) struct Sampled {
     look: Look,
+    border: Border,
     columns: Vec<Column>,
     sample: Vec<Vec<Cell>>,
     bytes: usize,
@@ -40,8 +42,8 @@ struct Cell {
 }
 
 impl Cell {
-    fn new(text: Option<&str>) -> Self {
-        let lines = text.unwrap_or("NULL").split('\n').map(printable).collect();
+    fn new(text: Option<&str>, null: &str) -> Self {
+        let lines = text.unwrap_or(null).split('\n').map(printable).collect();
         Self { lines, null: text.is_none() }
     }
 
@@ -78,7 +80,8 @@ impl Layout for Sampled {
     }
 
     fn row(&mut self, out: &mut dyn Write, cells: Cells<'_>) -> io::Result<()> {
-        let cells: Vec<Cell> = cells.iter().map(|cell| Cell::new(*cell)).collect();
+        let null = self.look.null.as_deref().unwrap_or("NULL");
+        let cells: Vec<Cell> = cells.iter().map(|cell| Cell::new(*cell, null)).collect();
         if self.shape.is_some() {
             return self.write_row(out, &cells);
         }
@@ -95,6 +98,14 @@ impl Layout for Sampled {
             self.settle(out)?;
         }
         let records = matches!(self.shape, Some(Shape::Records(..)));
+        if self.border.has(Place::Bottom) && (!records || self.rows > 0) {
+            let widths = match &self.shape {
+                Some(Shape::Table(widths)) => widths.clone(),
+                Some(Shape::Records(names, values)) => vec![*names, *values],
+                None => Vec::new(),
+            };
+            writeln!(out, "{}", self.border.line(Place::Bottom, &widths))?;
+        }
         if complete && self.look.footer && !self.look.tuples_only && (!records || self.rows == 0) {
             writeln!(out, "{}", footer(self.rows))?;
         }
@@ -104,8 +115,12 @@ impl Layout for Sampled {
 
 impl Sampled {
     pub(super) fn new(look: &Look) -> Self {
-        let (columns, sample) = (Vec::new(), Vec::new());
-        Self { look: look.clone(), columns, sample, bytes: 0, shape: None, rows: 0 }
+        let (look, columns, sample) = (look.clone(), Vec::new(), Vec::new());
+        let border = match look.format {
+            Format::Box => Border::new(2, true),
+            _ => Border::new(look.border, look.drawn),
+        };
+        Self { look, border, columns, sample, bytes: 0, shape: None, rows: 0 }
     }
 
     /// Decides the shape, then writes what the sample holds.
@@ -113,13 +128,18 @@ impl Sampled {
         let sample = std::mem::take(&mut self.sample);
         let shape = self.choose(&sample);
         if let (Some(title), Shape::Table(widths)) = (&self.look.title, &shape) {
-            let total = table_width(widths);
+            let total = self.border.width(widths);
             writeln!(out, "{:space$}{title}", "", space = total.saturating_sub(title.width()) / 2)?;
         } else if let Some(title) = &self.look.title {
             writeln!(out, "{title}")?;
         }
-        if let (Shape::Table(widths), false) = (&shape, self.look.tuples_only) {
-            self.write_header(out, widths)?;
+        if let Shape::Table(widths) = &shape {
+            if self.border.has(Place::Top) {
+                writeln!(out, "{}", self.border.line(Place::Top, widths))?;
+            }
+            if !self.look.tuples_only {
+                self.write_header(out, widths)?;
+            }
         }
         self.shape = Some(shape);
         sample.iter().try_for_each(|cells| self.write_row(out, cells))
@@ -129,7 +149,7 @@ impl Sampled {
         let widest = |i: usize| sample.iter().map(|row| row[i].width()).max().unwrap_or(0);
         let names = self.columns.iter().map(|column| column.name.width());
         let widths: Vec<usize> = names.clone().enumerate().map(|(i, n)| n.max(widest(i))).collect();
-        let wide = self.look.width.is_some_and(|limit| table_width(&widths) > limit);
+        let wide = self.look.width.is_some_and(|limit| self.border.width(&widths) > limit);
         let records = match self.look.expanded {
             Expanded::On => !self.columns.is_empty(),
             Expanded::Auto => wide && !sample.is_empty(),
@@ -146,15 +166,16 @@ impl Sampled {
         if widths.is_empty() {
             return writeln!(out, "--");
         }
-        let last = widths.len().saturating_sub(1);
+        let last = widths.len() - 1;
+        write!(out, "{}", self.border.left())?;
         for (i, (column, width)) in self.columns.iter().zip(widths).enumerate() {
             let space = width - column.name.width();
             let (left, right) = (space / 2, space - space / 2);
-            let bar = if i == last { "" } else { "|" };
-            write!(out, " {:left$}{}{:right$} {bar}", "", column.name, "")?;
+            let bar = if i == last && !self.border.closed() { "" } else { self.border.between() };
+            let pad = self.border.pad();
+            write!(out, "{pad}{:left$}{}{:right$} {bar}", "", column.name, "")?;
         }
-        let rules: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
-        writeln!(out, "\n{}", rules.join("+"))
+        writeln!(out, "\n{}", self.border.line(Place::Middle, widths))
     }
 
     fn write_row(&mut self, out: &mut dyn Write, cells: &[Cell]) -> io::Result<()> {
@@ -171,19 +192,20 @@ impl Sampled {
         let height = cells.iter().map(|cell| cell.lines.len()).max().unwrap_or(0);
         let last = cells.len().saturating_sub(1);
         for line in 0..height {
+            write!(out, "{}", self.border.left())?;
             for (i, (cell, width)) in cells.iter().zip(widths).enumerate() {
                 let text = cell.lines.get(line).map_or("", String::as_str);
                 let more = line + 1 < cell.lines.len();
                 let right = self.columns[i].is_number() && !cell.null;
-                write!(out, " ")?;
-                self.write_cell(out, text, cell.null, *width, right, i == last && !more)?;
-                let end = match (i == last, more) {
-                    (true, false) => "",
-                    (true, true) => "+",
-                    (false, true) => "+|",
-                    (false, false) => " |",
-                };
-                write!(out, "{end}")?;
+                let open_end = i == last && !self.border.closed();
+                write!(out, "{}", self.border.pad())?;
+                self.write_cell(out, text, cell.null, *width, right, open_end && !more)?;
+                let mark = if more { "+" } else { " " };
+                match (open_end, more) {
+                    (true, false) => {}
+                    (true, true) => write!(out, "{mark}")?,
+                    (false, _) => write!(out, "{mark}{}", self.border.between())?,
+                }
             }
             writeln!(out)?;
         }
@@ -220,37 +242,33 @@ impl Sampled {
         values: usize,
         cells: &[Cell],
     ) -> io::Result<()> {
-        if !self.look.tuples_only || self.rows > 1 {
+        if !self.look.tuples_only || self.rows > 1 || self.border.closed() {
             let label = (!self.look.tuples_only).then_some(self.rows);
-            writeln!(out, "{}", record_heading(label, names, values))?;
+            let heading = self.border.record(label, self.rows == 1, [names, values]);
+            writeln!(out, "{heading}")?;
         }
+        let (left, closed) = (self.border.left(), self.border.closed());
+        let edge = if closed { " " } else { "" };
+        let bar = if self.border.between().is_empty() {
+            " ".to_string()
+        } else {
+            format!(" {} ", self.border.between())
+        };
         for (column, cell) in self.columns.iter().zip(cells) {
             for (i, line) in cell.lines.iter().enumerate() {
                 let name = if i == 0 { column.name.as_str() } else { "" };
                 let space = names - name.width();
                 let text = self.dimmed(line, cell.null);
-                let more = if i + 1 < cell.lines.len() {
-                    format!("{:space$}+", "", space = values.saturating_sub(line.width()))
-                } else {
-                    String::new()
-                };
-                writeln!(out, "{name}{:space$} | {text}{more}", "")?;
+                let more = i + 1 < cell.lines.len();
+                let mark = if more { "+" } else { edge };
+                let fill = if more || closed { values.saturating_sub(line.width()) } else { 0 };
+                writeln!(
+                    out,
+                    "{left}{edge}{name}{:space$}{bar}{text}{:fill$}{mark}{left}",
+                    "", ""
+                )?;
             }
         }
         Ok(())
     }
-}
-
-/// Columns with a space on either side and bars between.
-fn table_width(widths: &[usize]) -> usize {
-    widths.iter().map(|width| width + 3).sum::<usize>().saturating_sub(1)
-}
-
-/// `-[ RECORD 1 ]-+----`: the cross stands over the bar unless the label covers it.
-fn record_heading(number: Option<u64>, names: usize, values: usize) -> String {
-    let mut line = number.map_or(String::new(), |number| format!("-[ RECORD {number} ]"));
-    while line.len() < names + 3 + values {
-        line.push(if line.len() == names + 1 { '+' } else { '-' });
-    }
-    line
 }

@@ -137,6 +137,90 @@ fn rows_after_the_sample_stream() {
 }
 
 #[test]
+fn borders() {
+    let (columns, rows) = people();
+    let bordered = |border| Look { border, ..look(Format::Table) };
+    let expected = "id name \n-- ----\n 1 Zoë\n20 NULL\n(2 rows)\n";
+    assert_eq!(render(&bordered(0), &columns, &rows[..2]), expected);
+    let expected = "\
++----+------+
+| id | name |
++----+------+
+|  1 | Zoë  |
+|  3 | a   +|
+|    | b    |
++----+------+
+(2 rows)
+";
+    assert_eq!(render(&bordered(2), &columns, &[rows[0], rows[2]]), expected);
+    let expected = "\
+┌────┬──────┐
+│ id │ name │
+├────┼──────┤
+│  1 │ Zoë  │
+└────┴──────┘
+(1 row)
+";
+    assert_eq!(render(&look(Format::Box), &columns, &rows[..1]), expected);
+    let drawn = Look { drawn: true, ..look(Format::Table) };
+    let text = render(&drawn, &columns, &rows[..1]);
+    assert_eq!(text, " id │ name \n────┼──────\n  1 │ Zoë\n(1 row)\n");
+}
+
+#[test]
+fn borders_of_records() {
+    let (columns, rows) = people();
+    let bordered = |border| Look { border, expanded: Expanded::On, ..look(Format::Table) };
+    let expected = "* Record 1\nid   1\nname Zoë\n";
+    assert_eq!(render(&bordered(0), &columns, &rows[..1]), expected);
+    let rows: [&[Option<&str>]; 2] = [&[Some("1"), Some("a long value")], &[Some("2"), None]];
+    let expected = "\
++-[ RECORD 1 ]--------+
+| id   | 1            |
+| name | a long value |
++-[ RECORD 2 ]--------+
+| id   | 2            |
+| name | NULL         |
++------+--------------+
+";
+    assert_eq!(render(&bordered(2), &columns, &rows), expected);
+}
+
+#[test]
+fn null_is_shown_as_asked() {
+    let row: [&[Option<&str>]; 1] = [&[None, Some("x")]];
+    let columns = [column("a", TEXT), column("b", TEXT)];
+    for (format, expected) in [
+        (Format::Table, " a | b \n---+---\n - | x\n(1 row)\n"),
+        (Format::Unaligned, "a|b\n-|x\n(1 row)\n"),
+        (Format::Csv, "a,b\n-,x\n"),
+        (Format::Json, "[\n  {\"a\": null, \"b\": \"x\"}\n]\n"),
+    ] {
+        let look = Look { null: Some("-".into()), ..look(format) };
+        assert_eq!(render(&look, &columns, &row), expected);
+    }
+}
+
+#[test]
+fn tabs_markdown_and_bare_objects() {
+    let columns = [column("a", TEXT), column("n", INT8)];
+    let rows: [&[Option<&str>]; 2] = [&[Some("x|y\n\t\\"), Some("1")], &[None, None]];
+    let text = |format| render(&look(format), &columns, &rows);
+    assert_eq!(text(Format::Tsv), "a\tn\nx|y\\n\\t\\\\\t1\n\\N\t\\N\n");
+    let expected = "| a | n |\n| --- | ---: |\n| x\\|y<br>\t\\ | 1 |\n|  |  |\n";
+    assert_eq!(text(Format::Markdown), expected);
+    let expected = "{\"a\": \"x|y\\n\\t\\\\\", \"n\": 1}\n{\"a\": null, \"n\": null}\n";
+    assert_eq!(text(Format::JsonLines), expected);
+}
+
+#[test]
+fn formats_have_names() {
+    for name in Format::NAMES.replace(" or ", ", ").split(", ") {
+        assert_eq!(Format::parse(name).map(Format::name), Some(name));
+    }
+}
+
+#[test]
 fn unaligned() {
     let (columns, rows) = people();
     let plain = look(Format::Unaligned);

@@ -72,7 +72,7 @@ pub(super) fn alter(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             words.eat("ONLY");
             let name = words.object_name()?;
             if !(words.eat("SET") && words.token() == Some(&Token::LParen)) {
-                return Err(refuse::unknown("ALTER", cut));
+                return super::alter_columns(cut);
             }
             Statement::AlterTable { name, if_exists, settings: list(cut, &mut words)? }
         }

@@ -114,7 +114,6 @@ pub(super) fn unknown(first: &str, cut: &Cut) -> SqlError {
         "SHOW USER" | "SHOW USERS" | "SHOW ROLE" | "SHOW ROLES" | "GRANT" | "REVOKE" => {
             (first, "this release has no users and roles of its own")
         }
-        "COPY" => ("COPY", "INSERT with many rows of VALUES, or a pipeline of INSERTs, loads data"),
         "ALTER" => (
             "ALTER",
             "columns need no declaration: an undeclared set takes any bin; DROP TABLE and CREATE TABLE declare anew, ALTER TABLE .. SET (..) changes settings",

@@ -12,10 +12,10 @@ use crate::{SqlError, SqlResult};
 /// Reads the command that begins with this word; `None` if it is none of these.
 pub(super) fn command(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Option<Session>> {
     let session = match first {
-        "BEGIN" => begin(&mut words),
+        "BEGIN" => begin(&mut words)?,
         "START" => {
             words.expect("TRANSACTION")?;
-            begin(&mut words)
+            begin(&mut words)?
         }
         "COMMIT" | "END" => {
             let _ = words.eat("WORK") || words.eat("TRANSACTION");
@@ -91,33 +91,44 @@ fn setting(words: &mut Words) -> SqlResult<String> {
     Ok(name)
 }
 
-/// Modes of the transaction: isolation is what it is, whatever is asked.
-fn begin(words: &mut Words) -> Session {
+fn begin(words: &mut Words) -> SqlResult<Session> {
     let _ = words.eat("WORK") || words.eat("TRANSACTION");
-    while words.token().is_some() {
-        let mode = matches!(
-            words.peek().as_deref(),
-            Some(
-                "ISOLATION"
-                    | "LEVEL"
-                    | "READ"
-                    | "WRITE"
-                    | "ONLY"
-                    | "COMMITTED"
-                    | "UNCOMMITTED"
-                    | "REPEATABLE"
-                    | "SERIALIZABLE"
-                    | "NOT"
-                    | "DEFERRABLE"
-            )
-        );
-        if mode {
-            words.word();
-        } else if !words.eat_token(&Token::Comma) {
-            break;
-        }
+    modes(words).map(Session::Begin)
+}
+
+/// Modes of a transaction, as the settings that they are.
+fn modes(words: &mut Words) -> SqlResult<Vec<(&'static str, &'static str)>> {
+    let mut modes = Vec::new();
+    loop {
+        modes.push(if words.eat("ISOLATION") {
+            words.expect("LEVEL")?;
+            let level = match words.word().as_deref() {
+                Some("SERIALIZABLE") => "serializable",
+                Some("REPEATABLE") => {
+                    words.expect("READ")?;
+                    "repeatable read"
+                }
+                Some("READ") if words.eat("UNCOMMITTED") => "read uncommitted",
+                Some("READ") if words.eat("COMMITTED") => "read committed",
+                _ => return Err(words.error()),
+            };
+            ("transaction_isolation", level)
+        } else if words.eat("READ") {
+            let only = words.eat("ONLY");
+            if !only {
+                words.expect("WRITE")?;
+            }
+            ("transaction_read_only", if only { "on" } else { "off" })
+        } else if words.eat("DEFERRABLE") {
+            ("transaction_deferrable", "on")
+        } else if words.eat("NOT") {
+            words.expect("DEFERRABLE")?;
+            ("transaction_deferrable", "off")
+        } else {
+            return Ok(modes);
+        });
+        words.eat_token(&Token::Comma);
     }
-    Session::Begin
 }
 
 fn rollback(words: &mut Words) -> SqlResult<Session> {
@@ -138,8 +149,10 @@ fn set(cut: &Cut, words: &mut Words) -> SqlResult<Session> {
             words.word();
             match words.peek().as_deref() {
                 Some("CHARACTERISTICS") => {
-                    while words.at() < rest && advance(words) {}
-                    return Ok(Session::Accepted("SET".to_string()));
+                    words.word();
+                    words.expect("AS")?;
+                    words.expect("TRANSACTION")?;
+                    return Ok(Session::SetTransaction { modes: modes(words)?, session: true });
                 }
                 Some("AUTHORIZATION") => {
                     words.word();
@@ -152,9 +165,11 @@ fn set(cut: &Cut, words: &mut Words) -> SqlResult<Session> {
         }
         _ => false,
     };
-    if matches!(words.peek().as_deref(), Some("TRANSACTION" | "CONSTRAINTS"))
-        && !matches!(words.token_after(), Some(Token::Eq))
-    {
+    let named = matches!(words.token_after(), Some(Token::Eq));
+    if !named && words.eat("TRANSACTION") {
+        return Ok(Session::SetTransaction { modes: modes(words)?, session: false });
+    }
+    if !named && matches!(words.peek().as_deref(), Some("CONSTRAINTS")) {
         while words.at() < rest && advance(words) {}
         return Ok(Session::Accepted("SET".to_string()));
     }
@@ -214,7 +229,7 @@ fn prepare(cut: &Cut, mut words: Words) -> SqlResult<Session> {
 }
 
 /// Index of the parenthesis that closes one opened before the first token.
-fn matching(cut: &Cut) -> usize {
+pub(super) fn matching(cut: &Cut) -> usize {
     let mut depth = 1usize;
     let place = cut.tokens.iter().position(|t| {
         match t.token {

@@ -87,7 +87,7 @@ impl Context<'_> {
     }
 
     /// A column, and whether it says PRIMARY KEY.
-    fn column_def(&self, def: &ast::ColumnDef) -> SqlResult<(Column, bool)> {
+    pub(super) fn column_def(&self, def: &ast::ColumnDef) -> SqlResult<(Column, bool)> {
         let name = def.name.value.clone();
         let place = |error| self.places.mark(error, def.name.span);
         limits::check_bin(&name)
@@ -114,13 +114,13 @@ impl Context<'_> {
     }
 
     /// The text of a default that will compile when rows are inserted.
-    fn checked_default(&self, e: &ast::Expr, column: &Column) -> SqlResult<String> {
+    pub(super) fn checked_default(&self, e: &ast::Expr, column: &Column) -> SqlResult<String> {
         let c = crate::expr::Compiler::new(self.places, &[], None);
         super::ours(c.assigned(e, column, false), "this expression as a default")?;
         Ok(e.to_string())
     }
 
-    fn constraint(
+    pub(super) fn constraint(
         &self,
         constraint: &ast::TableConstraint,
         columns: &[Column],
@@ -160,7 +160,7 @@ impl Context<'_> {
     }
 
     /// Key columns in the key's order, and the others.
-    fn split(
+    pub(super) fn split(
         &self,
         names: Vec<String>,
         columns: Vec<Column>,
@@ -208,6 +208,10 @@ impl Context<'_> {
                 {
                     ttl = Some(constant_seconds(value)?);
                 }
+                // Those of PostgreSQL's own storage say nothing here.
+                ast::SqlOption::KeyValue { key, .. }
+                    if key.value.eq_ignore_ascii_case("fillfactor")
+                        || key.value.to_ascii_lowercase().starts_with("autovacuum_") => {}
                 other => {
                     return Err(SqlError::new(
                         "22023",

@@ -47,7 +47,7 @@ impl Context<'_> {
         let returning = self.returning(&c, insert.returning.as_ref())?;
         let params = match source {
             InsertSource::Values(_) => c.params(),
-            InsertSource::Query { .. } => self.scope.params.to_vec(),
+            InsertSource::Query { .. } | InsertSource::Copied { .. } => self.scope.params.to_vec(),
         };
         let plan = Insert { table, columns, source, on_conflict, ttl, returning };
         Ok((Plan::Insert(plan), params))

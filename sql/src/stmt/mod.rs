@@ -1,5 +1,7 @@
 //! Planning, one file a statement.
 
+mod alter;
+mod copy;
 mod ddl;
 mod delete;
 mod insert;
@@ -47,6 +49,7 @@ impl Context<'_> {
             Statement::Insert(insert, mode, options) => self.insert(insert, *mode, options),
             Statement::Update(update, options) => self.update(update, options),
             Statement::Delete(delete, options) => self.delete(delete, options),
+            Statement::Copy(copy) => self.copy(copy),
             Statement::CreateTable(table) => alone(self.create_table(table)?),
             Statement::DropTable { names, if_exists } => {
                 alone(Plan::DropTable { tables: self.tables(names, *if_exists)? })
@@ -64,6 +67,7 @@ impl Context<'_> {
             Statement::AlterNamespace { name, settings } => {
                 alone(self.alter_namespace(name, settings, "ALTER NAMESPACE")?)
             }
+            Statement::AlterColumns(alter) => alone(self.alter_columns(alter)?),
             Statement::AlterTable { name, if_exists, settings } => {
                 alone(self.alter_table(name, *if_exists, settings)?)
             }

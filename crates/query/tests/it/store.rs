@@ -9,8 +9,8 @@ use model::{
     Result, Table, Value,
 };
 use store::{
-    Address, BinInfo, Bins, Change, Latency, NamespaceInfo, Outcome, ScanCursor, ScanPosition,
-    Seen, SetInfo, Stat, Store, Target,
+    Address, BinInfo, Bins, Change, GroupChange, Latency, NamespaceInfo, Outcome, ScanCursor,
+    ScanPosition, Seen, SetInfo, Stat, Store, Target,
 };
 
 /// What the store was asked for.
@@ -123,6 +123,10 @@ impl Store for Memory {
     where
         F: FnMut(usize, Seen<'_>) -> Result<Change> + Send,
     {
+        read_only()
+    }
+
+    async fn apply(&self, _: &str, _: &[GroupChange<'_>]) -> Result<Vec<Outcome>> {
         read_only()
     }
 

@@ -52,6 +52,8 @@ impl<S: Operated> Executor<S> {
         let rows = match Box::pin(self.run(session, &alone, params)).await? {
             Answer::Done(tag) => tag.count(),
             Answer::Values(_, rows) => rows.len() as u64,
+            // EXPLAIN takes no COPY.
+            Answer::CopyIn(_) | Answer::CopyOut(_) => 0,
             Answer::Stream(_, mut stream) => {
                 let mut rows = 0;
                 while let Some(batch) = stream.next_batch().await? {

@@ -4,13 +4,13 @@ use model::Value;
 use sql::expr::Row;
 use sql::plan::Get;
 use sql::{SqlError, SqlResult};
-use store::{Address, Bins, Store};
+use store::{Address, Bins, Store, View};
 
 use super::{Rows, keys, row};
 
 /// The rows of a point or batch get.
 pub(super) async fn get<S: Store>(
-    store: &S,
+    store: &View<S>,
     get: &Get,
     params: &[Option<Value>],
 ) -> SqlResult<Rows> {

@@ -8,6 +8,7 @@
 //! Point and batch statements run here, over the [`Store`], without DataFusion or Arrow.
 
 mod admin;
+mod alter;
 mod background;
 mod explain;
 mod get;
@@ -19,20 +20,23 @@ mod write;
 
 use std::sync::{Arc, Mutex};
 
-use model::{ColumnType, Key, Record, Value};
+use model::{ColumnType, ErrorKind, Key, Record, Value};
 use query::SessionInfo;
 use sql::expr::{Expr, Row};
 use sql::plan::{
     Get, Insert, InsertSource, OnConflict, Output, Plan, Planned, Query, Session as Command, Target,
 };
 use sql::{Parsed, Scope, SqlError, SqlResult};
-use store::{Store, Ttl};
+use store::{Store, Ttl, View};
 
 pub use admin::Operated;
 pub use background::ArrowRows;
 use background::Queries;
 
-use crate::pg::{Answer, Backend, Field, Notice, Prepared, SessionState, Tag, column_type};
+use crate::pg::{
+    Answer, Backend, CopyIn, CopyOut, Field, Notice, Prepared, SessionState, Tag, Writes,
+    column_type,
+};
 
 /// Rows as values in their stored representation.
 type Rows = Vec<Vec<Option<Value>>>;
@@ -127,8 +131,9 @@ impl<S: Operated> Executor<S> {
         params: &[Option<Value>],
     ) -> SqlResult<Answer<ArrowRows>> {
         let store = &*self.store;
+        let view = View::new(self.store.clone(), session.block.clone());
         let writer = |settings| write::Writer {
-            store,
+            store: &view,
             queries: &self.queries,
             session: settings,
             params,
@@ -138,7 +143,7 @@ impl<S: Operated> Executor<S> {
         match &ready.planned.plan {
             Plan::Empty => done,
             Plan::PointGet(get) | Plan::BatchGet(get) => {
-                Ok(Answer::Values(Tag::Rows("SELECT"), get::get(store, get, params).await?))
+                Ok(Answer::Values(Tag::Rows("SELECT"), get::get(&view, get, params).await?))
             }
             Plan::Values(output) => {
                 let row = Row { params, now_ms: store.now_ms(), ..Row::default() };
@@ -157,6 +162,26 @@ impl<S: Operated> Executor<S> {
                 let written = writer(&settings).insert(insert).await?;
                 Ok(answer("INSERT 0", written, &insert.returning))
             }
+            Plan::CopyIn { insert, options } => {
+                let defaults = match &insert.source {
+                    InsertSource::Copied { defaults } => defaults.len(),
+                    _ => 0,
+                };
+                let given = &insert.columns[..insert.columns.len() - defaults];
+                Ok(Answer::CopyIn(CopyIn {
+                    table: insert.table.name.clone(),
+                    columns: given.iter().map(|c| Field::new(&*c.name, c.column_type)).collect(),
+                    options: options.clone(),
+                }))
+            }
+            Plan::CopyOut { options, .. } => {
+                let query = ready.query.as_ref().ok_or_else(no_query)?;
+                Ok(Answer::CopyOut(CopyOut {
+                    columns: query.fields().iter().map(query_field).collect(),
+                    options: options.clone(),
+                    rows: self.queries.start(query, params, session_info(session))?,
+                }))
+            }
             Plan::Update(update) => {
                 let settings = settings(session)?;
                 let written = writer(&settings).update(update).await?;
@@ -169,12 +194,18 @@ impl<S: Operated> Executor<S> {
             }
             Plan::Truncate { tables, before_lut_ms } => {
                 for table in tables {
-                    store.truncate(&table.namespace, &table.name, *before_lut_ms).await?;
+                    view.truncate(&table.namespace, &table.name, *before_lut_ms).await?;
                 }
                 Ok(Answer::Done(Tag::Text("TRUNCATE TABLE")))
             }
             Plan::CreateTable { table, if_not_exists } => {
                 self.create_table(session, table, *if_not_exists).await
+            }
+            Plan::AlterTable { table, changes } => {
+                if let Some(table) = table {
+                    alter::alter(store, table, changes).await?;
+                }
+                Ok(Answer::Done(Tag::Text("ALTER TABLE")))
             }
             Plan::DropTable { tables } => {
                 for table in tables {
@@ -233,7 +264,15 @@ impl<S: Operated> Executor<S> {
                 let message = format!("{message}, skipping");
                 session.notice(Notice { sqlstate: "42P07", ..Notice::notice(message) });
             }
-            (false, _) => self.store.declare(table.clone()).await?,
+            (false, _) => {
+                self.store.declare(table.clone()).await?;
+                let (namespace, set) = (&table.namespace, &table.name);
+                if let Some(block) = &session.block
+                    && self.store.count(namespace, set).await? == 0
+                {
+                    block.emptied(namespace, set);
+                }
+            }
         }
         Ok(Answer::Done(Tag::Text("CREATE TABLE")))
     }
@@ -287,18 +326,64 @@ impl<S: Operated> Backend for Executor<S> {
         sql::session_command(&statement.parsed)
     }
 
-    fn writes(&self, statement: &Statement) -> bool {
-        fn writes(plan: &Plan) -> bool {
+    async fn copy(
+        &self,
+        session: &mut SessionState,
+        statement: &Arc<Statement>,
+        rows: Rows,
+    ) -> SqlResult<u64> {
+        let ready = self.current(session, statement).await?;
+        let Plan::CopyIn { insert, .. } = &ready.planned.plan else {
+            return Err(SqlError::new("XX000", "rows came for a statement that is no COPY"));
+        };
+        let (namespace, set) = (&insert.table.namespace, &insert.table.name);
+        // A block may load a set that it has emptied itself with any number of rows.
+        let block = session.block.clone().filter(|block| !block.loads(namespace, set));
+        let view = View::new(self.store.clone(), block);
+        let settings = settings(session)?;
+        let writer = write::Writer {
+            store: &view,
+            queries: &self.queries,
+            session: &settings,
+            params: &[],
+            now_ms: self.store.now_ms(),
+        };
+        Ok(writer.copied(insert, rows).await?.count)
+    }
+
+    async fn rollback(&self, session: &SessionState) -> SqlResult<()> {
+        let Some(block) = &session.block else { return Ok(()) };
+        for (namespace, set) in block.loaded() {
+            self.store.truncate(&namespace, &set, None).await?;
+        }
+        Ok(())
+    }
+
+    fn writes(&self, statement: &Statement) -> Writes {
+        fn writes(plan: &Plan) -> Writes {
             match plan {
-                Plan::Insert(_) | Plan::Update(_) | Plan::Delete(_) => true,
-                Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => true,
-                Plan::CreateNamespace { .. } | Plan::DropNamespace { .. } => true,
-                Plan::AlterNamespace { .. } | Plan::SetConfig { .. } => true,
-                Plan::Explain { analyze, plan } => *analyze && writes(plan),
-                _ => false,
+                Plan::Insert(_) | Plan::Update(_) | Plan::Delete(_) => Writes::InBlock,
+                Plan::CopyIn { .. } => Writes::InBlock,
+                Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => {
+                    Writes::AtOnce
+                }
+                Plan::AlterTable { .. } => Writes::AtOnce,
+                Plan::CreateNamespace { .. } | Plan::DropNamespace { .. } => Writes::AtOnce,
+                Plan::AlterNamespace { .. } | Plan::SetConfig { .. } => Writes::AtOnce,
+                Plan::Explain { analyze: true, plan } => writes(plan),
+                _ => Writes::Nothing,
             }
         }
         writes(&lock(&statement.ready).planned.plan)
+    }
+
+    async fn commit(&self, session: &SessionState) -> SqlResult<()> {
+        let Some(block) = &session.block else { return Ok(()) };
+        let strict = matches!(
+            session.settings.get("transaction_isolation"),
+            Some("serializable" | "repeatable read")
+        );
+        block.commit(&*self.store, strict).await.map_err(commit_error)
     }
 
     fn constants(
@@ -339,6 +424,7 @@ fn answer(word: &'static str, written: write::Written, returning: &[Output]) -> 
 fn query_of(plan: &Plan) -> Option<&Query> {
     match plan {
         Plan::Query(query) | Plan::Session(Command::Declare { query, .. }) => Some(query),
+        Plan::CopyOut { query, .. } => Some(query),
         Plan::Explain { plan, .. } => match &**plan {
             Plan::Update(update) => target_query(&update.target),
             Plan::Delete(delete) => target_query(&delete.target),
@@ -425,6 +511,18 @@ fn merged(
     (0..count).map(|i| at(known, i).or_else(|| at(inferred, i))).collect()
 }
 
+/// Why a transaction block did not happen.
+fn commit_error(error: model::Error) -> SqlError {
+    match error.kind {
+        ErrorKind::GenerationMismatch => {
+            let message = "could not serialize access due to concurrent update";
+            let hint = "The transaction might succeed if retried.";
+            SqlError::new("40001", message).detail(error.detail).hint(hint)
+        }
+        _ => error.into(),
+    }
+}
+
 fn no_query() -> SqlError {
     SqlError::new("XX000", "a query was not planned before it was run")
 }
@@ -484,5 +582,6 @@ fn session_info(session: &SessionState) -> SessionInfo {
         namespace: session.namespace().to_string(),
         pid: session.pid,
         settings: Arc::new(move |name: &str| settings.get(name).map(str::to_string)),
+        transaction: session.block.clone(),
     }
 }

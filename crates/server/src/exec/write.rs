@@ -8,7 +8,7 @@ use sql::plan::{
     Assignment, Delete, Insert, InsertSource, OnConflict, Output, Query, Target, Update,
 };
 use sql::{SqlError, SqlResult};
-use store::{Bins, Change, ScanCursor, Seen, Store, Target as Named, Ttl};
+use store::{Bins, Change, ScanCursor, Seen, Store, Target as Named, Ttl, View};
 
 use super::background::{ArrowRows, Queries};
 use super::{Rows, Session, keys, outputs, passes, row};
@@ -29,7 +29,7 @@ pub(super) struct Written {
 
 /// What every statement here works with.
 pub(super) struct Writer<'a, S: Store> {
-    pub(super) store: &'a S,
+    pub(super) store: &'a View<S>,
     pub(super) queries: &'a Queries<S>,
     pub(super) session: &'a Session,
     pub(super) params: &'a [Option<Value>],
@@ -107,7 +107,23 @@ impl<S: Store> Writer<'_, S> {
                 }
                 Ok(written)
             }
+            InsertSource::Copied { .. } => {
+                Err(SqlError::new("XX000", "a COPY was run as an INSERT"))
+            }
         }
+    }
+
+    /// Stores rows of a COPY.
+    pub(super) async fn copied(&self, insert: &Insert, mut rows: Rows) -> SqlResult<Written> {
+        if let InsertSource::Copied { defaults } = &insert.source {
+            let constants = self.constants();
+            for row in &mut rows {
+                for value in defaults {
+                    row.push(value.eval(&constants)?);
+                }
+            }
+        }
+        self.insert_rows(insert, rows).await
     }
 
     async fn query(&self, query: &Query) -> SqlResult<ArrowRows> {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use model::{ColumnType, Value};
 use query::arrow::array::RecordBatch;
 use sql::SqlResult;
-use sql::plan::Session as Command;
+use sql::plan::{CopyOptions, Session as Command};
 
 use super::state::SessionState;
 use super::types;
@@ -59,11 +59,27 @@ pub trait Backend: Send + Sync + 'static {
         params: Vec<Option<Value>>,
     ) -> impl Future<Output = SqlResult<Answer<Self::Rows>>> + Send;
 
+    /// Stores rows of a COPY FROM STDIN, values in the stored form of the columns of its
+    /// [`CopyIn`]; how many were stored.
+    fn copy(
+        &self,
+        session: &mut SessionState,
+        statement: &Arc<Self::Statement>,
+        rows: Vec<Row>,
+    ) -> impl Future<Output = SqlResult<u64>> + Send;
+
     /// The session's own command, if the statement is one.
     fn session<'a>(&self, statement: &'a Self::Statement) -> Option<&'a Command>;
 
-    /// Whether the statement may write: 25006 in a read-only transaction, a warning at ROLLBACK.
-    fn writes(&self, statement: &Self::Statement) -> bool;
+    /// Whether the statement may write: 25006 in a read-only transaction.
+    fn writes(&self, statement: &Self::Statement) -> Writes;
+
+    /// Makes what the session's transaction block has written happen, all of it or, with an error,
+    /// nothing.
+    fn commit(&self, session: &SessionState) -> impl Future<Output = SqlResult<()>> + Send;
+
+    /// Takes back what a COPY of the session's transaction block has stored before its end.
+    fn rollback(&self, session: &SessionState) -> impl Future<Output = SqlResult<()>> + Send;
 
     /// Values of the constant arguments of `EXECUTE name (..)`. `types` are the parameters of that
     /// statement; as many as `args`.
@@ -73,6 +89,17 @@ pub trait Backend: Send + Sync + 'static {
         args: &[sql::expr::Expr],
         types: &[Option<ColumnType>],
     ) -> SqlResult<Vec<Option<Value>>>;
+}
+
+/// What a statement writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// Nothing.
+    Nothing,
+    /// Records: inside a transaction block they wait for its COMMIT.
+    InBlock,
+    /// What no ROLLBACK brings back: declarations, TRUNCATE, settings of the node.
+    AtOnce,
 }
 
 /// A statement that is planned.
@@ -137,6 +164,32 @@ pub enum Answer<R> {
     Values(Tag, Vec<Row>),
     /// Rows to come.
     Stream(Tag, R),
+    /// COPY FROM STDIN: rows are asked of the client.
+    CopyIn(CopyIn),
+    /// COPY TO STDOUT.
+    CopyOut(CopyOut<R>),
+}
+
+/// What a COPY FROM STDIN wants.
+#[derive(Debug)]
+pub struct CopyIn {
+    /// The set, for messages.
+    pub table: String,
+    /// The columns of the client's rows.
+    pub columns: Vec<Field>,
+    /// How they are written.
+    pub options: CopyOptions,
+}
+
+/// What a COPY TO STDOUT gives.
+#[derive(Debug)]
+pub struct CopyOut<R> {
+    /// Columns of the rows.
+    pub columns: Vec<Field>,
+    /// How they are to be written.
+    pub options: CopyOptions,
+    /// The rows.
+    pub rows: R,
 }
 
 /// A row: one value per [`Field`], in the stored form of its [`ColumnType`]; `None` = NULL.

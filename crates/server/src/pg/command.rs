@@ -1,8 +1,8 @@
 //! The session's own commands: settings, transaction blocks, prepared statements by name, cursors.
 //!
-//! In this release each statement is its own transaction. A block drives the status that clients
-//! rely on, ends at an error, and brings settings back; writes are applied at once, and a ROLLBACK
-//! after one says so.
+//! A transaction block keeps what its statements write until COMMIT (`store::Transaction`), drives
+//! the status that clients rely on, ends at an error, and brings settings back. Declarations,
+//! TRUNCATE and settings of the node happen at once, and a ROLLBACK after one says so.
 
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ impl<B: Backend> Session<B> {
             Command::Prepare { name, types, statement } => {
                 self.prepare_named(name, types, statement).await?
             }
+            Command::Commit => self.commit().await?,
+            Command::Rollback => self.rollback().await?,
             Command::Declare { name, hold, .. } => self.declare(entry, name, *hold, params).await?,
             Command::Accepted(tag) => {
                 let answer = Answer::Done(Tag::Named(tag.clone()));
@@ -54,9 +56,8 @@ impl<B: Backend> Session<B> {
         match command {
             Command::Set { name, value, local } => self.set(name, value.as_deref(), *local),
             Command::Reset(name) => self.reset(name),
-            Command::Begin => Ok(self.begin()),
-            Command::Commit => Ok(self.end_block(true)),
-            Command::Rollback => Ok(self.end_block(false)),
+            Command::Begin(modes) => self.begin(modes),
+            Command::SetTransaction { modes, session } => self.set_transaction(modes, *session),
             Command::Savepoint(name) => self.savepoint(name),
             Command::Release(name) => self.release(name),
             Command::RollbackTo(name) => self.rollback_to(name),
@@ -101,15 +102,57 @@ impl<B: Backend> Session<B> {
         Ok(Open::new(Answer::Values(Tag::Text("SHOW"), rows)))
     }
 
-    fn begin(&mut self) -> &'static str {
+    fn begin(&mut self, modes: &[(&str, &str)]) -> SqlResult<&'static str> {
         if self.state.transaction == Transaction::Idle {
             self.state.transaction = Transaction::Block;
+            self.state.block = Some(Arc::default());
             self.state.settings.begin();
+            let isolation = self.state.settings.get("default_transaction_isolation");
+            let isolation = isolation.map(str::to_string);
+            self.state.set("transaction_isolation", isolation.as_deref(), true)?;
         } else {
             let message = "there is already a transaction in progress";
             self.state.notice(Notice::warning("25001", message));
         }
-        "BEGIN"
+        modes.iter().try_for_each(|(name, mode)| self.state.set(name, Some(mode), true))?;
+        Ok("BEGIN")
+    }
+
+    fn set_transaction(
+        &mut self,
+        modes: &[(&str, &str)],
+        session: bool,
+    ) -> SqlResult<&'static str> {
+        if !session && self.state.transaction == Transaction::Idle {
+            let message = "SET TRANSACTION can only be used in transaction blocks";
+            self.state.notice(Notice::warning("25P01", message));
+            return Ok("SET");
+        }
+        for (name, mode) in modes {
+            match session {
+                true => self.state.set(&format!("default_{name}"), Some(mode), false)?,
+                false => self.state.set(name, Some(mode), true)?,
+            }
+        }
+        Ok("SET")
+    }
+
+    /// COMMIT: its error is the end of the block, too.
+    async fn commit(&mut self) -> SqlResult<&'static str> {
+        if self.state.transaction == Transaction::Failed {
+            return self.rollback().await;
+        }
+        if let Err(error) = self.backend.commit(&self.state).await {
+            self.rollback().await?;
+            return Err(error);
+        }
+        Ok(self.end_block(true))
+    }
+
+    async fn rollback(&mut self) -> SqlResult<&'static str> {
+        let undone = self.backend.rollback(&self.state).await;
+        let tag = self.end_block(false);
+        undone.map(|()| tag)
     }
 
     fn end_block(&mut self, commit: bool) -> &'static str {
@@ -119,23 +162,17 @@ impl<B: Backend> Session<B> {
             return if commit { "COMMIT" } else { "ROLLBACK" };
         }
         let commit = commit && self.state.transaction == Transaction::Block;
-        if !commit {
-            self.warn_of_writes();
+        if !commit && self.state.done_at_once {
+            let message = "what the block declared, truncated or set on the node stays";
+            self.state.notice(Notice {
+                hint: Some("only the writes of INSERT, UPDATE and DELETE are undone".into()),
+                ..Notice::warning("01000", message)
+            });
         }
         self.portals.retain(|_, portal| portal.hold && (commit || !portal.of_block));
         self.portals.values_mut().for_each(|portal| portal.of_block = false);
         self.state.end_block(commit);
         if commit { "COMMIT" } else { "ROLLBACK" }
-    }
-
-    fn warn_of_writes(&mut self) {
-        if self.state.wrote {
-            let message = "the writes of this block were applied at once and are not undone";
-            self.state.notice(Notice {
-                hint: Some("in this release each statement is its own transaction".into()),
-                ..Notice::warning("01000", message)
-            });
-        }
     }
 
     /// 25P01 outside a block.
@@ -154,13 +191,15 @@ impl<B: Backend> Session<B> {
         if self.state.savepoints.len() >= MAX {
             return Err(SqlError::new("53400", format!("more than {MAX} savepoints")));
         }
-        self.state.savepoints.push(name.to_string());
+        if let Some(block) = &self.state.block {
+            self.state.savepoints.push((name.to_string(), block.savepoint()));
+        }
         Ok("SAVEPOINT")
     }
 
     /// Place of the latest savepoint of this name.
     fn find_savepoint(&self, name: &str) -> SqlResult<usize> {
-        let place = self.state.savepoints.iter().rposition(|s| s == name);
+        let place = self.state.savepoints.iter().rposition(|(s, _)| s == name);
         let message = || format!("savepoint \"{name}\" does not exist");
         place.ok_or_else(|| SqlError::new("3B001", message()))
     }
@@ -176,8 +215,12 @@ impl<B: Backend> Session<B> {
         self.in_block("ROLLBACK TO SAVEPOINT")?;
         let place = self.find_savepoint(name)?;
         self.state.savepoints.truncate(place + 1);
+        if let (Some(block), Some((_, savepoint))) =
+            (&self.state.block, self.state.savepoints.last())
+        {
+            block.rollback_to(*savepoint);
+        }
         self.state.transaction = Transaction::Block;
-        self.warn_of_writes();
         Ok("ROLLBACK")
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sql::plan::Session as Command;
 use sql::{SqlError, SqlResult};
 
-use super::backend::{Backend, Field, Tag};
+use super::backend::{Backend, Field, Tag, Writes};
 use super::frontend::{Bind, Target, protocol};
 use super::params;
 use super::portal::{Entry, Open, Portal, Progress};
@@ -186,6 +186,16 @@ impl<B: Backend> Session<B> {
                 let params = std::mem::take(&mut portal.params);
                 match self.start(&entry, params).await? {
                     Started::Answer(open) => open,
+                    Started::CopyIn(copy) => {
+                        self.receive(&entry, copy, None);
+                        self.portals.insert(name, portal);
+                        return Ok(());
+                    }
+                    Started::CopyOut(copy) => {
+                        self.send_copy(copy).await?;
+                        self.portals.insert(name, portal);
+                        return Ok(());
+                    }
                     Started::Fetch { name: cursor, count, skip } => {
                         self.fetch(&cursor, count, skip, &portal.formats).await?;
                         self.portals.insert(name, portal);
@@ -223,7 +233,7 @@ impl<B: Backend> Session<B> {
     fn run_again(&self, entry: &Entry<B::Statement>, name: &str) -> SqlResult<Open<B::Rows>> {
         if self.command_of(entry).is_none() && entry.columns.is_some() {
             let statement = entry.statement.as_deref();
-            if !statement.is_some_and(|statement| self.backend.writes(statement)) {
+            if statement.is_none_or(|s| self.backend.writes(s) == Writes::Nothing) {
                 return Ok(Open::new(super::backend::Answer::Done(Tag::Rows("SELECT"))));
             }
         }

@@ -18,6 +18,7 @@
 mod arrow;
 pub mod backend;
 mod command;
+mod copy;
 mod extended;
 mod frontend;
 mod guard;
@@ -50,7 +51,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use backend::{Answer, Backend, Chunk, Field, Notice, Prepared, Row, RowSource, Tag};
+pub use backend::{
+    Answer, Backend, Chunk, CopyIn, CopyOut, Field, Notice, Prepared, Row, RowSource, Tag, Writes,
+};
 pub use settings::Settings;
 pub use state::{SessionState, Transaction};
 pub use types::column_type;
@@ -179,6 +182,7 @@ async fn connection<B: Backend>(
                 Ok(()) => run(&mut session, input).await,
                 Err(failure) => failure,
             };
+            session.abandon().await;
             drop(place);
             dismiss(session.wire, failure).await;
         }

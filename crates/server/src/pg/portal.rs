@@ -91,6 +91,8 @@ impl<R> Open<R> {
             Answer::Done(tag) => (tag, Vec::new(), None),
             Answer::Values(tag, rows) => (tag, rows, None),
             Answer::Stream(tag, stream) => (tag, Vec::new(), Some(stream)),
+            // Rows of a COPY are messages of their own.
+            Answer::CopyIn(_) | Answer::CopyOut(_) => (Tag::Text("COPY"), Vec::new(), None),
         };
         Open { tag, at_hand: AtHand::Values(rows.into_iter()), stream }
     }

@@ -11,13 +11,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec;
 
 use bytes::{Buf, BytesMut};
 use model::Value;
 use sql::{SqlError, SqlResult};
 
 use super::Options;
-use super::backend::{Backend, Chunk, Field, Notice, RowSource, Tag};
+use super::backend::{
+    Answer, Backend, Chunk, CopyIn, CopyOut, Field, Notice, RowSource, Tag, Writes,
+};
+use super::copy::Receiving;
 use super::frontend::{Message, decode, frame};
 use super::guard::Guard;
 use super::portal::{Entry, Open, Portal, Progress};
@@ -37,7 +41,9 @@ pub(crate) struct Session<B: Backend> {
     /// By name, cursors too; the unnamed one is "".
     pub(crate) portals: HashMap<String, Portal<B>>,
     /// Whether an error waits for Sync.
-    skipping: bool,
+    pub(crate) skipping: bool,
+    /// The COPY that takes the client's rows.
+    pub(crate) receiving: Option<Receiving<B>>,
 }
 
 /// What a statement began.
@@ -46,6 +52,10 @@ pub(crate) enum Started<R> {
     Answer(Open<R>),
     /// Rows of a cursor: FETCH, MOVE.
     Fetch { name: String, count: u64, skip: bool },
+    /// COPY FROM STDIN.
+    CopyIn(CopyIn),
+    /// COPY TO STDOUT.
+    CopyOut(CopyOut<R>),
 }
 
 impl<B: Backend> Session<B> {
@@ -57,7 +67,17 @@ impl<B: Backend> Session<B> {
         guard: Guard,
     ) -> Session<B> {
         let (statements, portals) = (HashMap::new(), HashMap::new());
-        Session { backend, options, wire, state, guard, statements, portals, skipping: false }
+        Session {
+            backend,
+            options,
+            wire,
+            state,
+            guard,
+            statements,
+            portals,
+            skipping: false,
+            receiving: None,
+        }
     }
 
     /// Serves until the session ends, and says why.
@@ -116,12 +136,15 @@ impl<B: Backend> Session<B> {
             return Ok(());
         }
         self.guard.arm();
-        let handled = self.dispatch(bytes).await;
+        let handled = match self.receiving {
+            Some(_) => self.received(bytes).await,
+            None => self.dispatch(bytes).await,
+        };
         self.guard.disarm();
         let Err(Failure::Statement(error)) = handled else { return handled };
         self.fail(&error);
         match kind {
-            b'Q' | b'F' => self.ready(),
+            b'Q' | b'F' | b'c' => self.ready(),
             _ => self.skipping = true,
         }
         Ok(())
@@ -158,7 +181,7 @@ impl<B: Backend> Session<B> {
     }
 
     /// Tells an error; a transaction block that it happens in is over.
-    fn fail(&mut self, error: &SqlError) {
+    pub(crate) fn fail(&mut self, error: &SqlError) {
         self.tell_notices();
         self.wire.error("ERROR", error);
         if self.state.transaction == Transaction::Block {
@@ -199,14 +222,28 @@ impl<B: Backend> Session<B> {
         if parsed.is_empty() {
             self.wire.bare(b'I');
         }
-        for statement in parsed {
+        self.simple_rest(parsed.into_iter()).await
+    }
+
+    /// Runs these statements, as far as the first that asks for rows.
+    pub(crate) async fn simple_rest(
+        &mut self,
+        mut parsed: vec::IntoIter<B::Parsed>,
+    ) -> Result<(), Failure> {
+        while let Some(statement) = parsed.next() {
             self.guard.begin(self.state.settings.hot().statement_timeout);
             let entry = Arc::new(self.prepare(statement, &[]).await?);
             if !entry.params.is_empty() {
                 let error = SqlError::new("42P02", "there is no parameter $1");
                 return Err(error.hint("prepare the statement, or write the value in it").into());
             }
-            let started = self.start(&entry, Vec::new()).await?;
+            let started = match self.start(&entry, Vec::new()).await? {
+                Started::CopyIn(copy) => {
+                    self.receive(&entry, copy, Some(parsed));
+                    return Ok(());
+                }
+                started => started,
+            };
             if let Some(columns) = self.columns_of(&entry) {
                 self.wire.row_description(&columns, |_| 0);
             }
@@ -256,6 +293,15 @@ impl<B: Backend> Session<B> {
         entry.statement.as_deref().and_then(|statement| self.backend.session(statement))
     }
 
+    /// The client has gone: what its open transaction block has stored goes too.
+    pub(crate) async fn abandon(&mut self) {
+        if self.state.block.is_some()
+            && let Err(error) = self.backend.rollback(&self.state).await
+        {
+            tracing::warn!("a block whose client has gone could not be undone: {error}");
+        }
+    }
+
     /// Begins a statement.
     pub(crate) async fn start(
         &mut self,
@@ -264,26 +310,45 @@ impl<B: Backend> Session<B> {
     ) -> Result<Started<B::Rows>, Failure> {
         match self.command_of(entry) {
             Some(command) => self.command(entry, command, params).await,
-            None => Ok(Started::Answer(self.start_plan(entry, params).await?)),
+            None => Ok(match self.run_plan(entry, params).await? {
+                Answer::CopyIn(copy) => Started::CopyIn(copy),
+                Answer::CopyOut(copy) => Started::CopyOut(copy),
+                answer => Started::Answer(Open::new(answer)),
+            }),
         }
     }
 
-    /// Begins a statement that the backend runs.
+    /// Begins a statement that the backend runs and that gives rows or nothing.
     pub(crate) async fn start_plan(
         &mut self,
         entry: &Entry<B::Statement>,
         params: Vec<Option<Value>>,
     ) -> Result<Open<B::Rows>, Failure> {
-        let Some(statement) = &entry.statement else { return Ok(Open::done("")) };
-        if self.backend.writes(statement) {
+        match self.run_plan(entry, params).await? {
+            Answer::CopyIn(_) | Answer::CopyOut(_) => {
+                Err(SqlError::unsupported("COPY runs as a statement of its own").into())
+            }
+            answer => Ok(Open::new(answer)),
+        }
+    }
+
+    async fn run_plan(
+        &mut self,
+        entry: &Entry<B::Statement>,
+        params: Vec<Option<Value>>,
+    ) -> Result<Answer<B::Rows>, Failure> {
+        let Some(statement) = &entry.statement else { return Ok(Answer::Done(Tag::Text(""))) };
+        let writes = self.backend.writes(statement);
+        if writes != Writes::Nothing {
             if self.state.settings.hot().read_only {
                 let message = "cannot write in a read-only transaction";
                 return Err(SqlError::new("25006", message).into());
             }
-            self.state.wrote |= self.state.transaction == Transaction::Block;
+            let at_once = writes == Writes::AtOnce;
+            self.state.done_at_once |= at_once && self.state.transaction == Transaction::Block;
         }
         let work = self.backend.execute(&mut self.state, statement, params);
-        Ok(Open::new(self.guard.run(&mut self.wire, work).await?))
+        self.guard.run(&mut self.wire, work).await
     }
 
     /// Gives every row of what was started, in text, and completes it.
@@ -301,6 +366,9 @@ impl<B: Backend> Session<B> {
                 Ok(())
             }
             Started::Fetch { name, count, skip } => self.fetch(&name, count, skip, &text).await,
+            Started::CopyOut(copy) => self.send_copy(copy).await,
+            // Asked for by whoever started it.
+            Started::CopyIn(_) => Ok(()),
         }
     }
 

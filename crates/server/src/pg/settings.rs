@@ -93,7 +93,12 @@ pub static TABLE: &[Setting] = &[
     row("default_table_access_method", Kind::Text, "heap", COMPAT),
     row("default_tablespace", Kind::Text, "", COMPAT),
     row("default_transaction_deferrable", Kind::Bool, "off", COMPAT),
-    row("default_transaction_isolation", ISOLATION, "read committed", COMPAT),
+    row(
+        "default_transaction_isolation",
+        ISOLATION,
+        "read committed",
+        "Isolation of new transactions; from repeatable read on, those that only read are checked.",
+    ),
     told(
         "default_transaction_read_only",
         Kind::Bool,

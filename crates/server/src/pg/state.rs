@@ -1,5 +1,9 @@
 //! What a session is between statements, shared with the executor.
 
+use std::sync::Arc;
+
+use store::Savepoint;
+
 use super::backend::Notice;
 use super::settings::Settings;
 
@@ -42,9 +46,11 @@ pub struct SessionState {
     pub settings: Settings,
     /// Where the session stands.
     pub transaction: Transaction,
-    /// Whether the open block holds a write that was applied.
-    pub(crate) wrote: bool,
-    pub(crate) savepoints: Vec<String>,
+    /// The records of the open block.
+    pub(crate) block: Option<Arc<store::Transaction>>,
+    /// Whether the open block has done what its ROLLBACK does not undo.
+    pub(crate) done_at_once: bool,
+    pub(crate) savepoints: Vec<(String, Savepoint)>,
     /// The namespaces there are, as `search_path` needs them.
     namespaces: Vec<String>,
     notices: Vec<Notice>,
@@ -68,7 +74,8 @@ impl SessionState {
             home,
             settings: Settings::default(),
             transaction: Transaction::Idle,
-            wrote: false,
+            block: None,
+            done_at_once: false,
             savepoints: Vec::new(),
             namespaces,
             notices: Vec::new(),
@@ -119,7 +126,8 @@ impl SessionState {
     /// Ends the transaction block.
     pub(crate) fn end_block(&mut self, commit: bool) {
         self.transaction = Transaction::Idle;
-        self.wrote = false;
+        self.block = None;
+        self.done_at_once = false;
         self.savepoints.clear();
         if commit {
             self.settings.commit();

@@ -195,6 +195,15 @@ impl Wire {
         });
     }
 
+    /// CopyInResponse or CopyOutResponse: one format for all columns.
+    pub(crate) fn copy_response(&mut self, kind: u8, format: u16, columns: usize) {
+        self.message(kind, |out| {
+            out.put_u8(format as u8);
+            out.put_u16(columns as u16);
+            (0..columns).for_each(|_| out.put_u16(format));
+        });
+    }
+
     pub(crate) fn parameter_description(&mut self, oids: &[u32]) {
         self.message(b't', |out| {
             out.put_u16(oids.len() as u16);

@@ -1,6 +1,6 @@
 //! A backend with a toy language, so that the protocol is tested without a database.
 //!
-//! `echo int8 text` gives its parameters back; `gen N` and `arrow N` stream N rows; `write` writes;
+//! `echo int8 text` gives its parameters back; `gen N` and `arrow N` stream N rows; `write` and `create` write;
 //! `sleep` never ends; `spin` gives rows for ever without waiting; `fail`, `panic` and `changed` do
 //! as they say. The session's commands are spelled as in SQL.
 
@@ -128,6 +128,7 @@ impl Backend for Fake {
                 Answer::Values(select, vec![vec![Some(namespace)]])
             }
             "write" => Answer::Done(Tag::Count("INSERT 0", 1)),
+            "create" => Answer::Done(Tag::Text("CREATE TABLE")),
             "notice" => {
                 session.notice(Notice::notice("full scan"));
                 Answer::Done(Tag::Text("NOTHING"))
@@ -144,8 +145,29 @@ impl Backend for Fake {
         statement.command.as_ref()
     }
 
-    fn writes(&self, statement: &Statement) -> bool {
-        statement.text == "write"
+    fn writes(&self, statement: &Statement) -> Writes {
+        match statement.text.as_str() {
+            "write" => Writes::InBlock,
+            "create" => Writes::AtOnce,
+            _ => Writes::Nothing,
+        }
+    }
+
+    async fn commit(&self, _: &SessionState) -> SqlResult<()> {
+        Ok(())
+    }
+
+    async fn rollback(&self, _: &SessionState) -> SqlResult<()> {
+        Ok(())
+    }
+
+    async fn copy(
+        &self,
+        _: &mut SessionState,
+        _: &Arc<Statement>,
+        rows: Vec<Row>,
+    ) -> SqlResult<u64> {
+        Ok(rows.len() as u64)
     }
 
     fn constants(
@@ -164,7 +186,7 @@ fn command(text: &str) -> Option<Command> {
     let name = |i: usize| words.get(i).unwrap_or(&"").to_string();
     let all = |i: usize| words.get(i).filter(|w| **w != "all").map(|w| w.to_string());
     Some(match words.as_slice() {
-        ["begin"] => Command::Begin,
+        ["begin"] => Command::Begin(Vec::new()),
         ["commit"] => Command::Commit,
         ["rollback"] => Command::Rollback,
         ["savepoint", _] => Command::Savepoint(name(1)),

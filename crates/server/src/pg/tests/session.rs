@@ -43,6 +43,8 @@ async fn a_block_follows_postgresql() {
         ("commit", "N:25P01 C:COMMIT Z:I"),
         ("rollback", "N:25P01 C:ROLLBACK Z:I"),
         ("begin; write", "C:BEGIN C:INSERT 0 1 Z:T"),
+        ("rollback", "C:ROLLBACK Z:I"),
+        ("begin; create", "C:BEGIN C:CREATE TABLE Z:T"),
         ("rollback", "N:01000 C:ROLLBACK Z:I"),
         ("begin; write; commit", "C:BEGIN C:INSERT 0 1 C:COMMIT Z:I"),
         ("savepoint a", "E:25P01 Z:I"),

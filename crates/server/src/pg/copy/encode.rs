@@ -1,0 +1,120 @@
+//! From rows as they stand in DataRow messages to CopyData.
+
+use bytes::{BufMut, BytesMut};
+use sql::plan::{CopyFormat, CopyHeader, CopyOptions};
+
+use super::super::backend::Field;
+use super::super::wire::{begin, end};
+
+/// Writes the rows of one COPY TO.
+pub(super) struct Encoder {
+    options: CopyOptions,
+    /// Columns that are quoted whatever they hold.
+    quoted: Vec<bool>,
+}
+
+impl Encoder {
+    pub(super) fn new(options: &CopyOptions, columns: &[Field]) -> Encoder {
+        let forced = options.force_quote.as_deref().unwrap_or_default();
+        let quoted = |c: &Field| forced.iter().any(|name| name == "*" || *name == c.name);
+        Encoder { options: options.clone(), quoted: columns.iter().map(quoted).collect() }
+    }
+
+    /// What comes before the rows.
+    pub(super) fn begin(&self, columns: &[Field], out: &mut BytesMut) {
+        if self.options.format == CopyFormat::Binary {
+            data(out, |out| {
+                out.put_slice(b"PGCOPY\n\xff\r\n\0");
+                out.put_u64(0);
+            });
+        } else if self.options.header != CopyHeader::None {
+            data(out, |out| {
+                for (i, column) in columns.iter().enumerate() {
+                    self.field(i, Some(column.name.as_bytes()), columns.len(), out);
+                }
+                out.put_u8(b'\n');
+            });
+        }
+    }
+
+    /// One row: the body of its DataRow.
+    pub(super) fn row(&self, body: &[u8], out: &mut BytesMut) {
+        data(out, |out| {
+            if self.options.format == CopyFormat::Binary {
+                return out.put_slice(body);
+            }
+            let Some((count, mut rest)) = body.split_first_chunk::<2>() else { return };
+            let count = usize::from(u16::from_be_bytes(*count));
+            for i in 0..count {
+                let Some((size, after)) = rest.split_first_chunk::<4>() else { return };
+                let size = i32::from_be_bytes(*size);
+                let field = usize::try_from(size).ok().and_then(|size| after.get(..size));
+                rest = &after[field.map_or(0, <[u8]>::len)..];
+                self.field(i, field, count, out);
+            }
+            out.put_u8(b'\n');
+        });
+    }
+
+    /// What comes after the rows.
+    pub(super) fn end(&self, out: &mut BytesMut) {
+        if self.options.format == CopyFormat::Binary {
+            data(out, |out| out.put_i16(-1));
+        }
+    }
+
+    fn field(&self, i: usize, field: Option<&[u8]>, count: usize, out: &mut BytesMut) {
+        if i > 0 {
+            out.put_u8(self.options.delimiter);
+        }
+        let Some(field) = field else { return out.put_slice(self.options.null.as_bytes()) };
+        match self.options.format {
+            CopyFormat::Csv => self.csv(field, self.quoted.get(i) == Some(&true), count, out),
+            _ => self.text(field, out),
+        }
+    }
+
+    fn text(&self, field: &[u8], out: &mut BytesMut) {
+        for &byte in field {
+            let letter = match byte {
+                8 => b'b',
+                12 => b'f',
+                b'\n' => b'n',
+                b'\r' => b'r',
+                b'\t' => b't',
+                11 => b'v',
+                b'\\' => b'\\',
+                other if other == self.options.delimiter => other,
+                other => {
+                    out.put_u8(other);
+                    continue;
+                }
+            };
+            out.put_slice(&[b'\\', letter]);
+        }
+    }
+
+    fn csv(&self, field: &[u8], force: bool, count: usize, out: &mut BytesMut) {
+        let CopyOptions { delimiter, quote, escape, ref null, .. } = self.options;
+        let special = |b: &u8| *b == delimiter || *b == quote || matches!(*b, b'\n' | b'\r');
+        // A single column of `\.` would end the data.
+        let ends = count == 1 && field == b"\\.";
+        if !(force || ends || field == null.as_bytes() || field.iter().any(special)) {
+            return out.put_slice(field);
+        }
+        out.put_u8(quote);
+        for &byte in field {
+            if byte == quote || byte == escape {
+                out.put_u8(escape);
+            }
+            out.put_u8(byte);
+        }
+        out.put_u8(quote);
+    }
+}
+
+fn data(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
+    let start = begin(out, b'd');
+    body(out);
+    end(out, start);
+}

@@ -1,0 +1,225 @@
+//! COPY on the wire.
+//!
+//! In: the statement answers with the columns that it wants; every CopyData of the client goes
+//! through a [`Decoder`], and the rows go to the backend in batches, so that a load of any size
+//! takes little memory. Out: the rows of a query as CopyData, with the back-pressure of any answer.
+//!
+//! While rows come in, Sync and Flush mean nothing, as PostgreSQL has it; after an error the rest of
+//! the client's rows is read over.
+
+mod decode;
+mod encode;
+
+use std::sync::Arc;
+use std::vec;
+
+use bytes::BytesMut;
+use sql::plan::CopyFormat;
+use sql::{SqlError, SqlResult};
+
+use super::backend::{Backend, CopyIn, CopyOut, RowSource, Tag};
+use super::frontend::{HEADER, protocol};
+use super::params;
+use super::portal::{Entry, Open};
+use super::rows::Formats;
+use super::session::Session;
+use super::wire::Failure;
+use decode::Decoder;
+use encode::Encoder;
+
+/// Rows that the backend is given at once.
+const BATCH: usize = 1_000;
+
+/// A COPY FROM STDIN that waits for rows.
+pub(crate) struct Receiving<B: Backend> {
+    entry: Arc<Entry<B::Statement>>,
+    copy: CopyIn,
+    decoder: Decoder,
+    rows: Vec<super::Row>,
+    stored: u64,
+    /// Statements of the same text that come after it; `None` in the extended protocol.
+    rest: Option<vec::IntoIter<B::Parsed>>,
+}
+
+impl<B: Backend> Session<B> {
+    /// Asks the client for rows.
+    pub(crate) fn receive(
+        &mut self,
+        entry: &Arc<Entry<B::Statement>>,
+        copy: CopyIn,
+        rest: Option<vec::IntoIter<B::Parsed>>,
+    ) {
+        let format = u16::from(copy.options.format == CopyFormat::Binary);
+        self.wire.copy_response(b'G', format, copy.columns.len());
+        self.wire.mark_finished();
+        let decoder = Decoder::new(&copy.options, copy.columns.iter().map(|c| c.name.clone()));
+        let (entry, rows) = (entry.clone(), Vec::new());
+        self.receiving = Some(Receiving { entry, copy, decoder, rows, stored: 0, rest });
+    }
+
+    /// A message while rows are expected.
+    pub(crate) async fn received(&mut self, message: &[u8]) -> Result<(), Failure> {
+        let Some(mut receiving) = self.receiving.take() else { return Ok(()) };
+        let body = message.get(HEADER..).unwrap_or_default();
+        let simple = receiving.rest.is_some();
+        let handled = match message.first() {
+            Some(b'd') => self.rows_received(&mut receiving, body).await,
+            Some(b'S' | b'H') => Ok(()),
+            Some(b'c') => return self.all_received(receiving).await,
+            Some(b'X') => return Err(Failure::Gone),
+            Some(b'f') => {
+                let reason = body.strip_suffix(&[0]).unwrap_or(body);
+                let reason = String::from_utf8_lossy(reason);
+                Err(SqlError::new("57014", format!("COPY from stdin failed: {reason}")).into())
+            }
+            _ => Err(protocol("unexpected message type during COPY from stdin").into()),
+        };
+        match handled {
+            Ok(()) => {
+                self.receiving = Some(receiving);
+                Ok(())
+            }
+            Err(Failure::Statement(error)) => {
+                self.copy_failed(&receiving.copy, receiving.stored, error, simple);
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn all_received(&mut self, mut receiving: Receiving<B>) -> Result<(), Failure> {
+        let simple = receiving.rest.is_some();
+        let last = match receiving.decoder.finish() {
+            Ok(()) => self.take_rows(&mut receiving, 1).await,
+            Err(error) => Err(error.into()),
+        };
+        match last {
+            Err(Failure::Statement(error)) => {
+                self.copy_failed(&receiving.copy, receiving.stored, error, simple);
+                return Ok(());
+            }
+            last => last?,
+        }
+        self.complete(&Tag::Count("COPY", receiving.stored), 0);
+        match receiving.rest {
+            Some(rest) => self.simple_rest(rest).await,
+            None => Ok(()),
+        }
+    }
+
+    fn copy_failed(&mut self, copy: &CopyIn, stored: u64, error: SqlError, simple: bool) {
+        let error = match (&error.detail, stored, self.state.block.is_some()) {
+            (None, 1.., false) => error.detail(format!(
+                "COPY into \"{}\": {stored} rows before are stored and stay.",
+                copy.table
+            )),
+            _ => error,
+        };
+        self.fail(&error);
+        match simple {
+            true => self.ready(),
+            false => self.skipping = true,
+        }
+    }
+
+    async fn rows_received(
+        &mut self,
+        receiving: &mut Receiving<B>,
+        data: &[u8],
+    ) -> Result<(), Failure> {
+        receiving.decoder.push(data)?;
+        self.take_rows(receiving, BATCH).await
+    }
+
+    /// Decodes what is there, and gives rows to the backend as soon as there are `enough`.
+    async fn take_rows(
+        &mut self,
+        receiving: &mut Receiving<B>,
+        enough: usize,
+    ) -> Result<(), Failure> {
+        loop {
+            let more = match receiving.decoder.next_row()? {
+                Some(fields) => {
+                    let row = row(&receiving.copy, fields);
+                    let line = receiving.decoder.line();
+                    receiving.rows.push(row.map_err(|e| placed(e, &receiving.copy, line))?);
+                    true
+                }
+                None => false,
+            };
+            let full = receiving.rows.len() >= if more { BATCH } else { enough };
+            if full {
+                let rows = std::mem::take(&mut receiving.rows);
+                let Some(statement) = &receiving.entry.statement else { return Ok(()) };
+                self.guard.begin(self.state.settings.hot().statement_timeout);
+                let work = self.backend.copy(&mut self.state, statement, rows);
+                receiving.stored += self.guard.run(&mut self.wire, work).await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// COPY TO STDOUT: gives every row.
+    pub(crate) async fn send_copy(&mut self, out: CopyOut<B::Rows>) -> Result<(), Failure> {
+        let CopyOut { columns, options, rows } = out;
+        let binary = options.format == CopyFormat::Binary;
+        let formats = Formats::new(vec![u16::from(binary)], columns.len())?;
+        self.wire.copy_response(b'H', u16::from(binary), columns.len());
+        let encoder = Encoder::new(&options, &columns);
+        encoder.begin(&columns, &mut self.wire.out);
+        let mut open: Open<B::Rows> =
+            Open::new(super::backend::Answer::Values(Tag::Rows("COPY"), Vec::new()));
+        open.stream = Some(rows);
+        let (mut count, mut row) = (0, BytesMut::new());
+        loop {
+            row.clear();
+            if open.put_next(Some(&mut row), &columns, &formats)? {
+                encoder.row(&row[HEADER..], &mut self.wire.out);
+                count += 1;
+                self.wire.flush_if_full().await?;
+                continue;
+            }
+            let Some(stream) = &mut open.stream else { break };
+            tokio::task::consume_budget().await;
+            match self.guard.run(&mut self.wire, stream.next()).await? {
+                Some(chunk) => open.refill(chunk)?,
+                None => open.stream = None,
+            }
+        }
+        encoder.end(&mut self.wire.out);
+        self.wire.bare(b'c');
+        self.complete(&Tag::Count("COPY", count), 0);
+        Ok(())
+    }
+}
+
+/// A row's values in the stored form of their columns.
+fn row(copy: &CopyIn, fields: Vec<Option<Vec<u8>>>) -> SqlResult<super::Row> {
+    let columns = &copy.columns;
+    if fields.len() != columns.len() {
+        let error = match columns.get(fields.len()) {
+            Some(missing) => {
+                SqlError::new("22P04", format!("missing data for column \"{}\"", missing.name))
+            }
+            None => SqlError::new("22P04", "extra data after last expected column"),
+        };
+        return Err(error);
+    }
+    let binary = copy.options.format == CopyFormat::Binary;
+    let value = |(field, column): (Option<Vec<u8>>, &super::Field)| {
+        let Some(bytes) = field else { return Ok(None) };
+        let planned = Some(column.column_type);
+        params::decode(column.oid, planned, binary, &bytes).map(Some)
+    };
+    fields.into_iter().zip(columns).map(value).collect()
+}
+
+/// The error with the line that it is in.
+fn placed(error: SqlError, copy: &CopyIn, line: u64) -> SqlError {
+    match &error.detail {
+        None => error.detail(format!("COPY {}, line {line}", copy.table)),
+        Some(_) => error,
+    }
+}

@@ -1,0 +1,71 @@
+//! COPY: in, an INSERT whose rows come from the client; out, a query.
+
+use model::ColumnType;
+use sqlparser::ast;
+
+use super::{Context, Params};
+use crate::parse::{Copy, CopyWhat, InsertMode, Options, Statement};
+use crate::plan::{Insert, InsertSource, Plan};
+use crate::{SqlError, SqlResult};
+
+impl Context<'_> {
+    pub(super) fn copy(&self, copy: &Copy) -> SqlResult<(Plan, Params)> {
+        let options = copy.options.clone();
+        match &copy.what {
+            CopyWhat::Query(query) => {
+                Ok((Plan::CopyOut { query: self.query(query)?, options }, Vec::new()))
+            }
+            CopyWhat::Set { name, columns } if !copy.from => {
+                let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
+                let columns = if columns.is_empty() { "*".into() } else { columns.join(", ") };
+                let query = parsed_query(&format!("SELECT {columns} FROM {name}"))?;
+                Ok((Plan::CopyOut { query: self.query(&query)?, options }, Vec::new()))
+            }
+            CopyWhat::Set { name, columns } => {
+                let insert = self.copied(name, columns)?;
+                Ok((Plan::CopyIn { insert, options }, Vec::new()))
+            }
+        }
+    }
+
+    /// The INSERT that stores the rows.
+    fn copied(&self, name: &ast::ObjectName, columns: &[ast::Ident]) -> SqlResult<Insert> {
+        let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
+        let columns =
+            if columns.is_empty() { String::new() } else { format!("({})", columns.join(", ")) };
+        // The query stands for the rows: what it would give is never asked.
+        let text = format!("INSERT INTO {name} {columns} SELECT * FROM {name}");
+        let statement = crate::parse(&text)?.into_iter().next().map(|parsed| parsed.statement);
+        let Some(Statement::Insert(insert, ..)) = statement else {
+            return Err(SqlError::new("XX000", "COPY made no INSERT"));
+        };
+        let (plan, _) = self.insert(&insert, InsertMode::Insert, &Options::default())?;
+        match plan {
+            Plan::Insert(Insert {
+                table,
+                mut columns,
+                source: InsertSource::Query { defaults, .. },
+                on_conflict,
+                ttl,
+                returning,
+            }) => {
+                let source = InsertSource::Copied { defaults };
+                // Of an undeclared set a bin takes what it has held, a new one text.
+                for column in columns.iter_mut().filter(|_| !table.declared) {
+                    let known = table.key.iter().chain(&table.columns);
+                    let known = known.into_iter().find(|known| known.name == column.name);
+                    column.column_type = known.map_or(ColumnType::Text, |known| known.column_type);
+                }
+                Ok(Insert { table, columns, source, on_conflict, ttl, returning })
+            }
+            _ => Err(SqlError::new("XX000", "COPY made no INSERT")),
+        }
+    }
+}
+
+fn parsed_query(text: &str) -> SqlResult<Box<ast::Query>> {
+    match crate::parse(text)?.into_iter().next().map(|parsed| parsed.statement) {
+        Some(Statement::Query(query)) => Ok(query),
+        _ => Err(SqlError::new("XX000", "COPY made no query")),
+    }
+}
