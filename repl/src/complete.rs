@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn aql_and_backslash_commands() {
         assert_eq!(offers("SHOW N"), ["NAMESPACES"]);
-        assert_eq!(offers("set output j"), ["json"]);
+        assert_eq!(offers("set output j"), ["json", "jsonl"]);
         assert_eq!(offers("\\ti"), ["\\timing"]);
         assert_eq!(offers("\\d us"), ["users"]);
         assert_eq!(offers("\\x a"), ["auto"]);

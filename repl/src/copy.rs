@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::input::Input;
 use crate::lexer::{Kind, Token, spans};
-use crate::shell::{Shell, Step, Stop};
+use crate::shell::{Shell, Step};
 
 /// Large enough that a message's head does not count, small enough for a lively progress bar.
 const CHUNK: usize = 64 * 1024;
@@ -192,19 +192,7 @@ impl Shell {
             Ok(request) => request,
             Err(why) => return self.complain(&why),
         };
-        self.vars.unset("SQLSTATE");
-        let step = match from {
-            true => self.copy_from(&end, &sql, input),
-            false => self.copy_to(&end, &sql, input),
-        };
-        let refused = self.vars.get("SQLSTATE") == Some("0A000");
-        if step == Err(Stop::Failed) && refused {
-            self.tell_error(
-                "This server has no COPY of this kind; --csv with a SELECT writes rows, INSERT \
-                 with several rows reads them.\n",
-            );
-        }
-        step
+        if from { self.copy_from(&end, &sql, input) } else { self.copy_to(&end, &sql, input) }
     }
 
     fn copy_from(&mut self, end: &End, sql: &str, input: &mut Input<'_>) -> Step {

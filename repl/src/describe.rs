@@ -204,7 +204,7 @@ pub(crate) fn databases() -> &'static str {
 pub(crate) fn all_relations() -> String {
     format!(
         "SELECT n.nspname, c.relname {RELATIONS} \
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'i') AND {OURS} LIMIT 10000"
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {OURS} LIMIT 10000"
     )
 }
 

@@ -13,6 +13,13 @@ const STATEMENTS: &[(&str, &str)] = &[
          ALTER TABLE [namespace.]set SET (setting = value, ...)",
     ),
     (
+        "COPY",
+        "COPY [namespace.]set [(bin, ...)] FROM STDIN [WITH (FORMAT csv, HEADER, ...)]\n\
+         COPY {[namespace.]set [(bin, ...)] | (query)} TO STDOUT [WITH (...)]\n\
+         \\copy does the same with files and programs of this machine:\n\
+         \\copy users from 'users.csv' with (format csv, header)",
+    ),
+    (
         "CREATE NAMESPACE",
         "CREATE NAMESPACE [IF NOT EXISTS] name [WITH (setting = value, ...)]\n\
          SHOW CONFIG lists the settings.",
@@ -21,13 +28,6 @@ const STATEMENTS: &[(&str, &str)] = &[
         "CREATE TABLE",
         "CREATE TABLE [IF NOT EXISTS] [namespace.]set (\n\
          \x20   name type [PRIMARY KEY] [NOT NULL] [DEFAULT value], ...\n)",
-    ),
-    (
-        "COPY",
-        "COPY [namespace.]set [(bin, ...)] FROM STDIN [WITH (FORMAT csv, HEADER, ...)]\n\
-         COPY {[namespace.]set [(bin, ...)] | (query)} TO STDOUT [WITH (...)]\n\
-         \\copy does the same with files and programs of this machine:\n\
-         \\copy users from 'users.csv' with (format csv, header)",
     ),
     ("DELETE", "DELETE FROM [namespace.]set [WHERE condition] [RETURNING ...]"),
     ("DROP NAMESPACE", "DROP NAMESPACE [IF EXISTS] name, ... [CASCADE]"),
@@ -104,8 +104,23 @@ pub(crate) fn statements(topic: &str) -> String {
     format!("There is no help on {topic}{hint}\n")
 }
 
+/// What helps where the server does not say it: after a syntax error, or with a COPY that it has
+/// not.
+pub(crate) fn hint(code: &str, sql: &str) -> Option<String> {
+    let copies = tokens(sql).first().is_some_and(|token| token.is("COPY"));
+    match code {
+        "42601" => meant(sql),
+        "0A000" if copies => Some(
+            "this server has no COPY of this kind; --csv with a SELECT writes rows, INSERT with \
+             several rows reads them"
+                .into(),
+        ),
+        _ => None,
+    }
+}
+
 /// What the first word of a statement was meant to be, if it is none that statements begin with.
-pub(crate) fn meant(sql: &str) -> Option<String> {
+fn meant(sql: &str) -> Option<String> {
     let first = tokens(sql).first().map(|token| token.text.to_ascii_uppercase())?;
     let verbs = || VERBS.iter().filter_map(|verb| verb.split(' ').next());
     let near = nearest(&first, verbs()).filter(|_| !verbs().any(|verb| verb == first))?;
@@ -121,6 +136,8 @@ mod tests {
         assert!(meant("selct 1").is_some_and(|hint| hint.contains("did you mean SELECT?")));
         assert_eq!(meant("select from from"), None);
         assert_eq!(meant("xyzzy"), None);
+        assert!(hint("0A000", "copy t from stdin").is_some_and(|hint| hint.contains("INSERT")));
+        assert_eq!(hint("0A000", "select 1"), None);
     }
 
     #[test]

@@ -35,6 +35,15 @@ impl<R: BufRead> Lines for R {
     }
 }
 
+/// Standard input, locked for one line at a time: a statement of it may read it too.
+struct Standard;
+
+impl Lines for Standard {
+    fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
+        io::stdin().lock().read_until(b'\n', line)
+    }
+}
+
 impl Lines for Keyboard {
     fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
         match self.read("", "", None, &[])? {
@@ -222,7 +231,7 @@ impl Shell {
 
     pub(crate) fn run_stdin(&mut self) -> Step {
         self.places.push(("<stdin>".into(), 0));
-        let step = self.run_lines(io::stdin().lock(), Ends::Semicolon);
+        let step = self.run_lines(Standard, Ends::Semicolon);
         self.places.pop();
         step
     }
@@ -250,19 +259,19 @@ impl Shell {
         let mut splitter = Splitter::new(Ends::Semicolon);
         for line in text.lines() {
             for piece in splitter.push(line) {
-                self.run_scripted(piece, &mut splitter, &mut io::stdin().lock())?;
+                self.run_scripted(piece, &mut splitter, &mut Standard)?;
             }
         }
         let last = splitter.finish();
-        last.map_or(Ok(()), |last| self.run_scripted(last, &mut splitter, &mut io::stdin().lock()))
+        last.map_or(Ok(()), |last| self.run_scripted(last, &mut splitter, &mut Standard))
     }
 
-    fn run_lines(&mut self, mut lines: impl BufRead, ends: Ends) -> Step {
+    fn run_lines(&mut self, mut lines: impl Lines, ends: Ends) -> Step {
         let mut splitter = Splitter::new(ends);
         let mut line = Vec::new();
         loop {
             line.clear();
-            match lines.read_until(b'\n', &mut line) {
+            match lines.line(&mut line) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {

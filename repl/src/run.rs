@@ -187,7 +187,9 @@ impl Shell {
             };
             if let Err(stop) = step {
                 run.progress.clear();
-                run.session.cancel().await;
+                if stop != Stop::Lost {
+                    run.session.cancel().await;
+                }
                 return Err(stop);
             }
         }
@@ -227,18 +229,32 @@ impl Shell {
             let held = self.interrupts.hold(self.interactive);
             let more = feed.chunk(&mut rows);
             self.interrupts.hold(held);
-            let sent = match more {
-                _ if self.interrupts.take() => return self.end_rows(run, Some("cancelled")).await,
+            let cancelled = match more {
+                _ if self.interrupts.take() => true,
                 Err(error) => return self.end_rows(run, Some(&error.to_string())).await,
                 Ok(false) => return self.end_rows(run, None).await,
-                Ok(true) => session.send_rows(&rows).await,
+                Ok(true) => self.send_rows(&session, &rows).await?,
             };
-            if sent.is_err() {
-                // The stream tells what the server said last.
-                return Ok(());
+            if cancelled {
+                return self.end_rows(run, Some("cancelled")).await;
             }
             run.progress.bytes += rows.len() as u64;
             run.progress.tick();
+        }
+    }
+
+    /// True when Ctrl-C came meanwhile. A message cannot be left halfway: a second Ctrl-C gives the
+    /// connection up.
+    async fn send_rows(&mut self, session: &Session, rows: &[u8]) -> Result<bool, Stop> {
+        // Where this fails the stream tells why.
+        let mut sending = pin!(session.send_rows(rows));
+        tokio::select! {
+            _ = &mut sending => return Ok(false),
+            _ = self.interrupts.pressed() => {}
+        }
+        tokio::select! {
+            _ = &mut sending => Ok(true),
+            _ = self.interrupts.pressed() => Err(self.give_up(session)),
         }
     }
 
@@ -353,8 +369,8 @@ impl Shell {
             return Ok(());
         }
         let mut report = Report::from(said);
-        if report.hint.is_none() && said.code() == &SqlState::SYNTAX_ERROR {
-            report.hint = help::meant(sql);
+        if report.hint.is_none() {
+            report.hint = help::hint(&report.code, sql);
         }
         self.note_failure(&report);
         self.tell_error(&report.render(Some(sql)));

@@ -492,7 +492,7 @@ fn copy_that_fails_is_a_failure_and_no_more() {
     let (out, err, status) = texts(&server.batch(&[], script));
     assert_eq!((out.as_str(), status), ("57014\nSET\n", Some(0)), "{err}");
     contains(&err, "aql:<stdin>:2: ERROR:  0A000: COPY is not supported");
-    contains(&err, "aql:<stdin>:3: This server has no COPY of this kind");
+    contains(&err, "HINT:  this server has no COPY of this kind");
     contains(&err, "COPY failed: program: exit status: 3");
     contains(&err, "/no/such/file: No such file");
     contains(&err, "\\copy takes SET");
@@ -643,14 +643,15 @@ fn statements_go_through_the_editor() {
 #[test]
 fn tall_results_go_through_the_pager() {
     let server = Server::start();
-    let mut terminal = Terminal::open_with(&server, &[("PAGER", "sed s/^/paged/")], "");
+    let tall = (0..20).map(|n| format!("select {n}")).collect::<Vec<_>>().join(" union all ");
+    let start = format!("\\set tall '{tall}'\n");
+    let mut terminal = Terminal::open_with(&server, &[("PAGER", "sed s/^/paged/")], &start);
     terminal.answer("\\timing off");
     terminal.answer("\\! stty rows 10 columns 80");
-    let tall = (0..20).map(|n| format!("select {n}")).collect::<Vec<_>>().join(" union all ");
-    contains(&terminal.answer(&format!("{tall};")), "paged(20 rows)");
+    contains(&terminal.answer(":tall;"), "paged(20 rows)");
     assert!(!terminal.answer("select 1 as short;").contains("paged"));
     terminal.answer("\\pset pager off");
-    assert!(!terminal.answer(&format!("{tall};")).contains("paged"));
+    assert!(!terminal.answer(":tall;").contains("paged"));
     terminal.session.send_control('d').expect("typed");
     terminal.ends_well();
 }
