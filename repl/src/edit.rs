@@ -5,6 +5,7 @@
 //! never hangs.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -199,6 +200,8 @@ impl Highlighter for Hooks {
 pub(crate) struct Keyboard {
     editor: Editor<Hooks, rustyline::history::DefaultHistory>,
     history: Option<PathBuf>,
+    /// Further lines of a paste, which the editor gives as one.
+    pasted: VecDeque<String>,
 }
 
 impl Keyboard {
@@ -222,7 +225,7 @@ impl Keyboard {
         if let Some(path) = &history {
             let _ = editor.load_history(path);
         }
-        Ok(Self { editor, history })
+        Ok(Self { editor, history, pasted: VecDeque::new() })
     }
 
     /// Reads one line; `pending`, `session` and `variables` serve completion.
@@ -233,6 +236,9 @@ impl Keyboard {
         session: Option<Arc<Session>>,
         variables: &[String],
     ) -> io::Result<Typed> {
+        if let Some(line) = self.pasted.pop_front() {
+            return Ok(Typed::Line(line));
+        }
         if let Some(hooks) = self.editor.helper_mut() {
             hooks.pending = pending.to_string();
             hooks.variables = variables.to_vec();
@@ -243,7 +249,10 @@ impl Keyboard {
             hooks.session = None;
         }
         match typed {
-            Ok(line) => Ok(Typed::Line(line)),
+            Ok(text) => {
+                self.pasted.extend(text.split('\n').map(str::to_string));
+                Ok(Typed::Line(self.pasted.pop_front().unwrap_or_default()))
+            }
             Err(ReadlineError::Interrupted) => Ok(Typed::Dropped),
             Err(ReadlineError::Eof) => Ok(Typed::End),
             Err(ReadlineError::Signal(_)) => Ok(Typed::Line(String::new())),

@@ -668,3 +668,16 @@ fn rows_are_typed_after_copy() {
     terminal.ends_well();
     assert_eq!(seen.iter().last().as_deref(), Some("1\n"));
 }
+
+#[test]
+fn a_paste_is_as_good_as_typing() {
+    let (server, seen) = fake_aerie();
+    let mut terminal = Terminal::open(&server);
+    terminal.press("\x1b[200~select 1;\n\\echo pasted\nCOPY t FROM STDIN;\n1\n\\.\n\x1b[201~");
+    terminal.press("\r");
+    terminal.expect("COPY 2");
+    terminal.session.send_control('d').expect("typed");
+    terminal.ends_well();
+    let seen: Vec<String> = seen.iter().skip(1).collect();
+    assert_eq!(seen, ["select 1", "COPY t FROM STDIN", "1\n"]);
+}
