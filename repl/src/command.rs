@@ -315,9 +315,10 @@ pub(crate) fn nearest<'a>(
     let word = word.to_lowercase();
     candidates
         .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(edits, candidate)| *edits <= candidate.chars().count().div_ceil(3))
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, candidate)| candidate)
+        .map(|(edits, candidate)| (edits, candidate, candidate.chars().count()))
+        .filter(|(edits, _, length)| *edits <= length.div_ceil(3) && edits < length)
+        .min_by_key(|(edits, ..)| *edits)
+        .map(|(_, candidate, _)| candidate)
 }
 
 /// Insertions, deletions and replacements between two words.
@@ -423,6 +424,7 @@ mod tests {
         assert!(error("exho hello").contains("did you mean \\echo?"));
         assert!(error(".tabels").contains("unknown command .tabels; did you mean .tables?"));
         assert!(!error("zzzzzzz").contains("did you mean"));
+        assert!(!error("=").contains("did you mean"), "one letter is like no other");
     }
 
     #[test]

@@ -123,7 +123,11 @@ pub(crate) fn hint(code: &str, sql: &str) -> Option<String> {
 fn meant(sql: &str) -> Option<String> {
     let first = tokens(sql).first().map(|token| token.text.to_ascii_uppercase())?;
     let verbs = || VERBS.iter().filter_map(|verb| verb.split(' ').next());
-    let near = nearest(&first, verbs()).filter(|_| !verbs().any(|verb| verb == first))?;
+    if verbs().any(|verb| verb == first) {
+        return None;
+    }
+    let begun = verbs().find(|verb| first.len() > 1 && verb.starts_with(&first));
+    let near = begun.or_else(|| nearest(&first, verbs()))?;
     Some(format!("did you mean {near}? \\h lists the statements"))
 }
 
@@ -134,6 +138,7 @@ mod tests {
     #[test]
     fn first_words() {
         assert!(meant("selct 1").is_some_and(|hint| hint.contains("did you mean SELECT?")));
+        assert!(meant("sel").is_some_and(|hint| hint.contains("did you mean SELECT?")));
         assert_eq!(meant("select from from"), None);
         assert_eq!(meant("xyzzy"), None);
         assert!(hint("0A000", "copy t from stdin").is_some_and(|hint| hint.contains("INSERT")));

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
 
@@ -158,6 +159,7 @@ impl Shell {
         let mut stream = pin!(stream);
         let mut run = Run::new(session, number, Progress::new(self.shows_progress()));
         let mut ticks = tokio::time::interval(Progress::TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let message = tokio::select! {
                 biased;
