@@ -76,7 +76,8 @@ pub(crate) struct Args {
     /// Set how results look, as \pset does
     #[arg(short = 'P', long = "pset", value_name = "OPTION=VALUE")]
     looks: Vec<String>,
-    /// Send results to this file, or to a program behind |
+    /// Send results to this file, or to a program behind |. As in aql, the bare words table, json,
+    /// raw and mute are formats
     #[arg(short, long, value_name = "FILE")]
     output: Option<String>,
     /// All of -c and -f in one transaction block
@@ -166,7 +167,14 @@ impl Args {
             shell.quiet = quiet;
             step?;
         }
-        self.output.iter().try_for_each(|target| shell.redirect(Some(target.clone())))
+        match self.output.as_deref() {
+            Some(mode @ ("table" | "json" | "raw" | "mute")) => {
+                shell.look.format = Format::parse(mode).unwrap_or_default();
+                Ok(())
+            }
+            Some(target) => shell.redirect(Some(target.into())),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn format(&self) -> Format {

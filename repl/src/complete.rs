@@ -14,6 +14,8 @@ pub(crate) struct Names {
     pub(crate) sets: Vec<(String, String)>,
     /// Namespace, set and bin.
     pub(crate) bins: Vec<(String, String, String)>,
+    pub(crate) indexes: Vec<String>,
+    /// Those of the catalogue, beside [`FUNCTIONS`].
     pub(crate) functions: Vec<String>,
     /// Of the server.
     pub(crate) settings: Vec<String>,
@@ -117,6 +119,20 @@ pub(crate) const KEYWORDS: &[&str] = &[
     "TTL",
 ];
 
+/// Functions that are there without an entry in the catalogue.
+#[rustfmt::skip]
+const FUNCTIONS: &[&str] = &[
+    "abs", "array_agg", "array_append", "array_remove", "avg", "cardinality", "ceil",
+    "char_length", "coalesce", "concat", "count", "current_date", "current_timestamp",
+    "date_part", "date_trunc", "extract", "floor", "format_type", "generate_series", "greatest",
+    "initcap", "jsonb_array_length", "jsonb_typeof", "least", "left", "length", "list_append",
+    "list_length", "list_prepend", "list_remove", "lower", "lpad", "ltrim", "max", "md5", "min",
+    "now", "nullif", "octet_length", "power", "random", "regexp_replace", "repeat", "replace",
+    "reverse", "right", "round", "row_number", "rpad", "rtrim", "sign", "split_part", "sqrt",
+    "starts_with", "stddev", "string_agg", "strpos", "substr", "sum", "to_jsonb", "trim", "trunc",
+    "upper", "version",
+];
+
 /// Where the completed word begins in `line`, and what it may become. `pending` is the statement's
 /// earlier lines, `line` ends at the cursor.
 pub(crate) fn complete(
@@ -151,7 +167,8 @@ fn command(line: &str, trimmed: &str, names: &Names, variables: &[String]) -> (u
     };
     let word = &line[start..];
     let offers = match name {
-        "\\d" | "\\d+" | "\\dt" | "\\dv" | "\\di" | "\\copy" => sets(word, names),
+        "\\d" | "\\d+" | "\\dt" | "\\dv" | "\\copy" => sets(word, names),
+        "\\di" => matching(word, names.indexes.iter().cloned()),
         "\\df" => matching(word, names.functions.iter().cloned()),
         "\\dn" => matching(word, names.namespaces.iter().cloned()),
         "\\x" => keywords(word, &["on", "off", "auto"]),
@@ -182,6 +199,7 @@ fn statement(before: &[Token<'_>], word: &str, names: &Names) -> Vec<String> {
     match (verb.as_str(), last.as_str()) {
         (_, "FROM" | "INTO" | "JOIN" | "TABLE" | "TRUNCATE") => sets(word, names),
         ("UPDATE", "UPDATE") => sets(word, names),
+        ("DROP", "INDEX") => matching(word, names.indexes.iter().cloned()),
         ("SET" | "GET" | "RESET" | "SHOW", "SET" | "GET" | "RESET" | "SHOW") => {
             let shown = if verb == "SHOW" { keywords(word, SHOWN) } else { Vec::new() };
             let options = options::TABLE.iter().map(|option| option.name).collect::<Vec<_>>();
@@ -193,7 +211,9 @@ fn statement(before: &[Token<'_>], word: &str, names: &Names) -> Vec<String> {
         ("EXPLAIN" | "HELP", "EXPLAIN" | "HELP") => keywords(word, VERBS),
         _ if word.is_empty() => [bins(before, word, names), keywords(word, KEYWORDS)].concat(),
         _ => {
-            let functions = matching(word, names.functions.iter().map(|name| format!("{name}(")));
+            let own = FUNCTIONS.iter().map(|name| name.to_string());
+            let known = own.chain(names.functions.iter().cloned());
+            let functions = matching(word, known.map(|name| format!("{name}(")));
             [bins(before, word, names), keywords(word, KEYWORDS), functions].concat()
         }
     }
@@ -261,7 +281,8 @@ mod tests {
                 bin("test", "users", "email"),
                 bin("test", "flights", "number"),
             ],
-            functions: vec!["now".into(), "length".into()],
+            indexes: vec!["users_email".into()],
+            functions: vec!["normalize".into()],
             settings: vec!["search_path".into()],
         }
     }
@@ -291,9 +312,10 @@ mod tests {
 
     #[test]
     fn bins_are_those_of_the_named_sets() {
-        let found = ["name", "not", "nothing", "null", "now("];
+        let found = ["name", "not", "nothing", "null", "normalize(", "now(", "nullif("];
         assert_eq!(offers("select * from users where n"), found);
-        assert_eq!(offers("select nu"), ["number", "null"]);
+        assert_eq!(offers("drop index us"), ["users_email"]);
+        assert_eq!(offers("select nu"), ["number", "null", "nullif("]);
     }
 
     #[test]

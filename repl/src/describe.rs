@@ -208,6 +208,11 @@ pub(crate) fn all_relations() -> String {
     )
 }
 
+/// For completion: names of indexes.
+pub(crate) fn all_indexes() -> String {
+    format!("SELECT c.relname {RELATIONS} WHERE c.relkind IN ('i', 'I') AND {OURS} LIMIT 10000")
+}
+
 /// For completion: names of functions.
 pub(crate) fn all_functions() -> &'static str {
     "SELECT DISTINCT proname FROM pg_catalog.pg_proc LIMIT 10000"

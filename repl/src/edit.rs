@@ -73,13 +73,14 @@ impl NameCache {
 /// `None` when the server takes too long; what it cannot answer is left empty.
 async fn fetch_names(session: &Session) -> Option<Names> {
     let all = async {
-        let relations = describe::all_relations();
+        let (relations, indexes) = (describe::all_relations(), describe::all_indexes());
         let queries = [
             describe::all_namespaces(),
             relations.as_str(),
             describe::all_columns(),
             describe::all_functions(),
             describe::all_settings(),
+            indexes.as_str(),
         ];
         let mut answers = Vec::new();
         for query in queries {
@@ -105,6 +106,7 @@ fn names_of(answers: &[Vec<Vec<String>>]) -> Names {
         namespaces: first(0).filter(own).collect(),
         functions: first(3).collect(),
         settings: first(4).collect(),
+        indexes: first(5).collect(),
         sets: rows(1).filter_map(|row| Some((row.first()?.clone(), row.get(1)?.clone()))).collect(),
         bins: rows(2)
             .filter_map(|row| {

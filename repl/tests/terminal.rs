@@ -595,6 +595,8 @@ fn looks_are_set() {
     assert_eq!(out, expected);
     let (out, ..) = texts(&server.batch(&["-P", "format=jsonl", "-c", "select 'x' as a"], ""));
     assert_eq!(out, "{\"a\": \"x\"}\n");
+    let (out, ..) = texts(&server.batch(&["-o", "json", "-c", "select 'x' as a"], ""));
+    assert_eq!(out, "[\n  {\"a\": \"x\"}\n]\n");
     let (_, err, status) = texts(&server.batch(&["-P", "format=pdf", "-c", "select 1"], ""));
     assert_eq!(status, Some(3));
     contains(&err, "format is TABLE");
