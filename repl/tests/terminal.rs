@@ -81,15 +81,17 @@ fn fake_aerie() -> (Server, Receiver<String>) {
     (Server { url, _node: None }, seen)
 }
 
+/// The next message of a client; the first one has no kind of its own.
+fn message(stream: &mut TcpStream, kind: Option<u8>) -> io::Result<(u8, Vec<u8>)> {
+    let mut head = [kind.unwrap_or(0), 0, 0, 0, 0];
+    stream.read_exact(if kind.is_some() { &mut head[1..] } else { &mut head })?;
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+    let mut body = vec![0; length - 4];
+    stream.read_exact(&mut body)?;
+    Ok((head[0], body))
+}
+
 fn agree(mut stream: TcpStream, seen: &Sender<String>) -> io::Result<()> {
-    let message = |stream: &mut TcpStream, kind: Option<u8>| -> io::Result<(u8, Vec<u8>)> {
-        let mut head = [kind.unwrap_or(0), 0, 0, 0, 0];
-        stream.read_exact(if kind.is_some() { &mut head[1..] } else { &mut head })?;
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
-        let mut body = vec![0; length - 4];
-        stream.read_exact(&mut body)?;
-        Ok((head[0], body))
-    };
     message(&mut stream, Some(0))?;
     stream.write_all(&reply(b'R', &[0; 4]))?;
     stream.write_all(&reply(b'S', b"server_version\x0015.0 (AerieDB 0.1.0)\0"))?;
@@ -682,4 +684,68 @@ fn a_paste_is_as_good_as_typing() {
     terminal.ends_well();
     let seen: Vec<String> = seen.iter().skip(1).collect();
     assert_eq!(seen, ["select 1", "COPY t FROM STDIN", "1\n"]);
+}
+
+#[test]
+fn rows_go_to_a_server_and_come_back() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let rows = "id,s\n1,\"a,b\"\n2,\n3,\"say \"\"hi\"\"\"\n";
+    std::fs::write(path("in.csv"), rows).expect("written");
+    let script = format!(
+        "CREATE TABLE aql_copied (id bigint PRIMARY KEY, s text);\n\
+         \\copy aql_copied (id, s) from '{}' with (format csv, header)\n\
+         \\copy (SELECT id, s FROM aql_copied ORDER BY id) to '{}' with (format csv, header)\n\
+         COPY aql_copied (id, s) FROM STDIN;\n4\tfour\n5\t\\N\n\\.\n\
+         \\copy (SELECT id, s FROM aql_copied WHERE id > 3 ORDER BY id) to program 'sort -r'\n\
+         SELECT count(*) FROM aql_copied;\nDROP TABLE aql_copied;\n",
+        path("in.csv"),
+        path("out.csv")
+    );
+    let (out, err, status) = texts(&server.batch(&["-qAt"], &script));
+    assert_eq!((out.as_str(), status), ("5\t\\N\n4\tfour\n5\n", Some(0)), "{err}");
+    assert_eq!(std::fs::read_to_string(path("out.csv")).expect("a file"), rows);
+    let script = "\\set ON_ERROR_STOP off\n\\copy aql_not_there (a) from program 'echo 1'\nselect 7;\n\
+                  \\copy (select 1 from aql_not_there) to stdout\nselect 8;\n";
+    let (out, err, _) = texts(&server.batch(&["-qAt"], script));
+    contains(&out, "8\n");
+    assert!(err.contains("ERROR: "), "{err}");
+    server.batch(&["-c", "DROP TABLE IF EXISTS aql_not_there"], "");
+}
+
+#[test]
+fn the_environment_says_where_and_who() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let asked = std::thread::spawn(move || -> io::Result<(String, String)> {
+        let (mut stream, _) = listener.accept()?;
+        let (_, hello) = message(&mut stream, Some(0))?;
+        stream.write_all(&reply(b'R', &3_u32.to_be_bytes()))?;
+        let (_, password) = message(&mut stream, None)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\0', " ");
+        Ok((text(&hello[4..]), text(&password)))
+    });
+    let home = tempfile::tempdir().expect("a folder");
+    let file = home.path().join("passwords");
+    std::fs::write(&file, format!("127.0.0.1:{port}:*:ann:secret of ann\n")).expect("written");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
+    }
+    let status = Command::new(env!("CARGO_BIN_EXE_aql"))
+        .envs([("PGHOST", "127.0.0.1"), ("PGUSER", "ann"), ("PGDATABASE", "places")])
+        .env("PGPORT", port.to_string())
+        .env("PGPASSFILE", &file)
+        .env_remove("PGPASSWORD")
+        .args(["-w", "-c", "select 1"])
+        .stderr(Stdio::null())
+        .status()
+        .expect("aql runs");
+    assert_eq!(status.code(), Some(2), "the server hangs up");
+    let (hello, password) = asked.join().expect("a thread").expect("a client");
+    contains(&hello, "user ann ");
+    contains(&hello, "database places ");
+    assert_eq!(password, "secret of ann ");
 }
