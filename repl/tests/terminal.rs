@@ -593,7 +593,7 @@ fn looks_are_set() {
     let (out, err, status) = texts(&server.batch(&["-q"], script));
     assert_eq!(status, Some(0), "{err}");
     let expected = " a \n---\n ~\n(1 row)\n\n| a |\n| --- |\n| x |\na\tb\nx\t~\n\
-                    +---+\n| y |\n+---+\n\n";
+                    | y |\n+---+\n\n";
     assert_eq!(out, expected);
     let (out, ..) = texts(&server.batch(&["-P", "format=jsonl", "-c", "select 'x' as a"], ""));
     assert_eq!(out, "{\"a\": \"x\"}\n");

@@ -385,20 +385,52 @@ def blocks_are_undone(conn):
 
 @check
 def two_blocks_on_one_row(conn):
-    fresh(conn, rows=1)
+    fresh(conn, rows=2)
+
+    def add(amount, *ids):
+        with connect() as other, other.transaction():
+            for i in ids:
+                other.execute(f"UPDATE {T} SET n = n + {amount} WHERE id = {i}")
+                time.sleep(0.01)
+
+    # Both come to be: the second waits for the first.
+    threads = [threading.Thread(target=add, args=(10**k, 1, 2)) for k in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(conn.execute(f"SELECT n FROM {T} ORDER BY id").fetchall(), [(11111,), (11112,)])
+    # Neither could go on: one is told so.
     with connect() as other:
         conn.execute("BEGIN")
         other.execute("BEGIN")
-        conn.execute(f"UPDATE {T} SET n = n + 10 WHERE id = 1")
-        other.execute(f"UPDATE {T} SET n = n + 100 WHERE id = 1")
+        conn.execute(f"UPDATE {T} SET n = 1 WHERE id = 1")
+        other.execute(f"UPDATE {T} SET n = 2 WHERE id = 2")
+        waits = threading.Thread(target=lambda: conn.execute(f"UPDATE {T} SET n = 1 WHERE id = 2"))
+        waits.start()
+        time.sleep(0.2)
+        try:
+            other.execute(f"UPDATE {T} SET n = 2 WHERE id = 1")
+            raise AssertionError("no deadlock")
+        except psycopg.errors.DeadlockDetected:
+            pass
+        other.execute("ROLLBACK")
+        waits.join()
         conn.execute("COMMIT")
+    equal(conn.execute(f"SELECT n FROM {T} ORDER BY id").fetchall(), [(1,), (1,)])
+    # What was read by key is held to its version.
+    with connect() as other:
+        other.execute("BEGIN")
+        equal(other.execute(f"SELECT n FROM {T} WHERE id = 1").fetchone(), (1,))
+        conn.execute(f"UPDATE {T} SET n = 5 WHERE id = 1")
+        other.execute(f"UPDATE {T} SET n = 6 WHERE id = 2")
         try:
             other.execute("COMMIT")
-            raise AssertionError("both were committed")
+            raise AssertionError("the read was not held to its version")
         except psycopg.errors.SerializationFailure:
             pass
         equal(other.info.transaction_status, TransactionStatus.IDLE)
-    equal(conn.execute(f"SELECT n FROM {T}").fetchone(), (11,))
+    equal(conn.execute(f"SELECT n FROM {T} ORDER BY id").fetchall(), [(5,), (1,)])
 
 
 @check

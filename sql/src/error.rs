@@ -78,6 +78,7 @@ impl From<model::Error> for SqlError {
             ErrorKind::KeyExists => "23505",
             ErrorKind::NoSpace => "53100",
             ErrorKind::Timeout => "57014",
+            ErrorKind::Deadlock => "40P01",
             ErrorKind::Forbidden => "55000",
             ErrorKind::Unavailable => "57P03",
             ErrorKind::BinType => "42804",

@@ -179,6 +179,9 @@ fn shown_plan(plan: &Plan, out: &mut String) {
                 InsertSource::Query { query, defaults } => {
                     let _ = writeln!(out, "  Query {query}; {} defaults", defaults.len());
                 }
+                InsertSource::Copied { defaults } => {
+                    let _ = writeln!(out, "  Copied; {} defaults", defaults.len());
+                }
             }
             insert.ttl.iter().for_each(|ttl| out.push_str(&format!("  Ttl: {ttl}\n")));
             shown_output(&insert.returning, out);
@@ -221,6 +224,20 @@ fn shown_plan(plan: &Plan, out: &mut String) {
         Plan::DropTable { tables } => {
             let names: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
             let _ = writeln!(out, "DropTable {}", names.join(", "));
+        }
+        Plan::CopyIn { insert, options } => {
+            let columns: Vec<String> =
+                insert.columns.iter().map(|c| format!("{} {}", c.name, c.column_type)).collect();
+            let _ = writeln!(out, "CopyIn {} ({})", insert.table.name, columns.join(", "));
+            let _ = writeln!(out, "  {options:?}");
+        }
+        Plan::CopyOut { query, options } => {
+            let _ = writeln!(out, "CopyOut {query}\n  {options:?}");
+        }
+        Plan::AlterTable { table, changes } => {
+            let name = table.as_ref().map_or("nothing", |table| &table.name);
+            let _ = writeln!(out, "AlterTable {name}");
+            changes.iter().for_each(|change| out.push_str(&format!("  {change:?}\n")));
         }
         Plan::Truncate { before_lut_ms: Some(lut), .. } => {
             let _ = writeln!(out, "  Upto: {lut} ms");

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Timeout,
     /// The operation is not allowed here or now (stop-writes, read-only device, disabled command).
     Forbidden,
+    /// Two transactions wait for each other; one of them has to give up.
+    Deadlock,
     /// The partition or device cannot be served at the moment.
     Unavailable,
     /// The bin holds another type than the operation needs.
@@ -58,6 +60,7 @@ impl ErrorKind {
             ErrorKind::NamespaceNotFound => 20,
             ErrorKind::BinName => 21,
             ErrorKind::Forbidden => 22,
+            ErrorKind::Deadlock => 120,
         }
     }
 }

@@ -644,7 +644,9 @@ fn distinct_names(items: &mut [SelectItem]) {
             SelectItem::ExprWithAlias { alias, .. } => of_ident(alias),
             _ => continue,
         };
-        if !seen.insert(shown.clone())
+        // A scalar subquery has the name of its own column, whatever that is.
+        let subquery = matches!(item, SelectItem::UnnamedExpr(Expr::Subquery(_)));
+        if (!seen.insert(shown.clone()) || subquery)
             && let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
         {
             let alias = Ident::with_quote('"', format!("{shown} {i}"));

@@ -9,6 +9,7 @@
 //! and for reads of what was just written; a record that has expired or was truncated is absent.
 
 mod group;
+mod locks;
 mod merge;
 mod metrics;
 mod transaction;
@@ -21,6 +22,7 @@ use model::{
 };
 
 pub use group::{Expect, GroupChange};
+pub use locks::Locks;
 pub use merge::merged;
 pub use metrics::{Histogram, Latency, Stat};
 pub use transaction::{Savepoint, Transaction, View};

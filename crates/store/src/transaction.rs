@@ -6,6 +6,10 @@
 //! [`Store::apply`], each for the version that was seen: one of them changed by others, and nothing
 //! happens.
 //!
+//! Whoever changes a record first holds its lock ([`Locks`]) to the end of the block, and others who
+//! want to change it wait. So blocks that change the same records without having read them before
+//! come one after the other, as in PostgreSQL.
+//!
 //! What that isolates: records read by key and records changed are as if the block had run alone at
 //! the time of its commit. Records that a scan met are not held to their versions, and a block whose
 //! writes are in one namespace is not told of changes in another.
@@ -16,9 +20,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use model::{Digest, Error, ErrorKind, Key, Record, Result, Value};
 
+use crate::locks::Held;
 use crate::{
-    Address, Bins, Change, Expect, GroupChange, Outcome, ScanCursor, Seen, Store, Target, Ttl,
-    merged,
+    Address, Bins, Change, Expect, GroupChange, Locks, Outcome, ScanCursor, Seen, Store, Target,
+    Ttl, merged,
 };
 
 /// Bytes that the records written by one block may take in memory, about. What a commit can write
@@ -28,8 +33,13 @@ const BYTES_MAX: usize = 64 << 20;
 const READS_MAX: usize = 1 << 20;
 
 /// A transaction block of one session.
-#[derive(Debug, Default)]
-pub struct Transaction(Mutex<Inner>);
+#[derive(Debug)]
+pub struct Transaction {
+    locks: Arc<Locks>,
+    /// As the locks know it.
+    owner: u64,
+    inner: Mutex<Inner>,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -41,6 +51,8 @@ struct Inner {
     /// What each write replaced here, oldest first.
     undo: Vec<(Digest, Option<Arc<Written>>)>,
     bytes: usize,
+    /// Locks of records that were changed, or were to be.
+    held: HashMap<Digest, Held>,
     /// Sets that the block itself has emptied or made.
     emptied: HashSet<(String, String)>,
     /// Those of them into which rows were put past the block.
@@ -74,9 +86,20 @@ struct Written {
 pub struct Savepoint(usize);
 
 impl Transaction {
+    /// A block that has done nothing yet.
+    pub fn new(locks: Arc<Locks>) -> Transaction {
+        let owner = locks.owner();
+        Transaction { locks, owner, inner: Mutex::default() }
+    }
+
+    /// Forgets everything that was written and gives the locks back.
+    pub fn end(&self) {
+        drop(std::mem::take(&mut *self.lock()));
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change is one insertion or removal: nothing is half done where somebody panicked.
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The place where the block stands.
@@ -127,6 +150,7 @@ impl Transaction {
             // Should the commit fail, this has still to be undone.
             let loaded = inner.loaded.clone();
             std::mem::replace(&mut *inner, Inner { loaded, ..Inner::default() })
+            // The locks go when this goes: after the commit.
         };
         if inner.written.is_empty() && !strict {
             return Ok(());
@@ -180,6 +204,16 @@ impl Transaction {
         Ok(version.expect)
     }
 
+    /// Holds a record's lock from here on.
+    async fn hold(&self, digest: &Digest) -> Result<()> {
+        let held = self.lock().held.contains_key(digest);
+        if !held {
+            let held = self.locks.take(self.owner, *digest).await?;
+            self.lock().held.insert(*digest, held);
+        }
+        Ok(())
+    }
+
     /// Changes one record of the block.
     async fn modify<S: Store>(
         &self,
@@ -187,6 +221,7 @@ impl Transaction {
         at: Address<'_>,
         change: impl FnOnce(Seen<'_>) -> Result<Change>,
     ) -> Result<Outcome> {
+        self.hold(&at.digest).await?;
         let before = self.written(at.namespace, &at.digest);
         let (now, existed, new_generation) = match &before {
             Some(written) => (written.record.clone(), written.existed, written.generation),
@@ -392,18 +427,29 @@ fn changed_by_others(digest: &Digest) -> Error {
 pub struct View<S> {
     store: Arc<S>,
     transaction: Option<Arc<Transaction>>,
+    /// Of the blocks that a write outside of them waits for.
+    locks: Option<Arc<Locks>>,
 }
 
 impl<S> Clone for View<S> {
     fn clone(&self) -> View<S> {
-        View { store: self.store.clone(), transaction: self.transaction.clone() }
+        View {
+            store: self.store.clone(),
+            transaction: self.transaction.clone(),
+            locks: self.locks.clone(),
+        }
     }
 }
 
 impl<S: Store> View<S> {
     /// The store, inside this block if there is one.
     pub fn new(store: Arc<S>, transaction: Option<Arc<Transaction>>) -> View<S> {
-        View { store, transaction }
+        View { store, transaction, locks: None }
+    }
+
+    /// Outside of blocks, changes wait for those that hold these locks.
+    pub fn waiting_for(self, locks: &Arc<Locks>) -> View<S> {
+        View { locks: Some(locks.clone()), ..self }
     }
 
     /// The store without the block.
@@ -460,6 +506,9 @@ impl<S: Store> View<S> {
         F: FnMut(usize, Seen<'_>) -> Result<Change> + Send,
     {
         let Some(transaction) = &self.transaction else {
+            if let Some(locks) = &self.locks {
+                locks.wait(targets.iter().map(|target| target.digest)).await?;
+            }
             return self.store.modify_many(namespace, set, targets, change).await;
         };
         let mut outcomes = Vec::with_capacity(targets.len());

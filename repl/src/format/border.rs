@@ -47,6 +47,11 @@ impl Border {
         self.level == 2
     }
 
+    /// What marks a cell that goes on in the next line.
+    pub(super) fn mark(self) -> &'static str {
+        if self.drawn { "↵" } else { "+" }
+    }
+
     fn bar(self) -> &'static str {
         if self.drawn { "│" } else { "|" }
     }

@@ -11,6 +11,7 @@ pub(super) struct Unaligned {
     null: String,
     expanded: bool,
     tuples_only: bool,
+    footer: bool,
     names: Vec<String>,
     rows: u64,
 }
@@ -20,7 +21,8 @@ impl Unaligned {
         let separator = look.separator.clone().unwrap_or_else(|| "|".into());
         let expanded = look.expanded == Expanded::On;
         let (null, tuples_only) = (look.null.clone().unwrap_or_default(), look.tuples_only);
-        Self { separator, null, expanded, tuples_only, names: Vec::new(), rows: 0 }
+        let (footer, names) = (look.footer && !tuples_only, Vec::new());
+        Self { separator, null, expanded, tuples_only, footer, names, rows: 0 }
     }
 }
 
@@ -52,7 +54,7 @@ impl Layout for Unaligned {
     }
 
     fn end(&mut self, out: &mut dyn Write, complete: bool) -> io::Result<()> {
-        if self.tuples_only || self.expanded || !complete {
+        if !self.footer || self.expanded || !complete {
             return Ok(());
         }
         writeln!(out, "{}", footer(self.rows))

@@ -130,11 +130,11 @@ impl Sampled {
         if let (Some(title), Shape::Table(widths)) = (&self.look.title, &shape) {
             let total = self.border.width(widths);
             writeln!(out, "{:space$}{title}", "", space = total.saturating_sub(title.width()) / 2)?;
-        } else if let Some(title) = &self.look.title {
+        } else if let Some(title) = self.look.title.as_ref().filter(|_| !sample.is_empty()) {
             writeln!(out, "{title}")?;
         }
         if let Shape::Table(widths) = &shape {
-            if self.border.has(Place::Top) {
+            if self.border.has(Place::Top) && !self.look.tuples_only {
                 writeln!(out, "{}", self.border.line(Place::Top, widths))?;
             }
             if !self.look.tuples_only {
@@ -200,7 +200,7 @@ impl Sampled {
                 let open_end = i == last && !self.border.closed();
                 write!(out, "{}", self.border.pad())?;
                 self.write_cell(out, text, cell.null, *width, right, open_end && !more)?;
-                let mark = if more { "+" } else { " " };
+                let mark = if more { self.border.mark() } else { " " };
                 match (open_end, more) {
                     (true, false) => {}
                     (true, true) => write!(out, "{mark}")?,
@@ -260,7 +260,7 @@ impl Sampled {
                 let space = names - name.width();
                 let text = self.dimmed(line, cell.null);
                 let more = i + 1 < cell.lines.len();
-                let mark = if more { "+" } else { edge };
+                let mark = if more { self.border.mark() } else { edge };
                 let fill = if more || closed { values.saturating_sub(line.width()) } else { 0 };
                 writeln!(
                     out,

@@ -19,10 +19,11 @@ impl Context<'_> {
                 let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
                 let columns = if columns.is_empty() { "*".into() } else { columns.join(", ") };
                 let query = parsed_query(&format!("SELECT {columns} FROM {name}"))?;
-                Ok((Plan::CopyOut { query: self.query(&query)?, options }, Vec::new()))
+                let query = self.query(&query).map_err(unplaced)?;
+                Ok((Plan::CopyOut { query, options }, Vec::new()))
             }
             CopyWhat::Set { name, columns } => {
-                let insert = self.copied(name, columns)?;
+                let insert = self.copied(name, columns).map_err(unplaced)?;
                 Ok((Plan::CopyIn { insert, options }, Vec::new()))
             }
         }
@@ -61,6 +62,11 @@ impl Context<'_> {
             _ => Err(SqlError::new("XX000", "COPY made no INSERT")),
         }
     }
+}
+
+/// Places are those of the text that stands for the COPY.
+fn unplaced(error: SqlError) -> SqlError {
+    SqlError { position: None, ..error }
 }
 
 fn parsed_query(text: &str) -> SqlResult<Box<ast::Query>> {

@@ -27,7 +27,7 @@ use sql::plan::{
     Get, Insert, InsertSource, OnConflict, Output, Plan, Planned, Query, Session as Command, Target,
 };
 use sql::{Parsed, Scope, SqlError, SqlResult};
-use store::{Store, Ttl, View};
+use store::{Locks, Store, Transaction, Ttl, View};
 
 pub use admin::Operated;
 pub use background::ArrowRows;
@@ -45,6 +45,7 @@ type Rows = Vec<Vec<Option<Value>>>;
 pub struct Executor<S: Store> {
     store: Arc<S>,
     queries: Queries<S>,
+    locks: Arc<Locks>,
 }
 
 /// A statement that was prepared.
@@ -73,7 +74,8 @@ struct Session {
 impl<S: Operated> Executor<S> {
     /// An executor over this store.
     pub fn new(store: Arc<S>) -> SqlResult<Executor<S>> {
-        Ok(Executor { queries: Queries::new(store.clone())?, store })
+        let queries = Queries::new(store.clone())?;
+        Ok(Executor { queries, store, locks: Arc::default() })
     }
 
     async fn ready(
@@ -131,7 +133,7 @@ impl<S: Operated> Executor<S> {
         params: &[Option<Value>],
     ) -> SqlResult<Answer<ArrowRows>> {
         let store = &*self.store;
-        let view = View::new(self.store.clone(), session.block.clone());
+        let view = View::new(self.store.clone(), session.block.clone()).waiting_for(&self.locks);
         let writer = |settings| write::Writer {
             store: &view,
             queries: &self.queries,
@@ -375,6 +377,10 @@ impl<S: Operated> Backend for Executor<S> {
             }
         }
         writes(&lock(&statement.ready).planned.plan)
+    }
+
+    fn begin(&self) -> Arc<Transaction> {
+        Arc::new(Transaction::new(self.locks.clone()))
     }
 
     async fn commit(&self, session: &SessionState) -> SqlResult<()> {

@@ -74,6 +74,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether the statement may write: 25006 in a read-only transaction.
     fn writes(&self, statement: &Self::Statement) -> Writes;
 
+    /// The records of a transaction block that begins.
+    fn begin(&self) -> Arc<store::Transaction>;
+
     /// Makes what the session's transaction block has written happen, all of it or, with an error,
     /// nothing.
     fn commit(&self, session: &SessionState) -> impl Future<Output = SqlResult<()>> + Send;

@@ -105,7 +105,7 @@ impl<B: Backend> Session<B> {
     fn begin(&mut self, modes: &[(&str, &str)]) -> SqlResult<&'static str> {
         if self.state.transaction == Transaction::Idle {
             self.state.transaction = Transaction::Block;
-            self.state.block = Some(Arc::default());
+            self.state.block = Some(self.backend.begin());
             self.state.settings.begin();
             let isolation = self.state.settings.get("default_transaction_isolation");
             let isolation = isolation.map(str::to_string);

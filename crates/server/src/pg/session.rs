@@ -300,6 +300,7 @@ impl<B: Backend> Session<B> {
         {
             tracing::warn!("a block whose client has gone could not be undone: {error}");
         }
+        self.state.end_block(false);
     }
 
     /// Begins a statement.

@@ -126,7 +126,10 @@ impl SessionState {
     /// Ends the transaction block.
     pub(crate) fn end_block(&mut self, commit: bool) {
         self.transaction = Transaction::Idle;
-        self.block = None;
+        if let Some(block) = self.block.take() {
+            // Others may still look at it: a cursor that is held.
+            block.end();
+        }
         self.done_at_once = false;
         self.savepoints.clear();
         if commit {

@@ -11,26 +11,26 @@ pub(super) struct Encoder {
     options: CopyOptions,
     /// Columns that are quoted whatever they hold.
     quoted: Vec<bool>,
+    /// Whether the header of the binary format is still to come: clients expect it in the first
+    /// message, before the row.
+    header_due: bool,
 }
 
 impl Encoder {
     pub(super) fn new(options: &CopyOptions, columns: &[Field]) -> Encoder {
         let forced = options.force_quote.as_deref().unwrap_or_default();
         let quoted = |c: &Field| forced.iter().any(|name| name == "*" || *name == c.name);
-        Encoder { options: options.clone(), quoted: columns.iter().map(quoted).collect() }
+        let header_due = options.format == CopyFormat::Binary;
+        let quoted = columns.iter().map(quoted).collect();
+        Encoder { options: options.clone(), quoted, header_due }
     }
 
     /// What comes before the rows.
     pub(super) fn begin(&self, columns: &[Field], out: &mut BytesMut) {
-        if self.options.format == CopyFormat::Binary {
-            data(out, |out| {
-                out.put_slice(b"PGCOPY\n\xff\r\n\0");
-                out.put_u64(0);
-            });
-        } else if self.options.header != CopyHeader::None {
+        if self.options.format != CopyFormat::Binary && self.options.header != CopyHeader::None {
             data(out, |out| {
                 for (i, column) in columns.iter().enumerate() {
-                    self.field(i, Some(column.name.as_bytes()), columns.len(), out);
+                    self.field(i, Some(column.name.as_bytes()), (columns.len(), false), out);
                 }
                 out.put_u8(b'\n');
             });
@@ -38,9 +38,11 @@ impl Encoder {
     }
 
     /// One row: the body of its DataRow.
-    pub(super) fn row(&self, body: &[u8], out: &mut BytesMut) {
+    pub(super) fn row(&mut self, body: &[u8], out: &mut BytesMut) {
+        let header_due = std::mem::take(&mut self.header_due);
         data(out, |out| {
             if self.options.format == CopyFormat::Binary {
+                put_header(header_due, out);
                 return out.put_slice(body);
             }
             let Some((count, mut rest)) = body.split_first_chunk::<2>() else { return };
@@ -50,7 +52,7 @@ impl Encoder {
                 let size = i32::from_be_bytes(*size);
                 let field = usize::try_from(size).ok().and_then(|size| after.get(..size));
                 rest = &after[field.map_or(0, <[u8]>::len)..];
-                self.field(i, field, count, out);
+                self.field(i, field, (count, true), out);
             }
             out.put_u8(b'\n');
         });
@@ -59,17 +61,29 @@ impl Encoder {
     /// What comes after the rows.
     pub(super) fn end(&self, out: &mut BytesMut) {
         if self.options.format == CopyFormat::Binary {
-            data(out, |out| out.put_i16(-1));
+            data(out, |out| {
+                put_header(self.header_due, out);
+                out.put_i16(-1);
+            });
         }
     }
 
-    fn field(&self, i: usize, field: Option<&[u8]>, count: usize, out: &mut BytesMut) {
+    /// One field of `count`; names are not forced into quotes.
+    fn field(
+        &self,
+        i: usize,
+        field: Option<&[u8]>,
+        (count, force): (usize, bool),
+        out: &mut BytesMut,
+    ) {
         if i > 0 {
             out.put_u8(self.options.delimiter);
         }
         let Some(field) = field else { return out.put_slice(self.options.null.as_bytes()) };
         match self.options.format {
-            CopyFormat::Csv => self.csv(field, self.quoted.get(i) == Some(&true), count, out),
+            CopyFormat::Csv => {
+                self.csv(field, force && self.quoted.get(i) == Some(&true), count, out);
+            }
             _ => self.text(field, out),
         }
     }
@@ -110,6 +124,13 @@ impl Encoder {
             out.put_u8(byte);
         }
         out.put_u8(quote);
+    }
+}
+
+fn put_header(due: bool, out: &mut BytesMut) {
+    if due {
+        out.put_slice(b"PGCOPY\n\xff\r\n\0");
+        out.put_u64(0);
     }
 }
 

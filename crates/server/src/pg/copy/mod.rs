@@ -167,7 +167,7 @@ impl<B: Backend> Session<B> {
         let binary = options.format == CopyFormat::Binary;
         let formats = Formats::new(vec![u16::from(binary)], columns.len())?;
         self.wire.copy_response(b'H', u16::from(binary), columns.len());
-        let encoder = Encoder::new(&options, &columns);
+        let mut encoder = Encoder::new(&options, &columns);
         encoder.begin(&columns, &mut self.wire.out);
         let mut open: Open<B::Rows> =
             Open::new(super::backend::Answer::Values(Tag::Rows("COPY"), Vec::new()));

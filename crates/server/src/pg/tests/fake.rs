@@ -153,6 +153,10 @@ impl Backend for Fake {
         }
     }
 
+    fn begin(&self) -> Arc<store::Transaction> {
+        Arc::new(store::Transaction::new(Arc::default()))
+    }
+
     async fn commit(&self, _: &SessionState) -> SqlResult<()> {
         Ok(())
     }
