@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Folder(Option<String>),
     Write(String),
     History(Option<String>),
+    /// From here on only statements, until the same key comes back: what pg_dump asks for.
+    Restrict(String),
+    Unrestrict(String),
     Print,
     Reset,
     Help,
@@ -226,6 +229,8 @@ fn known(name: &str, rest: &str, vars: &Vars) -> Result<Command, String> {
         "cd" => Command::Folder(first()?),
         "p" => Command::Print,
         "r" => Command::Reset,
+        "restrict" => Command::Restrict(bare.into()),
+        "unrestrict" => Command::Unrestrict(bare.into()),
         "w" => Command::Write(needed("file")?),
         "s" => Command::History(first()?),
         "?" => Command::Help,

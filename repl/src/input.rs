@@ -12,7 +12,7 @@ use crate::command::parse;
 use crate::copy::Feed;
 use crate::edit::{Keyboard, Typed};
 use crate::lexer::{Ends, Open, Piece, Splitter};
-use crate::shell::{Shell, Step, Stop};
+use crate::shell::{RESTRICTED, Shell, Step, Stop};
 use crate::terminal::say_error;
 use crate::wire::Transaction;
 
@@ -316,6 +316,12 @@ impl Shell {
             Piece::Statement { text, .. } => {
                 let text = self.vars.expand(&text);
                 self.run_statement(&text, input)
+            }
+            // Before its arguments are read: they may run programs.
+            Piece::Command { text, .. }
+                if self.restricted.is_some() && !text.starts_with("unrestrict") =>
+            {
+                self.complain(RESTRICTED)
             }
             Piece::Command { text, .. } => match parse(&text, &self.vars) {
                 Ok(command) => self.run_command(command, input),

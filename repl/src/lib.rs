@@ -145,6 +145,7 @@ fn new_shell(args: &Args, target: Target, runtime: Handle, interrupts: Interrupt
         vars: Vars::default(),
         options: Options::default(),
         last: String::new(),
+        restricted: None,
         edited: Vec::new(),
         places: Vec::new(),
     }

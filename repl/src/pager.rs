@@ -44,6 +44,18 @@ impl Pager {
         Self { program, limit, lines: 0, held: Vec::new(), running: None }
     }
 
+    /// What was held goes to the terminal; a pager that runs gets its end and is waited for.
+    pub(crate) fn release(&mut self) {
+        let Some((stdin, mut child)) = self.running.take() else {
+            let mut terminal = io::stdout().lock();
+            let held = std::mem::take(&mut self.held);
+            let _ = terminal.write_all(&held).and_then(|()| terminal.flush());
+            return;
+        };
+        drop(stdin);
+        let _ = child.wait();
+    }
+
     fn start(&mut self) -> io::Result<()> {
         let mut child =
             Command::new("sh").arg("-c").arg(&self.program).stdin(Stdio::piped()).spawn()?;
@@ -72,15 +84,8 @@ impl Write for Pager {
 }
 
 impl Drop for Pager {
-    /// What was held goes to the terminal; a pager is waited for.
     fn drop(&mut self) {
-        let Some((stdin, mut child)) = self.running.take() else {
-            let mut terminal = io::stdout().lock();
-            let _ = terminal.write_all(&self.held).and_then(|()| terminal.flush());
-            return;
-        };
-        drop(stdin);
-        let _ = child.wait();
+        self.release();
     }
 }
 

@@ -375,6 +375,7 @@ impl Shell {
             report.hint = help::hint(&report.code, sql);
         }
         self.note_failure(&report);
+        self.out.release();
         self.tell_error(&report.render(Some(sql)));
         run.failure = Some(Stop::Failed);
         Ok(())

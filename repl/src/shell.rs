@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::aql::habit;
+use crate::aql::{Habit, habit};
 use crate::command::{Command, Stream};
 use crate::edit::{NameCache, ask_password};
 use crate::format::{Expanded, Format, Look};
@@ -44,6 +44,10 @@ pub(crate) enum Stop {
 
 pub(crate) type Step = Result<(), Stop>;
 
+/// What `\restrict` answers to anything that is no statement.
+pub(crate) const RESTRICTED: &str =
+    "commands are refused here, until \\unrestrict comes with the key of \\restrict\n";
+
 /// When to ask for a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asking {
@@ -74,6 +78,8 @@ pub(crate) struct Shell {
     pub(crate) names: NameCache,
     /// The last statement, for `\g` and `\watch` on an empty line.
     pub(crate) last: String,
+    /// The key of `\restrict`: a dump that was tampered with must not reach the machine.
+    pub(crate) restricted: Option<String>,
     /// Statements from the editor that the history does not have yet.
     pub(crate) edited: Vec<String>,
     /// The files being read, innermost last, each with its current line.
@@ -138,6 +144,7 @@ impl Shell {
 
     pub(crate) fn run_statement(&mut self, text: &str, input: &mut Input<'_>) -> Step {
         match habit(text) {
+            Some(Habit::Run(_)) if self.restricted.is_some() => self.complain(RESTRICTED),
             Some(habit) => self.run_habit(habit, input),
             None => {
                 self.last = text.to_string();
@@ -148,6 +155,16 @@ impl Shell {
 
     pub(crate) fn run_command(&mut self, command: Command, input: &mut Input<'_>) -> Step {
         match command {
+            Command::Unrestrict(key) if self.restricted.as_ref() == Some(&key) => {
+                self.restricted = None;
+                Ok(())
+            }
+            Command::Unrestrict(_) => self.complain("this is not the key of \\restrict\n"),
+            Command::Restrict(key) if key.is_empty() => self.complain("\\restrict needs a key\n"),
+            Command::Restrict(key) => {
+                self.restricted = Some(key);
+                Ok(())
+            }
             Command::Relations { kinds, pattern } => self.list_relations(kinds, pattern),
             Command::Describe(pattern) => self.describe(&pattern),
             Command::Namespaces(pattern) => self.list_namespaces(pattern),

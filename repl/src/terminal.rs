@@ -46,6 +46,13 @@ impl Out {
         Ok(Self::Program(child.stdin.take().map(BufWriter::new), child))
     }
 
+    /// Shows what a pager holds back, before something else is printed beside it.
+    pub(crate) fn release(&mut self) {
+        if let Self::Paged(pager) = self {
+            pager.release();
+        }
+    }
+
     /// Whether results go elsewhere than to standard output.
     pub(crate) fn is_redirected(&self) -> bool {
         matches!(self, Self::File(_) | Self::Program(..))

@@ -749,3 +749,17 @@ fn the_environment_says_where_and_who() {
     contains(&hello, "database places ");
     assert_eq!(password, "secret of ann ");
 }
+
+#[test]
+fn dumps_are_held_to_statements() {
+    let (server, seen) = fake_aerie();
+    let script = "\\set ON_ERROR_STOP off\n\\restrict key\nselect 1;\n\\! echo reached\n\
+                  \\echo `echo reached >&2`\n\
+                  \\unrestrict other\n\\unrestrict key\n\\echo free\n";
+    let (out, err, status) = texts(&server.batch(&["-q"], script));
+    assert_eq!((out.as_str(), status), ("free\n", Some(0)), "{err}");
+    contains(&err, "aql:<stdin>:4: commands are refused here");
+    contains(&err, "aql:<stdin>:6: this is not the key");
+    assert!(!err.contains("reached"), "{err}");
+    assert_eq!(seen.iter().skip(1).collect::<Vec<_>>(), ["select 1"]);
+}

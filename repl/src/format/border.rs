@@ -76,6 +76,7 @@ impl Border {
         match (self.level, self.drawn, place) {
             (0, ..) => ["", " ", ""],
             (1, false, _) => ["", "+", ""],
+            (1, true, Place::Top) => ["", "┬", ""],
             (1, true, _) => ["", "┼", ""],
             (_, false, _) => ["+", "+", "+"],
             (_, true, Place::Top) => ["┌", "┬", "┐"],

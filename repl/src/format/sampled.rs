@@ -133,13 +133,8 @@ impl Sampled {
         } else if let Some(title) = self.look.title.as_ref().filter(|_| !sample.is_empty()) {
             writeln!(out, "{title}")?;
         }
-        if let Shape::Table(widths) = &shape {
-            if self.border.has(Place::Top) && !self.look.tuples_only {
-                writeln!(out, "{}", self.border.line(Place::Top, widths))?;
-            }
-            if !self.look.tuples_only {
-                self.write_header(out, widths)?;
-            }
+        if let (Shape::Table(widths), false) = (&shape, self.look.tuples_only) {
+            self.write_header(out, widths)?;
         }
         self.shape = Some(shape);
         sample.iter().try_for_each(|cells| self.write_row(out, cells))
@@ -165,6 +160,9 @@ impl Sampled {
     fn write_header(&self, out: &mut dyn Write, widths: &[usize]) -> io::Result<()> {
         if widths.is_empty() {
             return writeln!(out, "--");
+        }
+        if self.border.has(Place::Top) {
+            writeln!(out, "{}", self.border.line(Place::Top, widths))?;
         }
         let last = widths.len() - 1;
         write!(out, "{}", self.border.left())?;
