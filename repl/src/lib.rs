@@ -1,27 +1,30 @@
 //! The shell aql: a Postgres-wire client like any other, with the habits of psql and of Aerospike's
 //! aql.
 //!
-//! 1. `args` and `target` settle what to do and where; `session` connects, `wire` listens to what
-//!    tokio-postgres does not pass on.
+//! 1. `args` and `target` settle what to do and where; `connect` and `session` open the session,
+//!    `wire` listens to what tokio-postgres does not pass on.
 //! 2. `input` reads lines, `lexer` cuts them into statements and commands, `vars` puts variables in,
 //!    `shell` carries them out; `aql`, `options` and `command` know which of them are the shell's
-//!    own, `buffer` and `copy` do the larger ones.
-//! 3. `run` sends a statement and streams its rows into a layout of `format`, and through `pager`
-//!    where they are many; `report` shows errors, `progress` how far it is.
+//!    own, `branch`, `buffer` and `copy` do the larger ones.
+//! 3. `run` sends a statement and streams its rows into a layout of `format`, `transfer` those of
+//!    COPY; `output` knows where they go, through `pager` where they are many; `report` shows
+//!    errors, `progress` how far it is.
 //! 4. `edit`, `highlight`, `complete` and `describe` serve the person at the keyboard.
 //!
 //! Always true: results go to standard output, everything else to standard error; a result is never
 //! held whole, but for `\gset` and `\gexec`; the exit status of a batch tells whether every
 //! statement went well.
 //! Left to the server: every statement's meaning, with SHOW and EXPLAIN among them. Left for later:
-//! TLS, `\if`.
+//! TLS.
 
 mod aql;
 mod args;
+mod branch;
 mod buffer;
 mod catalog;
 mod command;
 mod complete;
+mod connect;
 mod copy;
 mod describe;
 mod edit;
@@ -31,8 +34,10 @@ mod highlight;
 mod input;
 mod lexer;
 mod options;
+mod output;
 mod pager;
 mod progress;
+mod prompt;
 mod pset;
 mod report;
 mod run;
@@ -40,6 +45,7 @@ mod session;
 mod shell;
 mod target;
 mod terminal;
+mod transfer;
 mod vars;
 mod wire;
 
@@ -146,6 +152,7 @@ fn new_shell(args: &Args, target: Target, runtime: Handle, interrupts: Interrupt
         options: Options::default(),
         last: String::new(),
         restricted: None,
+        branches: Vec::new(),
         edited: Vec::new(),
         places: Vec::new(),
     }

@@ -8,16 +8,16 @@
 //!    statement.
 
 use std::io::{self, IsTerminal, Write};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream};
+use tokio_postgres::{Error, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::copy::Feed;
 use crate::format::{Cells, Layout, layout};
@@ -66,7 +66,7 @@ impl Interrupts {
     }
 
     /// Whether Ctrl-C came since this was asked.
-    fn take(&mut self) -> bool {
+    pub(crate) fn take(&mut self) -> bool {
         let pressed = self.count.has_changed().unwrap_or(false);
         self.count.mark_unchanged();
         pressed
@@ -108,17 +108,17 @@ impl Showing {
 }
 
 /// A statement under way.
-struct Run {
-    session: Arc<Session>,
+pub(crate) struct Run {
+    pub(crate) session: Arc<Session>,
     number: u64,
     showing: Option<Showing>,
-    progress: Progress,
+    pub(crate) progress: Progress,
     /// Whether rows of COPY came.
-    copied: bool,
-    cancelled: bool,
+    pub(crate) copied: bool,
+    pub(crate) cancelled: bool,
     /// Whether the reader of the pager left, so that the cancel request is nobody's business.
     left: bool,
-    failure: Option<Stop>,
+    pub(crate) failure: Option<Stop>,
 }
 
 impl Run {
@@ -205,84 +205,7 @@ impl Shell {
         io::stderr().is_terminal() && (self.interactive || elsewhere)
     }
 
-    /// Sends the rows of COPY until they end, Ctrl-C comes or the server has had enough.
-    async fn feed(
-        &mut self,
-        run: &mut Run,
-        mut stream: Pin<&mut SimpleQueryStream>,
-        feed: &mut dyn Feed,
-        sql: &str,
-    ) -> Step {
-        run.progress.total = feed.total();
-        run.progress.wanted &= !feed.is_typed();
-        if feed.is_typed() && !self.quiet {
-            say_error("Enter the rows, one a line. End with \\. on a line by itself, or Ctrl-D.\n");
-        }
-        let (mut rows, session) = (Vec::new(), run.session.clone());
-        loop {
-            match stream.next().now_or_never() {
-                None => {}
-                Some(Some(Err(error))) => return self.failed(run, &error, sql).await,
-                Some(Some(Ok(message))) => return self.take(run, message),
-                Some(None) => return Ok(()),
-            }
-            rows.clear();
-            // A read that waits for standard input ends a batch at Ctrl-C, as any other does.
-            let held = self.interrupts.hold(self.interactive);
-            let more = feed.chunk(&mut rows);
-            self.interrupts.hold(held);
-            let cancelled = match more {
-                _ if self.interrupts.take() => true,
-                Err(error) => return self.end_rows(run, Some(&error.to_string())).await,
-                Ok(false) => return self.end_rows(run, None).await,
-                Ok(true) => self.send_rows(&session, &rows).await?,
-            };
-            if cancelled {
-                return self.end_rows(run, Some("cancelled")).await;
-            }
-            run.progress.bytes += rows.len() as u64;
-            run.progress.tick();
-        }
-    }
-
-    /// True when Ctrl-C came meanwhile. A message cannot be left halfway: a second Ctrl-C gives the
-    /// connection up.
-    async fn send_rows(&mut self, session: &Session, rows: &[u8]) -> Result<bool, Stop> {
-        // Where this fails the stream tells why.
-        let mut sending = pin!(session.send_rows(rows));
-        tokio::select! {
-            _ = &mut sending => return Ok(false),
-            _ = self.interrupts.pressed() => {}
-        }
-        tokio::select! {
-            _ = &mut sending => Ok(true),
-            _ = self.interrupts.pressed() => Err(self.give_up(session)),
-        }
-    }
-
-    async fn end_rows(&mut self, run: &mut Run, failure: Option<&str>) -> Step {
-        if failure.is_some() {
-            run.failure = Some(Stop::Failed);
-        }
-        // Where this fails the stream tells why.
-        let _ = run.session.end_rows(failure).await;
-        Ok(())
-    }
-
-    fn take_copy(&mut self, run: &mut Run, copy: Copy) -> Step {
-        run.copied = true;
-        let Copy::Data(rows) = copy else { return Ok(()) };
-        if run.cancelled {
-            return Ok(());
-        }
-        self.count_row(run, rows.len());
-        let written = self.out.write_all(&rows);
-        self.written(written)?;
-        self.notice_departure(run);
-        Ok(())
-    }
-
-    fn take(&mut self, run: &mut Run, message: SimpleQueryMessage) -> Step {
+    pub(crate) fn take(&mut self, run: &mut Run, message: SimpleQueryMessage) -> Step {
         match message {
             SimpleQueryMessage::RowDescription(plain) => {
                 let untyped = |name: &str| Column { name: name.into(), type_oid: 0 };
@@ -312,7 +235,7 @@ impl Shell {
     }
 
     /// Rows that go to the terminal are progress enough.
-    fn count_row(&mut self, run: &mut Run, bytes: usize) {
+    pub(crate) fn count_row(&mut self, run: &mut Run, bytes: usize) {
         if run.progress.rows == 0 && !self.out.is_redirected() && io::stdout().is_terminal() {
             run.progress.clear();
             run.progress.wanted = false;
@@ -322,7 +245,7 @@ impl Shell {
     }
 
     /// Nobody reads the pager any more: the rest of the result need not come.
-    fn notice_departure(&mut self, run: &mut Run) {
+    pub(crate) fn notice_departure(&mut self, run: &mut Run) {
         if self.interactive && matches!(self.out, Out::Nowhere) && !run.cancelled {
             (run.cancelled, run.left) = (true, true);
             let session = run.session.clone();
@@ -360,7 +283,7 @@ impl Shell {
     }
 
     /// An error of the server is told and remembered; anything else ends the session.
-    async fn failed(&mut self, run: &mut Run, error: &Error, sql: &str) -> Step {
+    pub(crate) async fn failed(&mut self, run: &mut Run, error: &Error, sql: &str) -> Step {
         run.progress.clear();
         self.finish(run, false)?;
         let Some(said) = error.as_db_error() else {
@@ -394,7 +317,7 @@ impl Shell {
     }
 
     /// The server does not even heed a cancel request.
-    fn give_up(&mut self, session: &Session) -> Stop {
+    pub(crate) fn give_up(&mut self, session: &Session) -> Stop {
         session.abandon();
         self.session = None;
         self.tell_error("The statement does not end; the connection is given up.\n");

@@ -763,3 +763,26 @@ fn dumps_are_held_to_statements() {
     assert!(!err.contains("reached"), "{err}");
     assert_eq!(seen.iter().skip(1).collect::<Vec<_>>(), ["select 1"]);
 }
+
+#[test]
+fn scripts_branch() {
+    let (server, seen) = fake_aerie();
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("inner.sql");
+    std::fs::write(&inner, "\\if 1\nselect inner;\n\\endif\n\\endif\n").expect("written");
+    let script = format!(
+        "\\set ON_ERROR_STOP off\n\\if :yes\nselect 1;\n\\if off\nselect 2;\n\\elif :no\nselect 3;\n\
+         \\else\nselect 4;\n\\endif\n\\else\n\\echo `echo reached >&2`\n\\if true\nselect 5;\n\
+         \\endif\n\\endif\n\\i '{}'\n\\if maybe\nselect 6;\n\\endif\n\\else\n\\if true\nselect 7;\n",
+        inner.display()
+    );
+    let (_, err, status) = texts(&server.batch(&["-q", "-v", "yes=1", "-v", "no=f"], &script));
+    let seen: Vec<String> = seen.iter().skip(1).collect();
+    assert_eq!(seen, ["select 1", "select 4", "select inner", "select 7"]);
+    contains(&err, "inner.sql:4: \\endif has no \\if");
+    contains(&err, "\\if takes true or false, not \"maybe\"");
+    contains(&err, "\\else has no \\if");
+    contains(&err, "ends before its \\endif");
+    assert!(!err.contains("reached"), "{err}");
+    assert_eq!(status, Some(3), "a script that breaks off is no success");
+}
