@@ -1,14 +1,16 @@
 //! The options of aql's SET, GET and RESET.
 //!
-//! Some are the shell's, some are another name of a setting of the server, and some steer what does
-//! not exist here: these are kept and given back, so that old scripts run, and a notice tells that
-//! they do nothing.
+//! Some are the shell's, some are another name of a setting of the server, two change what
+//! `SELECT *` asks for, and some steer what does not exist here: these are kept and given back, so
+//! that old scripts run, and a notice tells that they do nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::command::switch;
 use crate::copy::Feed;
 use crate::format::Format;
+use crate::lexer::tokens;
 use crate::shell::{Shell, Step, Stop};
 use crate::terminal::say_error;
 
@@ -34,6 +36,8 @@ enum Meaning {
     Echo,
     /// A setting of the server, and how a value is said there.
     Setting(&'static str, fn(&str) -> &str),
+    /// What `SELECT *` asks for.
+    Columns,
     /// What to do instead.
     None(&'static str),
 }
@@ -57,12 +61,7 @@ pub(crate) const TABLE: &[OptionRow] = &[
     row("SOCKET_TIMEOUT", Takes::Number, "-1", Meaning::None("TIMEOUT limits a statement")),
     row("LUA_USERPATH", Takes::Text, "", Meaning::None("modules are on the server")),
     row("RECORD_TTL", Takes::Text, "default", Meaning::Setting("record_ttl", ttl)),
-    row(
-        "RECORD_PRINT_METADATA",
-        Takes::Bool,
-        "false",
-        Meaning::None("SELECT *, GEN, TTL FROM .. shows metadata"),
-    ),
+    row("RECORD_PRINT_METADATA", Takes::Bool, "false", Meaning::Columns),
     row("KEY_SEND", Takes::Bool, "true", Meaning::Setting("key_send", same)),
     row("DURABLE_DELETE", Takes::Bool, "true", Meaning::Setting("durable_delete", same)),
     row(
@@ -71,7 +70,7 @@ pub(crate) const TABLE: &[OptionRow] = &[
         "0",
         Meaning::None("scans run as fast as they can; LIMIT shortens them"),
     ),
-    row("NO_BINS", Takes::Bool, "false", Meaning::None("SELECT DIGEST FROM .. gives no bins")),
+    row("NO_BINS", Takes::Bool, "false", Meaning::Columns),
     row("USE_SMD", Takes::Bool, "false", Meaning::None("it was for an older server")),
     row("REPLICA_ANY", Takes::Bool, "false", Meaning::None("read_mode is the server's setting")),
     row("LINEARIZE_READ", Takes::Bool, "false", Meaning::Setting("read_mode", read_mode)),
@@ -95,7 +94,8 @@ pub(crate) fn find(name: &str) -> Option<&'static OptionRow> {
     TABLE.iter().find(|option| option.name.eq_ignore_ascii_case(name))
 }
 
-/// Values of the options that do nothing, where they are not the default.
+/// Values of the options that neither the rest of the shell nor the server keeps, where they are
+/// not the default.
 pub(crate) type Options = BTreeMap<&'static str, String>;
 
 impl PartialEq for OptionRow {
@@ -143,6 +143,9 @@ impl Shell {
                 let value = say(&value).replace('\'', "''");
                 return self.run_sql(&format!("SET {setting} = '{value}'"), feed);
             }
+            Meaning::Columns => {
+                self.options.insert(option.name, value);
+            }
             Meaning::None(instead) => {
                 let name = option.name;
                 say_error(&format!("NOTICE:  {name} has no effect here: {instead}\n"));
@@ -157,7 +160,7 @@ impl Shell {
             Meaning::Output => self.look.format = Format::Table,
             Meaning::Echo => self.echo = false,
             Meaning::Setting(setting, _) => return self.run_sql(&format!("RESET {setting}"), feed),
-            Meaning::None(_) => {
+            Meaning::Columns | Meaning::None(_) => {
                 self.options.remove(option.name);
             }
         }
@@ -177,11 +180,26 @@ impl Shell {
                     _ => value,
                 }
             }
-            Meaning::None(_) => {
+            Meaning::Columns | Meaning::None(_) => {
                 self.options.get(option.name).map_or(option.default, String::as_str).into()
             }
         };
         Ok(format!("{} = {value}\n", option.name))
+    }
+
+    /// `sql` with the columns that RECORD_PRINT_METADATA and NO_BINS ask for, if it is a
+    /// `SELECT *` of one set.
+    pub(crate) fn with_columns<'a>(&self, sql: &'a str) -> Cow<'a, str> {
+        let on = |name| self.options.get(name).is_some_and(|value| value == "true");
+        let columns = match (on("NO_BINS"), on("RECORD_PRINT_METADATA")) {
+            (false, false) => return sql.into(),
+            (false, true) => "*, TTL AS \"{ttl}\", GEN AS \"{gen}\"",
+            (true, false) => "DIGEST AS \"{digest}\"",
+            (true, true) => "DIGEST AS \"{digest}\", TTL AS \"{ttl}\", GEN AS \"{gen}\"",
+        };
+        let aerie = self.session.as_ref().is_some_and(|session| session.is_aerie());
+        let asked = star(sql).filter(|_| aerie);
+        asked.map_or(sql.into(), |at| format!("{}{columns}{}", &sql[..at], &sql[at + 1..]).into())
     }
 
     /// All of them. A server that is not AerieDB has no settings of these names.
@@ -190,6 +208,17 @@ impl Shell {
         let asked = |option: &&OptionRow| aerie || !matches!(option.meaning, Meaning::Setting(..));
         TABLE.iter().filter(asked).map(|option| self.option_line(option)).collect()
     }
+}
+
+/// Where the star of `SELECT * FROM set` is, if no row of the result is more than a record.
+fn star(sql: &str) -> Option<usize> {
+    let found = tokens(sql);
+    let [select, star, from, rest @ ..] = &found[..] else { return None };
+    let more = ["JOIN", "GROUP", "UNION", "INTERSECT", "EXCEPT"];
+    let combines =
+        rest.iter().any(|token| token.text == "," || more.iter().any(|word| token.is(word)));
+    let fits = select.is("SELECT") && star.text == "*" && from.is("FROM") && !combines;
+    fits.then(|| star.text.as_ptr() as usize - sql.as_ptr() as usize)
 }
 
 #[cfg(test)]
@@ -205,6 +234,16 @@ mod tests {
         assert!(check("TIMEOUT", "soon").is_err_and(|why| why.contains("a whole number")));
         assert!(check("NO_BINS", "maybe").is_err_and(|why| why.contains("true or false")));
         assert_eq!(find("OUTPUTS"), None);
+    }
+
+    #[test]
+    fn stars_of_one_set_are_found() {
+        assert_eq!(star("select * from t where a = 1"), Some(7));
+        assert_eq!(star("/* * */ SELECT /**/ * FROM t"), Some(20));
+        for sql in ["select a from t", "select * from t, u", "select * from t join u on true", "*"]
+        {
+            assert_eq!(star(sql), None, "{sql}");
+        }
     }
 
     #[test]

@@ -94,8 +94,8 @@ impl Shell {
             Some(Habit::Run(_)) if self.restricted.is_some() => self.complain(RESTRICTED),
             Some(habit) => self.run_habit(habit, input),
             None => {
-                self.last = text.to_string();
-                self.run_sql(text, input)
+                self.last = self.with_columns(text).into_owned();
+                self.run_sql(&self.last.clone(), input)
             }
         }
     }

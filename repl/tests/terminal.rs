@@ -523,11 +523,11 @@ fn variables_are_put_into_statements_and_commands() {
 fn options_of_aql_are_taken() {
     let (server, seen) = fake_aerie();
     let script = "SET TIMEOUT 1000\nSET RECORD_TTL 0\nSET key_send f\nRESET KEY_SEND\n\
-                  SET NO_BINS true\nGET NO_BINS\nRESET NO_BINS\nGET NO_BINS\n\
+                  SET VERBOSE true\nGET VERBOSE\nRESET VERBOSE\nGET VERBOSE\n\
                   SET LINEARIZE_READ true\nSET SOCKET_TIMEOUT -1\n";
     let (out, err, status) = texts(&server.batch(&["-q"], script));
-    assert_eq!((out.as_str(), status), ("NO_BINS = true\nNO_BINS = false\n", Some(0)), "{err}");
-    contains(&err, "NOTICE:  NO_BINS has no effect here: ");
+    assert_eq!((out.as_str(), status), ("VERBOSE = true\nVERBOSE = false\n", Some(0)), "{err}");
+    contains(&err, "NOTICE:  VERBOSE has no effect here: ");
     let expected = [
         "SET statement_timeout = '1000'",
         "SET record_ttl = 'default'",
@@ -551,6 +551,14 @@ fn aql_options_reach_a_node() {
     let (out, err, status) = texts(&server.batch(&["-q"], script));
     assert_eq!(status, Some(0), "{err}");
     contains(&out, "RECORD_TTL = default\nKEY_SEND = false\nKEY_SEND = true\n");
+    let script = "INSERT INTO aql_meta (PK, a) VALUES ('k', 1);\nSET RECORD_PRINT_METADATA true\n\
+                  SELECT * FROM aql_meta;\nSET NO_BINS true\nSELECT * FROM aql_meta;\n\
+                  RESET RECORD_PRINT_METADATA\nSELECT * FROM aql_meta WHERE PK = 'k';\n";
+    let (out, err, status) = texts(&server.batch(&["-qA"], script));
+    assert_eq!(status, Some(0), "{err}");
+    contains(&out, "a|{ttl}|{gen}\n");
+    contains(&out, "{digest}|{ttl}|{gen}\n");
+    contains(&out, "{digest}\n");
     let (out, err, status) = texts(&server.batch(&["-qAt", "-c", "GET ALL"], ""));
     assert_eq!(status, Some(0), "{err}");
     contains(&out, "LINEARIZE_READ = false\n");
