@@ -111,3 +111,18 @@ class Checks:
 def equal(actual, expected):
     """An assertion that shows both sides."""
     assert actual == expected, f"got {actual!r}, expected {expected!r}"
+
+
+def fails(state, run, *arguments):
+    """The error that `run(*arguments)` raises; an assertion that it has this SQLSTATE."""
+    try:
+        run(*arguments)
+    except AssertionError:
+        raise
+    except Exception as error:
+        found = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        if found is None and error.args and isinstance(error.args[0], dict):  # pg8000: the message's fields
+            found = error.args[0].get("C")
+        assert found == state, f"{arguments}: {found} {error!r}, not {state}"
+        return error
+    raise AssertionError(f"no error: {arguments}")
