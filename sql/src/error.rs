@@ -81,6 +81,7 @@ impl From<model::Error> for SqlError {
             ErrorKind::Deadlock => "40P01",
             ErrorKind::Forbidden => "55000",
             ErrorKind::Unavailable => "57P03",
+            ErrorKind::DeviceOverload => "53000",
             ErrorKind::BinType => "42804",
             ErrorKind::RecordTooBig => "54000",
             ErrorKind::Unsupported => "0A000",

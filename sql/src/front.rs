@@ -16,6 +16,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::parse::{Cut, InsertMode, Options, Statement};
+use crate::plan::Session;
 use crate::types;
 use crate::{SqlError, SqlResult};
 
@@ -330,6 +331,9 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             kind = words.word().unwrap_or_default();
         }
     }
+    if kind == "INDEX" {
+        return create_index(cut, words);
+    }
     if kind != "TABLE" {
         return Err(refuse::create(&kind, cut));
     }
@@ -341,6 +345,25 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
         ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table))),
         _ => Err(cut.syntax_error(1)),
     }
+}
+
+/// `CREATE INDEX [CONCURRENTLY] [[IF NOT EXISTS] name] ON [ONLY] table ..`: what it would make faster
+/// works without it.
+fn create_index(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    words.eat("CONCURRENTLY");
+    let _ = words.eat("IF") && words.expect("NOT")? && words.expect("EXISTS")?;
+    if !words.eat("ON") {
+        words.object_name()?;
+        words.expect("ON")?;
+    }
+    words.eat("ONLY");
+    words.object_name()?;
+    if !matches!(words.token(), Some(Token::LParen | Token::Word(_))) {
+        return Err(cut.syntax_error(words.at()));
+    }
+    let warning =
+        Some("no index was made: secondary indexes are not there yet, queries scan the set");
+    Ok(Statement::Session(Session::Accepted { tag: "CREATE INDEX".to_string(), warning }))
 }
 
 fn drop(cut: &Cut, mut words: Words) -> SqlResult<Statement> {

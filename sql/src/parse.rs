@@ -184,7 +184,7 @@ fn session_tag(session: &Session) -> &str {
             "TEMP" => "DISCARD TEMP",
             _ => "DISCARD ALL",
         },
-        Session::Accepted(tag) => tag,
+        Session::Accepted { tag, .. } => tag,
     }
 }
 

@@ -461,7 +461,11 @@ pub enum Session {
     Close(Option<String>),
     /// DISCARD ALL | PLANS | SEQUENCES | TEMP.
     Discard(String),
-    /// Accepted and does nothing: LISTEN, UNLISTEN, LOCK TABLE, SET TRANSACTION, ... The command
-    /// tag to answer.
-    Accepted(String),
+    /// Accepted and does nothing: LISTEN, UNLISTEN, LOCK TABLE, VACUUM, ...
+    Accepted {
+        /// The command tag to answer.
+        tag: String,
+        /// What the client might expect and does not get.
+        warning: Option<&'static str>,
+    },
 }

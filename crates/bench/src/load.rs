@@ -78,7 +78,7 @@ pub(crate) fn load(engine: &Engine, data: &Data, threads: u8) -> Result<u64> {
 }
 
 /// Writes a version of a record and waits until it is answered; says how often there was no room
-/// because defragmentation was behind.
+/// because defragmentation or the device was behind.
 pub(crate) fn write(engine: &Engine, data: &Data, n: u64, version: u64) -> Result<u64> {
     let mut waits = 0;
     let mut since = None;
@@ -88,7 +88,7 @@ pub(crate) fn write(engine: &Engine, data: &Data, n: u64, version: u64) -> Resul
                 ticket.map_or(Ok(()), |ticket| ticket.wait_blocking())?;
                 return Ok(waits);
             }
-            Err(error) if error.kind == ErrorKind::NoSpace => {
+            Err(error) if matches!(error.kind, ErrorKind::NoSpace | ErrorKind::DeviceOverload) => {
                 waits += 1;
                 if since.get_or_insert_with(Instant::now).elapsed() > ROOM_WITHIN {
                     return Err(error);

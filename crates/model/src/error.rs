@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Deadlock,
     /// The partition or device cannot be served at the moment.
     Unavailable,
+    /// Too much waits to be written to the device; it may be tried again in a moment.
+    DeviceOverload,
     /// The bin holds another type than the operation needs.
     BinType,
     /// The record would be larger than the namespace allows.
@@ -57,6 +59,7 @@ impl ErrorKind {
             ErrorKind::BinType => 12,
             ErrorKind::RecordTooBig => 13,
             ErrorKind::Unsupported => 16,
+            ErrorKind::DeviceOverload => 18,
             ErrorKind::NamespaceNotFound => 20,
             ErrorKind::BinName => 21,
             ErrorKind::Forbidden => 22,

@@ -33,6 +33,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::columns::scalar_of;
+use crate::decorrelate::decorrelate;
 use crate::error::sql_error;
 use crate::interrupt::{self, interruptible};
 use crate::planner::Planner;
@@ -253,6 +254,7 @@ fn prepare<S: Store>(
     let mentioned = rewrite::mentioned_pseudo_columns(&query);
     let tables = Tables::new(store, &state, &context, mentioned);
     let plan = logical(&tables, query, declared).map_err(sql_error)?;
+    let plan = decorrelate(plan).map_err(sql_error)?;
     let plan = semantics::apply(plan, &state).map_err(sql_error)?;
     let params = semantics::param_types(&plan, declared).map_err(sql_error)?;
     let options = state.config_options();

@@ -19,6 +19,7 @@
 
 mod catalog;
 mod columns;
+mod decorrelate;
 mod engine;
 mod error;
 mod functions;

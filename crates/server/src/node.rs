@@ -117,8 +117,9 @@ const ROOM_WAIT: Duration = Duration::from_secs(2);
 /// First pause and longest pause of that wait.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
-/// Does what needs room. Where there is none although much of what is stored is dead, it is tried
-/// again after a pause: a burst of writes is faster than defragmentation for a moment.
+/// Does what needs room. Where there is none although much of what is stored is dead, or where too
+/// much waits for the device, it is tried again after a pause: a burst of writes is faster than
+/// defragmentation and devices for a moment.
 async fn with_room<T>(
     namespace: &Namespace,
     set: &str,
@@ -129,9 +130,12 @@ async fn with_room<T>(
     loop {
         match attempt() {
             Err(error)
-                if error.kind == ErrorKind::NoSpace
-                    && waited < ROOM_WAIT
-                    && namespace.may_win_room(set) =>
+                if waited < ROOM_WAIT
+                    && match error.kind {
+                        ErrorKind::DeviceOverload => true,
+                        ErrorKind::NoSpace => namespace.may_win_room(set),
+                        _ => false,
+                    } =>
             {
                 // Boxed: writes that need no pause carry none.
                 Box::pin(tokio::time::sleep(pause)).await;

@@ -246,7 +246,7 @@ impl Stream {
                 "{} bytes wait for the device, at most {QUEUE_MAX} may; write more slowly",
                 state.queued
             );
-            return Err(Error::new(ErrorKind::Unavailable, detail));
+            return Err(Error::new(ErrorKind::DeviceOverload, detail));
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ pub(super) fn command(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Opt
         },
         "LISTEN" | "UNLISTEN" | "VACUUM" | "ANALYZE" | "LOCK" | "CHECKPOINT" => {
             let tag = if first == "LOCK" { "LOCK TABLE" } else { first };
-            return Ok(Some(Session::Accepted(tag.to_string())));
+            return Ok(Some(Session::Accepted { tag: tag.to_string(), warning: None }));
         }
         _ => return Ok(None),
     };
@@ -171,7 +171,7 @@ fn set(cut: &Cut, words: &mut Words) -> SqlResult<Session> {
     }
     if !named && matches!(words.peek().as_deref(), Some("CONSTRAINTS")) {
         while words.at() < rest && advance(words) {}
-        return Ok(Session::Accepted("SET".to_string()));
+        return Ok(Session::Accepted { tag: "SET".to_string(), warning: None });
     }
     let name = if time_zone(words) {
         "timezone".to_string()

@@ -42,7 +42,10 @@ impl<B: Backend> Session<B> {
             Command::Commit => self.commit().await?,
             Command::Rollback => self.rollback().await?,
             Command::Declare { name, hold, .. } => self.declare(entry, name, *hold, params).await?,
-            Command::Accepted(tag) => {
+            Command::Accepted { tag, warning } => {
+                if let Some(warning) = *warning {
+                    self.state.notice(Notice::warning("0A000", warning));
+                }
                 let answer = Answer::Done(Tag::Named(tag.clone()));
                 return Ok(Started::Answer(Open::new(answer)));
             }

@@ -217,7 +217,7 @@ fn command(text: &str) -> Option<Command> {
         }
         ["close", _] => Command::Close(all(1)),
         ["discard", _] => Command::Discard(name(1)),
-        ["listen", _] => Command::Accepted("LISTEN".into()),
+        ["listen", _] => Command::Accepted { tag: "LISTEN".into(), warning: None },
         _ => return None,
     })
 }
