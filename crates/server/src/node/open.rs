@@ -120,14 +120,20 @@ fn file_options(config: &NamespaceConfig) -> FileOptions {
 }
 
 /// How long a file may be in use by a node that is gone: the system ends the io_uring of a process
-/// that was killed some 50 ms after the process, and only then its locks.
-const RELEASE_MAX: Duration = Duration::from_secs(2);
+/// that was killed some 50 ms after the process, seconds on a disk that others keep busy, and only
+/// then its locks.
+const RELEASE_MAX: Duration = Duration::from_secs(20);
 
 fn open_device(path: &Path, size: u64, how: &FileOptions) -> Result<Arc<dyn Device>> {
     let deadline = Instant::now() + RELEASE_MAX;
+    let mut told = false;
     loop {
         match FileDevice::open_with(path, size, how) {
             Err(error) if error.kind == ErrorKind::Forbidden && Instant::now() < deadline => {
+                if !std::mem::replace(&mut told, true) {
+                    let seconds = RELEASE_MAX.as_secs();
+                    tracing::warn!(%error, "waiting up to {seconds} s for its release");
+                }
                 std::thread::sleep(Duration::from_millis(20));
             }
             opened => return device(opened?),
