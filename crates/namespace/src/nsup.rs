@@ -69,7 +69,11 @@ impl Namespace {
         let replay = if footers { log / FOOTERS_SHARE } else { log };
         let late = settings.checkpoint_period_s != 0
             && since(due.checkpoint_ms) >= settings.checkpoint_period_s.into();
-        let much = replay > (CHECKPOINT_EVERY * index_bytes).max(CHECKPOINT_MIN)
+        // The first of a life comes early, while there is room: a later one takes the place of the
+        // one before it.
+        let first = due.checkpoint_lsn == 0;
+        let much = if first { log } else { replay }
+            > (CHECKPOINT_EVERY * index_bytes).max(CHECKPOINT_MIN)
             || log > (CHECKPOINT_TURNS * stats.capacity_bytes).max(CHECKPOINT_MIN);
         let news = self.storage.next_lsn() != due.checkpoint_lsn;
         // A late checkpoint waits until the log is worth it, so that it never costs most of the
