@@ -52,8 +52,8 @@ pub enum Plan {
     },
     /// COPY TO STDOUT.
     CopyOut {
-        /// What gives the rows.
-        query: Box<ast::Query>,
+        /// What gives the rows, planned as it would be alone.
+        plan: Box<Plan>,
         /// How they are to be written.
         options: CopyOptions,
     },
@@ -182,6 +182,8 @@ pub struct Get {
     pub limit: Option<Expr>,
     /// OFFSET.
     pub offset: Option<Expr>,
+    /// Whether a transaction block holds the records from here on: FOR UPDATE, FOR SHARE.
+    pub lock: bool,
 }
 
 /// Keys as the statement gives them.

@@ -231,8 +231,9 @@ fn shown_plan(plan: &Plan, out: &mut String) {
             let _ = writeln!(out, "CopyIn {} ({})", insert.table.name, columns.join(", "));
             let _ = writeln!(out, "  {options:?}");
         }
-        Plan::CopyOut { query, options } => {
-            let _ = writeln!(out, "CopyOut {query}\n  {options:?}");
+        Plan::CopyOut { plan, options } => {
+            let _ = writeln!(out, "CopyOut {options:?}");
+            shown_plan(plan, out);
         }
         Plan::AlterTable { table, changes } => {
             let name = table.as_ref().map_or("nothing", |table| &table.name);

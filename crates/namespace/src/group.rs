@@ -51,16 +51,17 @@ impl Namespace {
             decided.extend(self.decide(of, old, now_ms)?);
         }
         let ticket = self.write_group(&decided, now_ms)?;
-        let outcome = |of: &GroupChange<'_>| {
-            let decided = decided.iter().find(|decided| decided.of.digest == of.digest);
-            match decided {
-                Some(decided) => Outcome {
-                    existed: decided.existed,
-                    generation: decided.new.as_ref().map_or(0, |new| new.generation),
-                    changed: true,
-                },
-                None => Outcome { existed: false, generation: 0, changed: false },
-            }
+        // In the order of the group, without those that change nothing.
+        let mut decided = decided.iter().peekable();
+        let outcome = |of: &GroupChange<'_>| match decided
+            .next_if(|decided| decided.of.digest == of.digest)
+        {
+            Some(decided) => Outcome {
+                existed: decided.existed,
+                generation: decided.new.as_ref().map_or(0, |new| new.generation),
+                changed: true,
+            },
+            None => Outcome { existed: false, generation: 0, changed: false },
         };
         Ok((group.iter().map(outcome).collect(), ticket.or(seen)))
     }

@@ -36,6 +36,7 @@ use crate::columns::scalar_of;
 use crate::decorrelate::decorrelate;
 use crate::error::sql_error;
 use crate::interrupt::{self, interruptible};
+use crate::overflow::CheckOverflow;
 use crate::planner::Planner;
 use crate::scan::CountRecords;
 use crate::session::{Context, SessionInfo};
@@ -118,6 +119,7 @@ impl<S: Store> Engine<S> {
             .with_default_features()
             .with_type_planner(Arc::new(semantics::Types))
             .with_physical_optimizer_rule(Arc::new(CountRecords::<S>::new()))
+            .with_physical_optimizer_rule(Arc::new(CheckOverflow))
             .build();
         functions::register(&mut state).map_err(sql_error)?;
         let planner = Planner::new(options.parallelism.min(4))?;

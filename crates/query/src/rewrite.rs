@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
     WildcardAdditionalOptions,
 };
+use model::ColumnType;
 use sql::{SqlError, SqlResult};
 
 use crate::catalog;
@@ -350,6 +351,19 @@ fn any_of(left: &mut Expr, right: &mut Expr, negated: bool) -> Option<Expr> {
         && !array.elem.is_empty()
     {
         let list = std::mem::take(&mut array.elem);
+        return Some(Expr::InList { expr: Box::new(take(left)), list, negated });
+    }
+    // An array as untyped text: its elements have the type of what they are compared with.
+    if let Expr::Value(value) = &*right
+        && let Value::SingleQuotedString(text) = &value.value
+        && let Ok(model::Value::List(items)) = sql::types::parse_text(ColumnType::TextArray, text)
+        && !items.is_empty()
+    {
+        let item = |item| match item {
+            model::Value::String(text) => string(text),
+            _ => null(),
+        };
+        let list = items.into_iter().map(item).collect();
         return Some(Expr::InList { expr: Box::new(take(left)), list, negated });
     }
     let found = call("array_has", vec![take(right), take(left)]);

@@ -473,6 +473,16 @@ impl<S: Store> View<S> {
         Ok(record)
     }
 
+    /// Holds records for the rest of the block; outside of one there is nothing to hold them for.
+    pub async fn hold(&self, digests: impl Iterator<Item = Digest>) -> Result<()> {
+        if let Some(transaction) = &self.transaction {
+            for digest in digests {
+                transaction.hold(&digest).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// [`Store::get_many`].
     pub async fn get_many(
         &self,

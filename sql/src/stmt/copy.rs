@@ -13,14 +13,15 @@ impl Context<'_> {
         let options = copy.options.clone();
         match &copy.what {
             CopyWhat::Query(query) => {
-                Ok((Plan::CopyOut { query: self.query(query)?, options }, Vec::new()))
+                let (plan, params) = self.select(query)?;
+                Ok((Plan::CopyOut { plan: Box::new(plan), options }, params))
             }
             CopyWhat::Set { name, columns } if !copy.from => {
                 let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
                 let columns = if columns.is_empty() { "*".into() } else { columns.join(", ") };
                 let query = parsed_query(&format!("SELECT {columns} FROM {name}"))?;
-                let query = self.query(&query).map_err(unplaced)?;
-                Ok((Plan::CopyOut { query, options }, Vec::new()))
+                let (plan, _) = self.select(&query).map_err(unplaced)?;
+                Ok((Plan::CopyOut { plan: Box::new(plan), options }, Vec::new()))
             }
             CopyWhat::Set { name, columns } => {
                 let insert = self.copied(name, columns).map_err(unplaced)?;

@@ -15,6 +15,8 @@ struct Simple<'q> {
     select: &'q ast::Select,
     limit: Option<&'q ast::Expr>,
     offset: Option<&'q ast::Expr>,
+    /// FOR UPDATE, FOR SHARE.
+    lock: bool,
 }
 
 impl Context<'_> {
@@ -98,6 +100,7 @@ impl Context<'_> {
             bins,
             filter,
             output,
+            lock: simple.lock,
         };
         let one = matches!(&get.keys, Keys::Each(lookups) if lookups.len() == 1);
         let plan = if one { Plan::PointGet(get) } else { Plan::BatchGet(get) };
@@ -196,7 +199,7 @@ fn simple(query: &ast::Query) -> Option<Simple<'_>> {
     let plain_query = query.with.is_none()
         && query.order_by.is_none()
         && query.fetch.is_none()
-        && query.locks.is_empty()
+        && query.locks.iter().all(|lock| lock.nonblock.is_none())
         && query.for_clause.is_none()
         && query.settings.is_none()
         && query.format_clause.is_none()
@@ -228,7 +231,10 @@ fn simple(query: &ast::Query) -> Option<Simple<'_>> {
         && select.qualify.is_none()
         && select.value_table_mode.is_none()
         && matches!(select.flavor, ast::SelectFlavor::Standard);
-    (plain_query && plain_select && !grouped).then_some(Simple { select, limit, offset })
+    (plain_query && plain_select && !grouped).then(|| {
+        let lock = !query.locks.is_empty();
+        Simple { select, limit, offset, lock }
+    })
 }
 
 /// The name that PostgreSQL gives a column of the answer.

@@ -10,11 +10,11 @@ use super::{Rows, keys, row};
 
 /// The rows of a point or batch get.
 pub(super) async fn get<S: Store>(
-    store: &View<S>,
+    view: &View<S>,
     get: &Get,
     params: &[Option<Value>],
 ) -> SqlResult<Rows> {
-    let now_ms = store.now_ms();
+    let now_ms = view.now_ms();
     let no_record = Row { params, now_ms, ..Row::default() };
     let targets = keys::targets(&get.table, &get.keys, &no_record)?;
     let bins = match (get.all_bins, &get.bins[..]) {
@@ -22,16 +22,19 @@ pub(super) async fn get<S: Store>(
         (false, []) => Bins::None,
         (false, names) => Bins::Named(names),
     };
+    if get.lock {
+        view.hold(targets.iter().map(|target| target.digest)).await?;
+    }
     let (namespace, set) = (get.table.namespace.as_str(), get.table.name.as_str());
     let records = match &targets[..] {
         [] => Vec::new(),
         [one] => {
             let at = Address { namespace, set, digest: one.digest, key: one.key.as_ref() };
-            vec![store.get(at, bins).await?]
+            vec![view.get(at, bins).await?]
         }
         many => {
             let digests: Vec<_> = many.iter().map(|target| target.digest).collect();
-            store.get_many(namespace, set, &digests, bins).await?
+            view.get_many(namespace, set, &digests, bins).await?
         }
     };
     let mut skip = bound(get.offset.as_ref(), &no_record, "OFFSET")?.unwrap_or(0);

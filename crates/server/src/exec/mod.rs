@@ -155,6 +155,13 @@ impl<S: Operated> Executor<S> {
                 if let Plan::Query(query) = &ready.planned.plan {
                     set_config::apply(query, session)?;
                 }
+                if session.block.is_some()
+                    && let Plan::Query(query) = &ready.planned.plan
+                    && !query.locks.is_empty()
+                {
+                    let message = "FOR UPDATE and FOR SHARE hold only rows that are chosen by key";
+                    session.notice(Notice::warning("0A000", message));
+                }
                 let query = ready.query.as_ref().ok_or_else(no_query)?;
                 let rows = self.queries.start(query, params, session_info(session))?;
                 Ok(Answer::Stream(Tag::Rows("SELECT"), rows))
@@ -176,12 +183,18 @@ impl<S: Operated> Executor<S> {
                     options: options.clone(),
                 }))
             }
-            Plan::CopyOut { options, .. } => {
-                let query = ready.query.as_ref().ok_or_else(no_query)?;
+            Plan::CopyOut { plan, options } => {
+                let alone = Ready {
+                    planned: Planned { plan: (**plan).clone(), ..ready.planned.clone() },
+                    query: ready.query.clone(),
+                    params: ready.params.clone(),
+                    columns: columns(plan, ready.query.as_ref()),
+                };
+                let rows = Box::pin(self.run(session, &alone, params)).await?;
                 Ok(Answer::CopyOut(CopyOut {
-                    columns: query.fields().iter().map(query_field).collect(),
+                    columns: alone.columns.unwrap_or_default(),
                     options: options.clone(),
-                    rows: self.queries.start(query, params, session_info(session))?,
+                    rows: Box::new(rows),
                 }))
             }
             Plan::Update(update) => {
@@ -430,7 +443,7 @@ fn answer(word: &'static str, written: write::Written, returning: &[Output]) -> 
 fn query_of(plan: &Plan) -> Option<&Query> {
     match plan {
         Plan::Query(query) | Plan::Session(Command::Declare { query, .. }) => Some(query),
-        Plan::CopyOut { query, .. } => Some(query),
+        Plan::CopyOut { plan, .. } => query_of(plan),
         Plan::Explain { plan, .. } => match &**plan {
             Plan::Update(update) => target_query(&update.target),
             Plan::Delete(delete) => target_query(&delete.target),

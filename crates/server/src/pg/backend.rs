@@ -191,8 +191,8 @@ pub struct CopyOut<R> {
     pub columns: Vec<Field>,
     /// How they are to be written.
     pub options: CopyOptions,
-    /// The rows.
-    pub rows: R,
+    /// The rows: values or a stream.
+    pub rows: Box<Answer<R>>,
 }
 
 /// A row: one value per [`Field`], in the stored form of its [`ColumnType`]; `None` = NULL.

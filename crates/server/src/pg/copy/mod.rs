@@ -169,9 +169,7 @@ impl<B: Backend> Session<B> {
         self.wire.copy_response(b'H', u16::from(binary), columns.len());
         let mut encoder = Encoder::new(&options, &columns);
         encoder.begin(&columns, &mut self.wire.out);
-        let mut open: Open<B::Rows> =
-            Open::new(super::backend::Answer::Values(Tag::Rows("COPY"), Vec::new()));
-        open.stream = Some(rows);
+        let mut open = Open::new(*rows);
         let (mut count, mut row) = (0, BytesMut::new());
         loop {
             row.clear();
