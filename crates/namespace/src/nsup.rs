@@ -37,6 +37,8 @@ pub(crate) struct Due {
     /// Bytes that were written in all when the last checkpoint began.
     checkpoint_at: u64,
     checkpoint_lsn: u64,
+    /// Entries of the index when it began.
+    checkpoint_len: u64,
 }
 
 /// What a sweep did.
@@ -69,10 +71,11 @@ impl Namespace {
         let replay = if footers { log / FOOTERS_SHARE } else { log };
         let late = settings.checkpoint_period_s != 0
             && since(due.checkpoint_ms) >= settings.checkpoint_period_s.into();
-        // The first of a life comes early, while there is room: a later one takes the place of the
-        // one before it.
-        let first = due.checkpoint_lsn == 0;
-        let much = if first { log } else { replay }
+        // The first of a life, and those of an index that grows, come early: a checkpoint takes the
+        // place of the one before it, and on a device that is busy finds hardly more.
+        let len = self.index.len();
+        let early = due.checkpoint_lsn == 0 || len > due.checkpoint_len + due.checkpoint_len / 50;
+        let much = if early { log } else { replay }
             > (CHECKPOINT_EVERY * index_bytes).max(CHECKPOINT_MIN)
             || log > (CHECKPOINT_TURNS * stats.capacity_bytes).max(CHECKPOINT_MIN);
         let news = self.storage.next_lsn() != due.checkpoint_lsn;
@@ -83,8 +86,9 @@ impl Namespace {
         if sweep {
             due.swept_ms = now_ms;
         }
-        let before = (due.checkpoint_ms, due.checkpoint_at, due.checkpoint_lsn);
+        let before = (due.checkpoint_ms, due.checkpoint_at, due.checkpoint_lsn, due.checkpoint_len);
         if checkpoint {
+            due.checkpoint_len = len;
             due.checkpoint_ms = now_ms;
             due.checkpoint_at = written;
             due.checkpoint_lsn = self.storage.next_lsn();
@@ -98,7 +102,7 @@ impl Namespace {
             tracing::warn!(namespace = name, %error, "no checkpoint was written");
             let mut due = crate::lock(&self.due);
             // It is due again as soon as there is room for it.
-            (due.checkpoint_ms, due.checkpoint_at, due.checkpoint_lsn) = before;
+            (due.checkpoint_ms, due.checkpoint_at, due.checkpoint_lsn, due.checkpoint_len) = before;
         }
     }
 

@@ -7,7 +7,8 @@
 //! A block that would wait for itself, through others, is told so ([`ErrorKind::Deadlock`]) in place
 //! of waiting.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -73,8 +74,8 @@ impl Locks {
     pub(crate) async fn take(self: &Arc<Locks>, owner: u64, digest: Digest) -> Result<Held> {
         let receive = {
             let mut inner = self.lock();
-            if !inner.held.contains_key(&digest) {
-                inner.held.insert(digest, Lock { owner, waiters: VecDeque::new() });
+            if let Entry::Vacant(free) = inner.held.entry(digest) {
+                free.insert(Lock { owner, waiters: VecDeque::new() });
                 self.count.fetch_add(1, Relaxed);
                 return Ok(Held { locks: self.clone(), digest });
             }

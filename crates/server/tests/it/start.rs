@@ -1,12 +1,12 @@
 //! Starting: from the production file, and refusing in one clear line.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::support::{Node, command, run};
 
-fn samples() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/config"))
+fn samples() -> PathBuf {
+    crate_folder().join("../../testdata/config")
 }
 
 /// Runs a start that must fail, and returns its one line.
@@ -114,4 +114,10 @@ fn other_addresses_need_insecure() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let line = refusal(command().args(["--pg", "0.0.0.0:0"]).arg("--data").arg(folder.path()));
     assert!(line.contains("--insecure"), "{line}");
+}
+
+/// The folder of the crate, asked when it runs: several checkouts may share what was compiled.
+fn crate_folder() -> std::path::PathBuf {
+    let now = std::env::var_os("CARGO_MANIFEST_DIR");
+    now.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), Into::into)
 }

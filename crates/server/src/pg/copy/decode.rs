@@ -177,8 +177,7 @@ impl Decoder {
         let mut at = 0;
         loop {
             let (mut field, mut quoted, mut was_quoted) = (Vec::new(), false, false);
-            loop {
-                let Some(&byte) = line.get(at) else { break };
+            while let Some(&byte) = line.get(at) {
                 let next = line.get(at + 1).copied();
                 if quoted && byte == escape && next.is_some_and(|n| n == quote || n == escape) {
                     field.extend(next);
