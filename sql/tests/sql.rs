@@ -4,7 +4,6 @@
 //! them. `AERIE_BLESS=1` writes what statements become now into the scripts.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use model::{Catalog, Column, ColumnType, NamespaceCatalog, Table};
