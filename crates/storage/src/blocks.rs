@@ -225,6 +225,8 @@ pub(crate) struct Blocks {
     pub(crate) checkpoint_lsn: AtomicU64,
     /// Blocks that the next checkpoint needs and has not found.
     pub(crate) wanted: AtomicU64,
+    /// Free blocks that are set aside for a checkpoint: writes do not get them.
+    pub(crate) promised: AtomicU64,
     failed: OnceLock<Error>,
     pub(crate) closed: AtomicBool,
     sabotage: Sabotaged,
@@ -270,6 +272,7 @@ impl Blocks {
             next_lsn: AtomicU64::new(start.next_lsn),
             checkpoint_lsn: AtomicU64::new(u64::MAX),
             wanted: AtomicU64::new(0),
+            promised: AtomicU64::new(0),
             failed: OnceLock::new(),
             closed: AtomicBool::new(false),
             sabotage,
@@ -382,7 +385,11 @@ impl Blocks {
     pub(crate) fn take(&self, purpose: Purpose) -> Result<(u64, u64, u64)> {
         let mut space = self.space();
         let room = self.room_in(&space);
-        if room.free <= room.kept_from(purpose) {
+        let promised = match purpose {
+            Purpose::Write => self.promised.load(Acquire),
+            _ => 0,
+        };
+        if room.free <= room.kept_from(purpose) + promised {
             let capacity = self.devices.iter().map(|d| d.capacity()).sum();
             let size = u64::from(self.block_size);
             return Err(no_space("storage", capacity + size, capacity));
@@ -399,6 +406,10 @@ impl Blocks {
         space.next_sequence += 1;
         space.next_incarnation += 1;
         drop(space);
+        if purpose == Purpose::Checkpoint {
+            let one_less = |n: u64| n.checked_sub(1);
+            let _none_left = self.promised.fetch_update(AcqRel, Acquire, one_less);
+        }
         self.changed.notify_all();
         Ok((id, incarnation, sequence))
     }

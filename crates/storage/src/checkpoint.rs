@@ -368,7 +368,8 @@ impl Storage {
         let need = bytes * 17 / 16 / u64::from(blocks.block_size - PAGE as u32) + 3;
         let room = blocks.room();
         let found = room.free.saturating_sub(room.kept_from(Purpose::Checkpoint));
-        blocks.wanted.store(0, Release);
+        let waited = blocks.wanted.swap(0, AcqRel) > 0;
+        blocks.promised.store(need, Release);
         if found >= need {
             return Ok(());
         }
@@ -380,6 +381,13 @@ impl Storage {
             return Ok(());
         }
         blocks.wanted.store(need - found, Release);
+        // Writers leave what defragmentation wins until the next attempt, which comes soon; if that
+        // was in vain, or there is little to win, they go first.
+        let capacity: u64 = blocks.devices.iter().map(|device| device.capacity()).sum();
+        if waited || blocks.live_bytes() > capacity / 5 * 4 {
+            blocks.promised.store(0, Release);
+            blocks.wanted.store(0, Release);
+        }
         let detail = format!(
             "a checkpoint of {entries} index entries takes {need} write blocks, {found} are free; \
              it is tried again when defragmentation has won them"
@@ -495,6 +503,7 @@ impl CheckpointWriter<'_> {
 
 impl Drop for CheckpointWriter<'_> {
     fn drop(&mut self) {
+        self.storage.blocks.promised.store(0, Release);
         if !self.finished {
             self.storage.blocks.checkpoint_lsn.store(self.floor_before, Release);
             self.storage.blocks.forget(&self.taken);
