@@ -452,11 +452,6 @@ impl<S: Store> View<S> {
         View { locks: Some(locks.clone()), ..self }
     }
 
-    /// The store without the block.
-    pub fn store(&self) -> &S {
-        &self.store
-    }
-
     /// [`Store::now_ms`].
     pub fn now_ms(&self) -> u64 {
         self.store.now_ms()
