@@ -63,12 +63,7 @@ async fn one<S: Store>(
         }
         TableChange::DropColumns(columns) => {
             declare().await?;
-            let names: Vec<Name> = columns.iter().map(|name| Name::from(name.as_str())).collect();
-            rewrite(store, after, |record| {
-                let there = names.iter().filter(|name| record.bin(name).is_some());
-                there.map(|name| (name.clone(), None)).collect()
-            })
-            .await
+            drop_bins(store, after, columns.iter()).await
         }
         TableChange::RenameColumn { from, to } => {
             if before.columns.iter().any(|column| column.name == *from) {
@@ -97,12 +92,7 @@ async fn one<S: Store>(
             while rekey(store, before, after).await? > 0 {}
             declare().await?;
             while rekey(store, before, after).await? > 0 {}
-            let names: Vec<Name> = after.key.iter().map(|c| Name::from(c.name.as_str())).collect();
-            rewrite(store, after, |record| {
-                let there = names.iter().filter(|name| record.bin(name).is_some());
-                there.map(|name| (name.clone(), None)).collect()
-            })
-            .await
+            drop_bins(store, after, after.key.iter().map(|column| &column.name)).await
         }
     }
 }
@@ -142,6 +132,20 @@ async fn rewrite<S: Store>(
         store.modify_many(&table.namespace, &table.name, &targets, change).await?;
     }
     Ok(())
+}
+
+/// Takes bins out of every record that has them.
+async fn drop_bins<S: Store>(
+    store: &S,
+    table: &Table,
+    names: impl Iterator<Item = &String>,
+) -> SqlResult<()> {
+    let names: Vec<Name> = names.map(|name| Name::from(name.as_str())).collect();
+    rewrite(store, table, |record| {
+        let there = names.iter().filter(|name| record.bin(name).is_some());
+        there.map(|name| (name.clone(), None)).collect()
+    })
+    .await
 }
 
 /// A record that is to move, and where.

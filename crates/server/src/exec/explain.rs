@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use model::Value;
 use sql::SqlResult;
-use sql::plan::{Plan, Planned};
+use sql::plan::Plan;
 
-use super::{Executor, Operated, Ready, columns, query_of, session_info};
+use super::{Executor, Operated, Ready, query_of, session_info};
 use crate::pg::{Answer, SessionState};
 
 impl<S: Operated> Executor<S> {
@@ -43,12 +43,7 @@ impl<S: Operated> Executor<S> {
         params: &[Option<Value>],
     ) -> SqlResult<Vec<String>> {
         let begun = Instant::now();
-        let alone = Ready {
-            planned: Planned { plan: plan.clone(), ..ready.planned.clone() },
-            query: ready.query.clone(),
-            params: ready.params.clone(),
-            columns: columns(plan, ready.query.as_ref()),
-        };
+        let alone = ready.with_plan(plan);
         let rows = match Box::pin(self.run(session, &alone, params)).await? {
             Answer::Done(tag) => tag.count(),
             Answer::Values(_, rows) => rows.len() as u64,

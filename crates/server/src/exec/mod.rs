@@ -65,6 +65,22 @@ struct Ready {
     columns: Option<Vec<Field>>,
 }
 
+impl Ready {
+    /// A plan that is part of this one, to be run alone.
+    fn with_plan(&self, plan: &Plan) -> Ready {
+        Ready {
+            planned: Planned {
+                plan: plan.clone(),
+                params: self.planned.params.clone(),
+                ..self.planned
+            },
+            query: self.query.clone(),
+            params: self.params.clone(),
+            columns: columns(plan, self.query.as_ref()),
+        }
+    }
+}
+
 /// What a session's settings mean to a statement.
 struct Session {
     info: SessionInfo,
@@ -184,12 +200,7 @@ impl<S: Operated> Executor<S> {
                 }))
             }
             Plan::CopyOut { plan, options } => {
-                let alone = Ready {
-                    planned: Planned { plan: (**plan).clone(), ..ready.planned.clone() },
-                    query: ready.query.clone(),
-                    params: ready.params.clone(),
-                    columns: columns(plan, ready.query.as_ref()),
-                };
+                let alone = ready.with_plan(plan);
                 let rows = Box::pin(self.run(session, &alone, params)).await?;
                 Ok(Answer::CopyOut(CopyOut {
                     columns: alone.columns.unwrap_or_default(),

@@ -65,6 +65,12 @@ impl<S: Store> Writer<'_, S> {
         Row { params: self.params, now_ms: self.now_ms, ..Row::default() }
     }
 
+    /// The values of expressions that see no record.
+    fn values(&self, exprs: &[Expr]) -> SqlResult<Vec<Option<Value>>> {
+        let constants = self.constants();
+        exprs.iter().map(|expr| expr.eval(&constants)).collect()
+    }
+
     fn ttl(&self, ttl: Option<&Expr>, otherwise: Ttl) -> SqlResult<Ttl> {
         let Some(ttl) = ttl else { return Ok(self.session.record_ttl.unwrap_or(otherwise)) };
         match ttl.eval(&self.constants())? {
@@ -85,17 +91,13 @@ impl<S: Store> Writer<'_, S> {
     pub(super) async fn insert(&self, insert: &Insert) -> SqlResult<Written> {
         match &insert.source {
             InsertSource::Values(rows) => {
-                let constants = self.constants();
-                let eval = |row: &Vec<Expr>| row.iter().map(|e| e.eval(&constants)).collect();
-                let rows = rows.iter().map(eval).collect::<SqlResult<Rows>>()?;
+                let rows = rows.iter().map(|row| self.values(row)).collect::<SqlResult<Rows>>()?;
                 self.insert_rows(insert, rows).await
             }
             InsertSource::Query { query, defaults } => {
                 let given = insert.columns.len() - defaults.len();
                 let types: Vec<_> = insert.columns[..given].iter().map(|c| c.column_type).collect();
-                let constants = self.constants();
-                let rest: Vec<_> =
-                    defaults.iter().map(|e| e.eval(&constants)).collect::<SqlResult<_>>()?;
+                let rest = self.values(defaults)?;
                 let mut written = Written::default();
                 let mut batches = self.query(query).await?;
                 while let Some(batch) = batches.next_batch().await? {
@@ -116,12 +118,8 @@ impl<S: Store> Writer<'_, S> {
     /// Stores rows of a COPY.
     pub(super) async fn copied(&self, insert: &Insert, mut rows: Rows) -> SqlResult<Written> {
         if let InsertSource::Copied { defaults } = &insert.source {
-            let constants = self.constants();
-            for row in &mut rows {
-                for value in defaults {
-                    row.push(value.eval(&constants)?);
-                }
-            }
+            let rest = self.values(defaults)?;
+            rows.iter_mut().for_each(|row| row.extend(rest.iter().cloned()));
         }
         self.insert_rows(insert, rows).await
     }

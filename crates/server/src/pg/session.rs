@@ -399,15 +399,23 @@ impl<B: Backend> Session<B> {
                 self.wire.flush_if_full().await?;
                 continue;
             }
-            let Some(stream) = &mut open.stream else { return Ok((count, true)) };
-            tokio::task::consume_budget().await;
-            match self.guard.run(&mut self.wire, stream.next()).await? {
-                Some(Chunk::Notice(notice)) => self.tell(&notice),
-                Some(chunk) => open.refill(chunk)?,
-                None => open.stream = None,
+            if !self.refill(open).await? {
+                return Ok((count, true));
             }
         }
         Ok((count, false))
+    }
+
+    /// Waits for what the stream of an answer gives next; `false` where nothing is to come.
+    pub(crate) async fn refill(&mut self, open: &mut Open<B::Rows>) -> Result<bool, Failure> {
+        let Some(stream) = &mut open.stream else { return Ok(false) };
+        tokio::task::consume_budget().await;
+        match self.guard.run(&mut self.wire, stream.next()).await? {
+            Some(Chunk::Notice(notice)) => self.tell(&notice),
+            Some(chunk) => open.refill(chunk)?,
+            None => open.stream = None,
+        }
+        Ok(true)
     }
 
     /// FETCH and MOVE: rows of a cursor, in the formats of who asks.

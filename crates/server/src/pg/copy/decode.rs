@@ -68,9 +68,8 @@ impl Decoder {
     }
 
     /// The client has said that this is all.
-    pub(super) fn finish(&mut self) -> SqlResult<()> {
+    pub(super) fn finish(&mut self) {
         self.complete = true;
-        Ok(())
     }
 
     /// The next row; `None` until more bytes come.
@@ -386,7 +385,7 @@ mod tests {
                 decoder.push(piece)?;
                 take(&mut decoder)?;
             }
-            decoder.finish()?;
+            decoder.finish();
             take(&mut decoder)?;
             all.push(found);
         }

@@ -17,7 +17,7 @@ use bytes::BytesMut;
 use sql::plan::CopyFormat;
 use sql::{SqlError, SqlResult};
 
-use super::backend::{Backend, CopyIn, CopyOut, RowSource, Tag};
+use super::backend::{Backend, CopyIn, CopyOut, Tag};
 use super::frontend::{HEADER, protocol};
 use super::params;
 use super::portal::{Entry, Open};
@@ -89,11 +89,8 @@ impl<B: Backend> Session<B> {
 
     async fn all_received(&mut self, mut receiving: Receiving<B>) -> Result<(), Failure> {
         let simple = receiving.rest.is_some();
-        let last = match receiving.decoder.finish() {
-            Ok(()) => self.take_rows(&mut receiving, 1).await,
-            Err(error) => Err(error.into()),
-        };
-        match last {
+        receiving.decoder.finish();
+        match self.take_rows(&mut receiving, 1).await {
             Err(Failure::Statement(error)) => {
                 self.copy_failed(&receiving.copy, receiving.stored, error, simple);
                 return Ok(());
@@ -179,11 +176,8 @@ impl<B: Backend> Session<B> {
                 self.wire.flush_if_full().await?;
                 continue;
             }
-            let Some(stream) = &mut open.stream else { break };
-            tokio::task::consume_budget().await;
-            match self.guard.run(&mut self.wire, stream.next()).await? {
-                Some(chunk) => open.refill(chunk)?,
-                None => open.stream = None,
+            if !self.refill(&mut open).await? {
+                break;
             }
         }
         encoder.end(&mut self.wire.out);
