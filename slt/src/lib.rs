@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use sqllogictest::{
-    AsyncDB, MakeConnection, Record, Runner, default_normalizer, default_validator,
+    AsyncDB, Condition, MakeConnection, Record, Runner, default_normalizer, default_validator,
 };
 
 use engine::{Connect, Letter, letters_match};
@@ -96,28 +96,67 @@ pub fn applies(file: &Path, target: &Target) -> io::Result<bool> {
     Ok(wanted.all(|label| target.labels().contains(&label)))
 }
 
-/// Runs a file; what failed, in order, as text for a person.
-pub async fn run_file(file: &Path, target: &Target) -> Vec<String> {
+/// What a file gave.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Statements and queries that ran.
+    pub ran: usize,
+    /// Those that are for another target.
+    pub left_out: usize,
+    /// What failed, in order, as text for a person.
+    pub failures: Vec<String>,
+}
+
+impl Outcome {
+    fn failed(failure: String) -> Outcome {
+        Outcome { failures: vec![failure], ..Outcome::default() }
+    }
+}
+
+/// Runs a file.
+pub async fn run_file(file: &Path, target: &Target) -> Outcome {
     let records = match sqllogictest::parse_file::<Letter>(file) {
         Ok(records) => records,
-        Err(error) => return vec![error.to_string()],
+        Err(error) => return Outcome::failed(error.to_string()),
     };
     if let Err(error) = drop_tables(file, target).await {
-        return vec![format!("before the file: {error}")];
+        return Outcome::failed(format!("before the file: {error}"));
     }
-    let (mut runner, mut failures) = (runner(target), Vec::new());
+    let (mut runner, mut outcome) = (runner(target), Outcome::default());
     for record in records {
         if matches!(record, Record::Halt { .. }) {
             break;
         }
+        match is_for(&record, target) {
+            Some(true) => outcome.ran += 1,
+            Some(false) => outcome.left_out += 1,
+            None => {}
+        }
         let Err(error) = runner.run_async(record).await else { continue };
-        failures.push(error.display(false).to_string());
-        if failures.last().is_some_and(|failure| failure.contains(engine::NO_ANSWER)) {
+        outcome.failures.push(error.display(false).to_string());
+        if outcome.failures.last().is_some_and(|failure| failure.contains(engine::NO_ANSWER)) {
             break;
         }
     }
     runner.shutdown_async().await;
-    failures
+    outcome
+}
+
+/// Statements and queries of a file, whatever they are for.
+pub fn records(file: &Path) -> usize {
+    let records = sqllogictest::parse_file::<Letter>(file).unwrap_or_default();
+    records.iter().filter(|r| matches!(r, Record::Statement { .. } | Record::Query { .. })).count()
+}
+
+/// Whether a statement or a query is for this target; `None` of what is neither.
+fn is_for(record: &Record<Letter>, target: &Target) -> Option<bool> {
+    let (Record::Statement { conditions, .. } | Record::Query { conditions, .. }) = record else {
+        return None;
+    };
+    Some(conditions.iter().all(|condition| match condition {
+        Condition::OnlyIf { label } => target.labels().contains(&label.as_str()),
+        Condition::SkipIf { label } => !target.labels().contains(&label.as_str()),
+    }))
 }
 
 /// Drops what the file will create, so that what an earlier run left behind is no matter.
@@ -196,6 +235,25 @@ mod tests {
         assert!(!applies(&file, &target("test", "aerie")).unwrap());
         assert!(!applies(&file, &target("mem", "postgres")).unwrap());
         assert_eq!(files(folder.path()).unwrap(), [file]);
+    }
+
+    #[test]
+    fn records_are_counted_for_their_target() {
+        let script = "statement ok\nSELECT 1\n\nonlyif aerie\nstatement ok\nSELECT 2\n\n\
+                      skipif postgres\nquery I\nSELECT 3\n----\n3\n\nsleep 1s\n";
+        let records = sqllogictest::parse::<Letter>(script).unwrap();
+        let count = |server: &str| {
+            let target = Target {
+                port: 0,
+                database: "mem".into(),
+                protocol: Protocol::Simple,
+                server: server.into(),
+                letters: true,
+            };
+            let of = |wanted| records.iter().filter(|r| is_for(r, &target) == wanted).count();
+            (of(Some(true)), of(Some(false)))
+        };
+        assert_eq!((count("aerie"), count("postgres")), ((3, 0), (1, 2)));
     }
 
     #[test]

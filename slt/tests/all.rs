@@ -11,7 +11,7 @@
 use std::path::PathBuf;
 
 use slt::node::Node;
-use slt::{Protocol, Target, applies, files, run_file, update_file};
+use slt::{Protocol, Target, applies, files, records, run_file, update_file};
 use tokio::sync::Mutex;
 use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{Client, NoTls};
@@ -56,23 +56,33 @@ async fn run_all(namespace: &Mutex<()>, database: &str, protocol: Protocol) {
     let target = Target { port: node.port, database: database.into(), protocol, server, letters };
     let only = std::env::var("SLT_FILES").unwrap_or_default();
     let (mut ran, mut failed) = (0, Vec::new());
+    let (mut on_it, mut elsewhere) = (0, 0);
     for file in files(&folder).expect("the folder of the crate") {
         let name = file.strip_prefix(&folder).unwrap_or(&file).display().to_string();
-        if !name.contains(&only) || !applies(&file, &target).expect("a readable file") {
+        if !name.contains(&only) {
+            continue;
+        }
+        if !applies(&file, &target).expect("a readable file") {
+            elsewhere += records(&file);
             continue;
         }
         if std::env::var_os("SLT_UPDATE").is_some() {
             update_file(&file, &target).await.expect("a file that can be updated");
         }
-        let failures = run_file(&file, &target).await;
+        let outcome = run_file(&file, &target).await;
         ran += 1;
-        if !failures.is_empty() {
-            eprintln!("---- {name}\n{}", failures.join("\n"));
-            failed.push(format!("{name} ({})", failures.len()));
+        on_it += outcome.ran;
+        elsewhere += outcome.left_out;
+        if !outcome.failures.is_empty() {
+            eprintln!("---- {name}\n{}", outcome.failures.join("\n"));
+            failed.push(format!("{name} ({})", outcome.failures.len()));
         }
     }
-    let way = format!("{database}, {}", protocol.label());
-    println!("{way}: {ran} files, {} failed", failed.len());
+    let way = format!("{}, {database}, {}", target.server, protocol.label());
+    let failing = failed.len();
+    println!(
+        "{way}: {ran} files, {failing} failed; {on_it} records, {elsewhere} more are not for it"
+    );
     assert!(ran > 0, "no .slt file ran; is SLT_FILES={only:?} right?");
     assert!(failed.is_empty(), "{way}: failing records in {}", failed.join(", "));
 }
