@@ -138,6 +138,27 @@ def pipeline(conn):
 
 
 @check
+def messages_up_to_a_sync_are_one_transaction(conn):
+    fresh(conn)
+    for broken in ("SELECT 1 / 0", f"INSERT INTO {T} (id) VALUES (3)"):
+        try:
+            with conn.pipeline():
+                conn.execute(f"INSERT INTO {T} (id, v) VALUES (3, 'a')")
+                conn.execute(f"UPDATE {T} SET v = 'b' WHERE id = 3")
+                conn.execute(broken)
+            raise AssertionError("no error")
+        except (psycopg.errors.DivisionByZero, psycopg.errors.UniqueViolation):
+            pass
+        equal(conn.execute(f"SELECT count(*) FROM {T}").fetchone(), (0,))
+    with conn.pipeline():
+        conn.execute(f"INSERT INTO {T} (id, v) VALUES (3, 'a')")
+        conn.execute(f"UPDATE {T} SET v = v || 'b' WHERE id = 3")
+        seen = conn.execute(f"SELECT v FROM {T}")
+    equal(seen.fetchall(), [("ab",)])
+    equal(conn.execute(f"SELECT v FROM {T} WHERE id = 3").fetchall(), [("ab",)])
+
+
+@check
 def named_cursor(conn):
     fresh(conn, rows=1000)
     with conn.transaction():

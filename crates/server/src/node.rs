@@ -176,6 +176,10 @@ impl Store for Node {
         cached.clone()
     }
 
+    fn catalog_version(&self) -> u64 {
+        self.members.now().catalogue_version()
+    }
+
     async fn get(&self, at: Address<'_>, bins: Bins<'_>) -> Result<Option<Record>> {
         let found = self.namespace(at.namespace)?.get_async(&at.digest, bins, now_ms()).await?;
         durable(found.record, found.ticket).await

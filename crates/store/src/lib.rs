@@ -224,6 +224,11 @@ pub trait Store: Send + Sync + 'static {
     /// The namespaces and tables as they are now.
     fn catalog(&self) -> Arc<Catalog>;
 
+    /// The version of the catalogue as it is now.
+    fn catalog_version(&self) -> u64 {
+        self.catalog().version
+    }
+
     /// The record, or `None` where there is none.
     fn get(
         &self,

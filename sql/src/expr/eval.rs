@@ -1,5 +1,6 @@
 //! Expressions computed for a row.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use model::{ColumnType, Key, Record, Value, decode_composite, encode_composite};
@@ -13,12 +14,7 @@ use crate::{SqlError, SqlResult};
 pub(super) fn eval(expr: &Expr, row: &Row) -> SqlResult<Option<Value>> {
     let bool = |truth: Option<bool>| truth.map(Value::Bool);
     Ok(match &expr.node {
-        Node::Const(value) => value.clone(),
-        Node::Param(index) => row.params.get(*index).cloned().flatten(),
-        Node::Bin(name) => match row.record.and_then(|r| r.bin(name)) {
-            None | Some(Value::Nil) => None,
-            Some(value) => Some(of_column(expr.column_type, value)?),
-        },
+        Node::Const(_) | Node::Param(_) | Node::Bin(_) => value(expr, row)?.map(Cow::into_owned),
         Node::Key { index, of, .. } => match key(row) {
             Some(key) => key_column(expr.column_type, key, *index, *of)?,
             None => None,
@@ -79,6 +75,21 @@ pub(super) fn eval(expr: &Expr, row: &Row) -> SqlResult<Option<Value>> {
             _ => None,
         },
         Node::Call(function, args) => functions::call(*function, expr.column_type, args, row)?,
+    })
+}
+
+/// The value; borrowed where it stands somewhere already.
+pub(super) fn value<'a>(expr: &'a Expr, row: &Row<'a>) -> SqlResult<Option<Cow<'a, Value>>> {
+    Ok(match &expr.node {
+        Node::Const(value) => value.as_ref().map(Cow::Borrowed),
+        Node::Param(index) => {
+            row.params.get(*index).and_then(|value| value.as_ref()).map(Cow::Borrowed)
+        }
+        Node::Bin(name) => match row.record.and_then(|r| r.bin(name)) {
+            None | Some(Value::Nil) => None,
+            Some(value) => Some(of_column(expr.column_type, value)?),
+        },
+        _ => eval(expr, row)?.map(Cow::Owned),
     })
 }
 
@@ -246,11 +257,13 @@ fn order_doubles(a: f64, b: f64) -> Ordering {
 }
 
 /// A bin's value where its type is the column's.
-fn of_column(t: ColumnType, value: &Value) -> SqlResult<Value> {
+fn of_column(t: ColumnType, value: &Value) -> SqlResult<Cow<'_, Value>> {
     match (t.stored_as(), value) {
-        (None, value) => Ok(value.clone()),
-        (Some(stored), value) if stored == value.value_type() => Ok(value.clone()),
-        (Some(model::ValueType::Double), Value::Integer(n)) => Ok(Value::Double(*n as f64)),
+        (None, value) => Ok(Cow::Borrowed(value)),
+        (Some(stored), value) if stored == value.value_type() => Ok(Cow::Borrowed(value)),
+        (Some(model::ValueType::Double), Value::Integer(n)) => {
+            Ok(Cow::Owned(Value::Double(*n as f64)))
+        }
         (Some(_), value) => {
             let message = "cached plan must not change result type";
             Err(SqlError::unsupported(message)

@@ -20,6 +20,8 @@ mod typing;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use model::{ColumnType, Name, Value};
 
 pub use row::{Excluded, Row};
@@ -161,6 +163,11 @@ impl Expr {
     /// The value for this row; `None` = NULL.
     pub fn eval(&self, row: &Row) -> SqlResult<Option<Value>> {
         eval::eval(self, row)
+    }
+
+    /// Like [`Expr::eval`], without copying a value that is the record's, a parameter or a constant.
+    pub fn value<'a>(&'a self, row: &Row<'a>) -> SqlResult<Option<Cow<'a, Value>>> {
+        eval::value(self, row)
     }
 
     /// Whether the value is true, neither false nor NULL.

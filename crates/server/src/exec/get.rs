@@ -1,62 +1,146 @@
 //! Reads by key: no DataFusion, no Arrow.
+//!
+//! [`find`] looks the records up; [`Found`] makes rows of them, whose values are the records' own
+//! wherever a column is all that is asked for.
 
-use model::Value;
+use std::borrow::Cow;
+use std::slice;
+use std::sync::Arc;
+
+use model::{Record, Value};
 use sql::expr::Row;
-use sql::plan::Get;
+use sql::plan::{Get, Plan};
 use sql::{SqlError, SqlResult};
-use store::{Address, Bins, Store, View};
+use store::{Address, Bins, Store, Target, View};
 
-use super::{Rows, keys, row};
+use super::{Ready, Rows, keys, row};
 
-/// The rows of a point or batch get.
-pub(super) async fn get<S: Store>(
+/// Records that a get found.
+pub(super) struct Hits {
+    records: Records,
+    now_ms: u64,
+}
+
+enum Records {
+    One(Target, Option<Record>),
+    Many(Vec<Target>, Vec<Option<Record>>),
+}
+
+impl Records {
+    fn each(&self) -> impl Iterator<Item = (&Target, &Record)> {
+        let (targets, records) = match self {
+            Records::One(target, record) => (slice::from_ref(target), slice::from_ref(record)),
+            Records::Many(targets, records) => (&targets[..], &records[..]),
+        };
+        let pairs = targets.iter().zip(records);
+        pairs.filter_map(|(target, record)| Some((target, record.as_ref()?)))
+    }
+}
+
+/// Looks up the records of a point or batch get.
+pub(super) async fn find<S: Store>(
     view: &View<S>,
     get: &Get,
     params: &[Option<Value>],
-) -> SqlResult<Rows> {
+) -> SqlResult<Hits> {
     let now_ms = view.now_ms();
     let no_record = Row { params, now_ms, ..Row::default() };
-    let targets = keys::targets(&get.table, &get.keys, &no_record)?;
     let bins = match (get.all_bins, &get.bins[..]) {
         (true, _) => Bins::All,
         (false, []) => Bins::None,
         (false, names) => Bins::Named(names),
     };
+    let (namespace, set) = (get.table.namespace.as_str(), get.table.name.as_str());
+    let mut targets = keys::targets(&get.table, &get.keys, &no_record)?;
     if get.lock {
         view.hold(targets.iter().map(|target| target.digest)).await?;
     }
-    let (namespace, set) = (get.table.namespace.as_str(), get.table.name.as_str());
-    let records = match &targets[..] {
-        [] => Vec::new(),
-        [one] => {
+    let records = match targets.len() {
+        1 => {
+            let one = targets.swap_remove(0);
             let at = Address { namespace, set, digest: one.digest, key: one.key.as_ref() };
-            vec![view.get(at, bins).await?]
+            let record = view.get(at, bins).await?;
+            Records::One(one, record)
         }
-        many => {
-            let digests: Vec<_> = many.iter().map(|target| target.digest).collect();
-            view.get_many(namespace, set, &digests, bins).await?
+        _ => {
+            let digests: Vec<_> = targets.iter().map(|target| target.digest).collect();
+            let records = view.get_many(namespace, set, &digests, bins).await?;
+            Records::Many(targets, records)
         }
     };
-    let mut skip = bound(get.offset.as_ref(), &no_record, "OFFSET")?.unwrap_or(0);
-    let mut left = bound(get.limit.as_ref(), &no_record, "LIMIT")?.unwrap_or(u64::MAX);
-    let mut rows = Vec::with_capacity(records.len());
-    for (target, record) in targets.iter().zip(&records) {
-        let Some(record) = record else { continue };
-        let row = row(set, Some(record), target.key.as_ref(), params, now_ms);
-        if !super::passes(get.filter.as_ref(), &row)? {
-            continue;
+    Ok(Hits { records, now_ms })
+}
+
+impl Hits {
+    /// Gives every row of the answer; how many they were.
+    pub(super) fn each(
+        &self,
+        get: &Get,
+        params: &[Option<Value>],
+        mut give: impl FnMut(&[Option<Cow<'_, Value>>]) -> SqlResult<()>,
+    ) -> SqlResult<u64> {
+        let now_ms = self.now_ms;
+        let no_record = Row { params, now_ms, ..Row::default() };
+        let mut skip = bound(get.offset.as_ref(), &no_record, "OFFSET")?.unwrap_or(0);
+        let limit = bound(get.limit.as_ref(), &no_record, "LIMIT")?.unwrap_or(u64::MAX);
+        let mut values = Vec::with_capacity(get.output.len());
+        let mut given = 0;
+        for (target, record) in self.records.each() {
+            if given == limit {
+                break;
+            }
+            let row = row(&get.table.name, Some(record), target.key.as_ref(), params, now_ms);
+            if !super::passes(get.filter.as_ref(), &row)? {
+                continue;
+            }
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            values.clear();
+            for output in &get.output {
+                values.push(output.expr.value(&row)?);
+            }
+            give(&values)?;
+            given += 1;
         }
-        if skip > 0 {
-            skip -= 1;
-            continue;
-        }
-        if left == 0 {
-            break;
-        }
-        left -= 1;
-        rows.push(super::outputs(&get.output, &row)?);
+        Ok(given)
     }
-    Ok(rows)
+
+    /// The rows, with values of their own.
+    pub(super) fn rows(&self, get: &Get, params: &[Option<Value>]) -> SqlResult<Rows> {
+        let mut rows = Vec::new();
+        self.each(get, params, |row| {
+            rows.push(row.iter().map(|value| value.clone().map(Cow::into_owned)).collect());
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+}
+
+/// What a statement that reads by key has found.
+pub struct Found {
+    ready: Arc<Ready>,
+    hits: Hits,
+}
+
+impl Found {
+    pub(super) fn new(ready: Arc<Ready>, hits: Hits) -> Found {
+        Found { ready, hits }
+    }
+}
+
+impl crate::pg::Found for Found {
+    fn each(
+        &self,
+        params: &[Option<Value>],
+        row: impl FnMut(&[Option<Cow<'_, Value>>]) -> SqlResult<()>,
+    ) -> SqlResult<u64> {
+        match &self.ready.planned.plan {
+            Plan::PointGet(get) | Plan::BatchGet(get) => self.hits.each(get, params, row),
+            _ => Ok(0),
+        }
+    }
 }
 
 /// The number that a LIMIT or OFFSET gives.

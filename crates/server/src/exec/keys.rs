@@ -44,6 +44,10 @@ pub(super) fn targets(table: &Table, keys: &Keys, row: &Row<'_>) -> SqlResult<Ve
 fn target(table: &Table, lookup: &KeyLookup, row: &Row<'_>) -> SqlResult<Option<Target>> {
     match lookup {
         KeyLookup::Key(parts) => {
+            if let [part] = &parts[..] {
+                let value = part.eval(row)?;
+                return Ok(value.map(key_of).transpose()?.map(|key| named(table, key)));
+            }
             let mut values = Vec::with_capacity(parts.len());
             for part in parts {
                 match part.eval(row)? {

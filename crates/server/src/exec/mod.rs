@@ -130,7 +130,7 @@ impl<S: Operated> Executor<S> {
         statement: &Statement,
     ) -> SqlResult<Arc<Ready>> {
         let ready = lock(&statement.ready).clone();
-        if ready.planned.catalog_version == self.store.catalog().version {
+        if ready.planned.catalog_version == self.store.catalog_version() {
             return Ok(ready);
         }
         let again = Arc::new(self.ready(session, &statement.parsed, &statement.declared).await?);
@@ -161,7 +161,8 @@ impl<S: Operated> Executor<S> {
         match &ready.planned.plan {
             Plan::Empty => done,
             Plan::PointGet(get) | Plan::BatchGet(get) => {
-                Ok(Answer::Values(Tag::Rows("SELECT"), get::get(&view, get, params).await?))
+                let rows = get::find(&view, get, params).await?.rows(get, params)?;
+                Ok(Answer::Values(Tag::Rows("SELECT"), rows))
             }
             Plan::Values(output) => {
                 let row = Row { params, now_ms: store.now_ms(), ..Row::default() };
@@ -308,6 +309,7 @@ impl<S: Operated> Backend for Executor<S> {
     type Parsed = Parsed;
     type Statement = Statement;
     type Rows = ArrowRows;
+    type Found = get::Found;
 
     fn namespaces(&self) -> Vec<String> {
         let mut names: Vec<String> = self.store.catalog().namespaces.keys().cloned().collect();
@@ -336,6 +338,21 @@ impl<S: Operated> Backend for Executor<S> {
             param_oids,
             statement: Statement { parsed, declared, ready: Mutex::new(ready) },
         })
+    }
+
+    async fn find(
+        &self,
+        session: &SessionState,
+        statement: &Arc<Statement>,
+        params: &[Option<Value>],
+    ) -> SqlResult<Option<get::Found>> {
+        let ready = self.current(session, statement).await?;
+        let (Plan::PointGet(get) | Plan::BatchGet(get)) = &ready.planned.plan else {
+            return Ok(None);
+        };
+        let view = View::new(self.store.clone(), session.block.clone());
+        let hits = get::find(&view, get, params).await?;
+        Ok(Some(get::Found::new(ready, hits)))
     }
 
     async fn execute(

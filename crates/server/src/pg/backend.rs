@@ -11,6 +11,7 @@
 //! A statement for which [`Backend::session`] gives a command is run by the wire itself and never
 //! executed, with one exception: `DECLARE` is executed for the rows of its query.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub trait Backend: Send + Sync + 'static {
     type Statement: Send + Sync + 'static;
     /// Rows that are not all at hand.
     type Rows: RowSource;
+    /// Records that were found by key.
+    type Found: Found;
 
     /// Names of the namespaces. The first one is where a connection lands that asks for no
     /// namespace by name.
@@ -48,6 +51,15 @@ pub trait Backend: Send + Sync + 'static {
         parsed: Self::Parsed,
         declared: &[u32],
     ) -> impl Future<Output = SqlResult<Prepared<Self::Statement>>> + Send;
+
+    /// Looks up the records of a statement that reads by key: their rows go out without being made
+    /// first. `None` where the statement is another one and [`Backend::execute`] runs it.
+    fn find(
+        &self,
+        session: &SessionState,
+        statement: &Arc<Self::Statement>,
+        params: &[Option<Value>],
+    ) -> impl Future<Output = SqlResult<Option<Self::Found>>> + Send;
 
     /// Runs a statement. Each parameter has the stored form of its [`Prepared::params`] type. When
     /// the catalogue has changed since the statement was planned, it is planned again, and if its
@@ -92,6 +104,17 @@ pub trait Backend: Send + Sync + 'static {
         args: &[sql::expr::Expr],
         types: &[Option<ColumnType>],
     ) -> SqlResult<Vec<Option<Value>>>;
+}
+
+/// Records that were found by key.
+pub trait Found: Send {
+    /// Gives every row, one value per [`Field`] in the stored form of its [`ColumnType`]; how many
+    /// they were.
+    fn each(
+        &self,
+        params: &[Option<Value>],
+        row: impl FnMut(&[Option<Cow<'_, Value>>]) -> SqlResult<()>,
+    ) -> SqlResult<u64>;
 }
 
 /// What a statement writes.

@@ -108,7 +108,8 @@ impl<B: Backend> Session<B> {
     fn begin(&mut self, modes: &[(&str, &str)]) -> SqlResult<&'static str> {
         if self.state.transaction == Transaction::Idle {
             self.state.transaction = Transaction::Block;
-            self.state.block = Some(self.backend.begin());
+            // What the message has written before is part of the block.
+            self.state.block.get_or_insert_with(|| self.backend.begin());
             self.state.settings.begin();
             let isolation = self.state.settings.get("default_transaction_isolation");
             let isolation = isolation.map(str::to_string);
@@ -162,6 +163,7 @@ impl<B: Backend> Session<B> {
         if self.state.transaction == Transaction::Idle {
             let message = "there is no transaction in progress";
             self.state.notice(Notice::warning("25P01", message));
+            self.state.end_block(commit);
             return if commit { "COMMIT" } else { "ROLLBACK" };
         }
         let commit = commit && self.state.transaction == Transaction::Block;
@@ -172,8 +174,8 @@ impl<B: Backend> Session<B> {
                 ..Notice::warning("01000", message)
             });
         }
-        self.portals.retain(|_, portal| portal.hold && (commit || !portal.of_block));
-        self.portals.values_mut().for_each(|portal| portal.of_block = false);
+        self.portals.retain(|portal| portal.hold && (commit || !portal.of_block));
+        self.portals.each_mut().for_each(|portal| portal.of_block = false);
         self.state.end_block(commit);
         if commit { "COMMIT" } else { "ROLLBACK" }
     }
@@ -248,7 +250,7 @@ impl<B: Backend> Session<B> {
             let message = "PREPARE takes SELECT, INSERT, UPDATE, DELETE or VALUES";
             return Err(SqlError::syntax(message).into());
         }
-        self.statements.insert(name.to_string(), Arc::new(entry));
+        self.statements.insert(name, Arc::new(entry));
         Ok("PREPARE")
     }
 
@@ -271,7 +273,7 @@ impl<B: Backend> Session<B> {
     fn deallocate(&mut self, name: Option<&str>) -> SqlResult<&'static str> {
         match name {
             None => {
-                self.statements.retain(|name, _| name.is_empty());
+                self.statements.clear_named();
                 Ok("DEALLOCATE ALL")
             }
             Some(name) => {
@@ -303,7 +305,7 @@ impl<B: Backend> Session<B> {
             hold,
             of_block: self.state.transaction != Transaction::Idle,
         };
-        self.portals.insert(name.to_string(), portal);
+        self.portals.insert(name, portal);
         Ok("DECLARE CURSOR")
     }
 

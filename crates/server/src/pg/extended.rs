@@ -38,7 +38,7 @@ impl<B: Backend> Session<B> {
                 return Err(SqlError::syntax(message).into());
             }
         };
-        self.statements.insert(name.to_string(), Arc::new(entry));
+        self.statements.insert(name, Arc::new(entry));
         self.wire.bare(b'1');
         Ok(())
     }
@@ -48,12 +48,12 @@ impl<B: Backend> Session<B> {
         if name.is_empty() {
             return Ok(());
         }
-        if self.statements.contains_key(name) {
+        if self.statements.get(name).is_some() {
             let message = format!("prepared statement \"{name}\" already exists");
             return Err(SqlError::new("42P05", message));
         }
         let max = self.options.max_statements;
-        if self.statements.len() < max {
+        if self.statements.named() < max {
             return Ok(());
         }
         let message = format!("this session holds {max} prepared statements, which is the limit");
@@ -65,11 +65,11 @@ impl<B: Backend> Session<B> {
         if name.is_empty() {
             return Ok(());
         }
-        if self.portals.contains_key(name) {
+        if self.portals.get(name).is_some() {
             return Err(SqlError::new("42P03", format!("cursor \"{name}\" already exists")));
         }
         let max = self.options.max_portals;
-        if self.portals.len() < max {
+        if self.portals.named() < max {
             return Ok(());
         }
         let message = format!("this session holds {max} portals and cursors, which is the limit");
@@ -108,7 +108,7 @@ impl<B: Backend> Session<B> {
             hold: false,
             of_block: self.state.transaction != Transaction::Idle,
         };
-        self.portals.insert(bind.portal.to_string(), portal);
+        self.portals.insert(bind.portal, portal);
         self.wire.bare(b'2');
         Ok(())
     }
@@ -168,20 +168,23 @@ impl<B: Backend> Session<B> {
 
     /// Execute: runs a portal on, `max_rows` rows at most unless that is 0.
     pub(crate) async fn execute(&mut self, name: &str, max_rows: u32) -> Result<(), Failure> {
-        let (name, mut portal) = self.portals.remove_entry(name).ok_or_else(|| no_portal(name))?;
-        let entry = portal.entry.clone();
+        let entry = self.portals.get(name).ok_or_else(|| no_portal(name))?.entry.clone();
         self.check_block(&entry)?;
+        self.guard.begin(self.state.settings.hot().statement_timeout);
+        if max_rows == 0 && self.execute_get(name, &entry).await? {
+            return Ok(());
+        }
+        let mut portal = self.portals.remove(name).ok_or_else(|| no_portal(name))?;
         if entry.statement.is_none() {
             self.wire.bare(b'I');
             self.portals.insert(name, portal);
             return Ok(());
         }
-        self.guard.begin(self.state.settings.hot().statement_timeout);
         let limit = if max_rows == 0 { u64::MAX } else { u64::from(max_rows) };
         let progress = std::mem::replace(&mut portal.progress, Progress::Done);
         let open = match progress {
             Progress::Open(open) => open,
-            Progress::Done => self.run_again(&entry, &name)?,
+            Progress::Done => self.run_again(&entry, name)?,
             Progress::Fresh => {
                 let params = std::mem::take(&mut portal.params);
                 match self.start(&entry, params).await? {
@@ -206,8 +209,32 @@ impl<B: Backend> Session<B> {
         };
         portal.progress = self.proceed(&mut portal, open, limit).await?;
         // A DECLARE may have taken the name for its cursor.
-        self.portals.entry(name).or_insert(portal);
+        self.portals.insert_if_free(name, portal);
         Ok(())
+    }
+
+    /// Runs a portal to its end if it reads by key; `false` if it does not.
+    async fn execute_get(
+        &mut self,
+        name: &str,
+        entry: &Entry<B::Statement>,
+    ) -> Result<bool, Failure> {
+        let Some(columns) = &entry.columns else { return Ok(false) };
+        let Some(Portal { progress: progress @ Progress::Fresh, params, formats, .. }) =
+            self.portals.get_mut(name)
+        else {
+            return Ok(false);
+        };
+        *progress = Progress::Done;
+        let (params, formats) = (std::mem::take(params), formats.clone());
+        if let Some(found) = self.find(entry, &params).await? {
+            self.put_found(&found, &params, columns, &formats)?;
+            return Ok(true);
+        }
+        if let Some(portal) = self.portals.get_mut(name) {
+            (portal.progress, portal.params) = (Progress::Fresh, params);
+        }
+        Ok(false)
     }
 
     async fn proceed(
@@ -263,16 +290,19 @@ fn bound_values<S>(entry: &Entry<S>, bind: &Bind<'_>) -> SqlResult<Vec<Option<mo
             format!("bind message has {formats} parameter formats but {given} parameters");
         return Err(protocol(message));
     }
-    check_formats(&bind.formats)?;
+    check_formats(bind.formats)?;
     if given != entry.params.len() {
         let (name, wanted) = (bind.statement, entry.params.len());
         return Err(protocol(format!(
             "bind message supplies {given} parameters, but prepared statement \"{name}\" requires {wanted}"
         )));
     }
-    let decode = |(i, bytes): (usize, &Option<&[u8]>)| {
+    let mut formats = bind.formats.iter();
+    let mut format = 0;
+    let decode = |(i, bytes): (usize, Option<&[u8]>)| {
+        // The last format counts for all that follow: there is one for each or one for all.
+        format = formats.next().unwrap_or(format);
         let Some(bytes) = bytes else { return Ok(None) };
-        let format = bind.formats.get(i).or(bind.formats.first()).copied().unwrap_or(0);
         let value = params::decode(entry.param_oids[i], entry.params[i], format == 1, bytes);
         value.map(Some).map_err(|e| e.detail(format!("parameter ${}", i + 1)))
     };

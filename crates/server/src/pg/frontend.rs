@@ -38,9 +38,42 @@ pub(crate) enum Message<'a> {
 pub(crate) struct Bind<'a> {
     pub(crate) portal: &'a str,
     pub(crate) statement: &'a str,
-    pub(crate) formats: Vec<u16>,
-    pub(crate) values: Vec<Option<&'a [u8]>>,
-    pub(crate) results: Vec<u16>,
+    pub(crate) formats: Shorts<'a>,
+    pub(crate) values: Values<'a>,
+    pub(crate) results: Shorts<'a>,
+}
+
+/// 16-bit numbers, two bytes each, as they came.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Shorts<'a>(&'a [u8]);
+
+impl Shorts<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len() / 2
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u16> {
+        self.0.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+    }
+}
+
+/// Values with their lengths, `None` = NULL. They were all looked at, so that reading them again
+/// cannot fail.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Values<'a> {
+    count: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<&'a [u8]>> {
+        let mut rest = Reader(self.bytes);
+        (0..self.count).map_while(move |_| rest.value().ok())
+    }
 }
 
 /// What Describe and Close are about.
@@ -155,13 +188,31 @@ impl<'a> Reader<'a> {
         Ok(Bind {
             portal: self.text()?,
             statement: self.text()?,
-            formats: self.list(2, Reader::u16)?,
-            values: self.list(4, |r| match r.u32()? {
-                u32::MAX => Ok(None),
-                length => r.take(length as usize).map(Some),
-            })?,
-            results: self.list(2, Reader::u16)?,
+            formats: self.shorts()?,
+            values: self.values()?,
+            results: self.shorts()?,
         })
+    }
+
+    fn shorts(&mut self) -> Result<Shorts<'a>, Failure> {
+        let count = usize::from(self.u16()?);
+        self.take(2 * count).map(Shorts)
+    }
+
+    fn values(&mut self) -> Result<Values<'a>, Failure> {
+        let count = usize::from(self.u16()?);
+        let all = self.0;
+        for _ in 0..count {
+            self.value()?;
+        }
+        Ok(Values { count, bytes: &all[..all.len() - self.0.len()] })
+    }
+
+    fn value(&mut self) -> Result<Option<&'a [u8]>, Failure> {
+        match self.u32()? {
+            u32::MAX => Ok(None),
+            length => self.take(length as usize).map(Some),
+        }
     }
 
     fn target(&mut self) -> Result<Target<'a>, Failure> {
@@ -198,14 +249,11 @@ mod tests {
         let body = b"p\0s\0\0\x01\0\x01\0\x02\0\0\0\x02hi\xff\xff\xff\xff\0\0";
         let mut message = vec![b'B', 0, 0, 0, 0];
         message.extend_from_slice(body);
-        let bind = Bind {
-            portal: "p",
-            statement: "s",
-            formats: vec![1],
-            values: vec![Some(b"hi"), None],
-            results: vec![],
-        };
-        assert_eq!(decode(&message).ok(), Some(Message::Bind(bind)));
+        let Ok(Message::Bind(bind)) = decode(&message) else { panic!("no Bind") };
+        assert_eq!((bind.portal, bind.statement), ("p", "s"));
+        assert_eq!(bind.formats.iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(bind.values.iter().collect::<Vec<_>>(), [Some(&b"hi"[..]), None]);
+        assert_eq!((bind.formats.len(), bind.values.len(), bind.results.len()), (1, 2, 0));
         for cut in HEADER..message.len() {
             assert!(decode(&message[..cut]).is_err(), "cut at {cut}");
         }

@@ -22,6 +22,7 @@ mod copy;
 mod extended;
 mod frontend;
 mod guard;
+mod names;
 mod numeric;
 mod params;
 mod portal;
@@ -52,7 +53,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use backend::{
-    Answer, Backend, Chunk, CopyIn, CopyOut, Field, Notice, Prepared, Row, RowSource, Tag, Writes,
+    Answer, Backend, Chunk, CopyIn, CopyOut, Field, Found, Notice, Prepared, Row, RowSource, Tag,
+    Writes,
 };
 pub use settings::Settings;
 pub use state::{SessionState, Transaction};

@@ -3,8 +3,9 @@
 //! A value or an Arrow element becomes a [`Cell`] that borrows it, and the column's OID and format
 //! decide its bytes. Text is what PostgreSQL would print.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use model::{ColumnType, Value, json};
@@ -13,7 +14,8 @@ use sql::types::format_text;
 use sql::{SqlError, SqlResult};
 
 use super::arrow;
-use super::backend::{Field, Row};
+use super::backend::Field;
+use super::frontend::Shorts;
 use super::types::{self, oid};
 use super::{numeric, wire};
 
@@ -51,36 +53,43 @@ pub(crate) enum Cell<'a> {
     Array(ArrayRef),
 }
 
-/// The formats of the columns: none = all text, one for all, or one each.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Formats(Vec<u16>);
+/// The formats of the columns, text (0) or binary (1): one for all, or one each.
+#[derive(Debug, Clone)]
+pub(crate) enum Formats {
+    All(u16),
+    Each(Arc<[u16]>),
+}
+
+impl Default for Formats {
+    fn default() -> Formats {
+        Formats::All(0)
+    }
+}
 
 impl Formats {
     /// Checks the list of a Bind against the number of columns.
-    pub(crate) fn new(list: Vec<u16>, columns: usize) -> SqlResult<Formats> {
-        if list.len() > 1 && list.len() != columns {
-            let message = format!(
-                "bind message has {} result formats but query has {columns} columns",
-                list.len()
-            );
-            return Err(super::frontend::protocol(message));
+    pub(crate) fn new(list: Shorts<'_>, columns: usize) -> SqlResult<Formats> {
+        check_formats(list)?;
+        match list.len() {
+            0 | 1 => Ok(Formats::All(list.iter().next().unwrap_or(0))),
+            count if count == columns => Ok(Formats::Each(list.iter().collect())),
+            count => Err(super::frontend::protocol(format!(
+                "bind message has {count} result formats but query has {columns} columns"
+            ))),
         }
-        check_formats(&list)?;
-        Ok(Formats(list))
     }
 
     pub(crate) fn of(&self, column: usize) -> u16 {
-        match self.0.as_slice() {
-            [] => 0,
-            [one] => *one,
-            each => each.get(column).copied().unwrap_or(0),
+        match self {
+            Formats::All(one) => *one,
+            Formats::Each(each) => each.get(column).copied().unwrap_or(0),
         }
     }
 }
 
 /// 08P01 unless each is text (0) or binary (1).
-pub(crate) fn check_formats(list: &[u16]) -> SqlResult<()> {
-    match list.iter().find(|f| **f > 1) {
+pub(crate) fn check_formats(list: Shorts<'_>) -> SqlResult<()> {
+    match list.iter().find(|f| *f > 1) {
         Some(f) => Err(super::frontend::protocol(format!("unsupported format code: {f}"))),
         None => Ok(()),
     }
@@ -91,10 +100,10 @@ pub(crate) fn put_row(
     out: &mut BytesMut,
     fields: &[Field],
     formats: &Formats,
-    row: &Row,
+    row: &[Option<impl Borrow<Value>>],
 ) -> SqlResult<()> {
     put_data_row(out, fields, formats, |i, field| match row.get(i) {
-        Some(Some(value)) => of_value(field.column_type, value),
+        Some(Some(value)) => of_value(field.column_type, value.borrow()),
         _ => Ok(Cell::Null),
     })
 }

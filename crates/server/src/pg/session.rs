@@ -8,7 +8,6 @@
 //! Always true: an error in an extended message is followed by nothing until Sync; ReadyForQuery
 //! tells where the transaction block stands; statements run one at a time.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
@@ -19,13 +18,14 @@ use sql::{SqlError, SqlResult};
 
 use super::Options;
 use super::backend::{
-    Answer, Backend, Chunk, CopyIn, CopyOut, Field, Notice, RowSource, Tag, Writes,
+    Answer, Backend, Chunk, CopyIn, CopyOut, Field, Found, Notice, RowSource, Tag, Writes,
 };
 use super::copy::Receiving;
 use super::frontend::{Message, decode, frame};
 use super::guard::Guard;
+use super::names::Names;
 use super::portal::{Entry, Open, Portal, Progress};
-use super::rows::Formats;
+use super::rows::{Formats, put_row};
 use super::state::{SessionState, Transaction};
 use super::wire::{Failure, Wire};
 
@@ -36,14 +36,16 @@ pub(crate) struct Session<B: Backend> {
     pub(crate) wire: Wire,
     pub(crate) state: SessionState,
     pub(crate) guard: Guard,
-    /// By name; the unnamed one is "".
-    pub(crate) statements: HashMap<String, Arc<Entry<B::Statement>>>,
-    /// By name, cursors too; the unnamed one is "".
-    pub(crate) portals: HashMap<String, Portal<B>>,
+    pub(crate) statements: Names<Arc<Entry<B::Statement>>>,
+    /// Cursors too.
+    pub(crate) portals: Names<Portal<B>>,
     /// Whether an error waits for Sync.
     pub(crate) skipping: bool,
     /// The COPY that takes the client's rows.
     pub(crate) receiving: Option<Receiving<B>>,
+    /// Whether more follows that belongs to the transaction of the statement at hand: statements of
+    /// the same Query, messages before the Sync.
+    pub(crate) more_follows: bool,
 }
 
 /// What a statement began.
@@ -66,7 +68,7 @@ impl<B: Backend> Session<B> {
         state: SessionState,
         guard: Guard,
     ) -> Session<B> {
-        let (statements, portals) = (HashMap::new(), HashMap::new());
+        let (statements, portals) = (Names::default(), Names::default());
         Session {
             backend,
             options,
@@ -77,6 +79,7 @@ impl<B: Backend> Session<B> {
             portals,
             skipping: false,
             receiving: None,
+            more_follows: false,
         }
     }
 
@@ -100,7 +103,13 @@ impl<B: Backend> Session<B> {
             && let Some(length) = frame(rest, self.options.max_message).map_err(Failure::Fatal)?
             && let Some(message) = rest.get(..length)
         {
-            self.message(message).await?;
+            match self.at_once(message) {
+                Some(handled) => handled?,
+                None => {
+                    self.more_follows = rest.get(length) != Some(&b'S');
+                    self.message(message).await?;
+                }
+            }
             self.wire.flush_if_full().await?;
             used += length;
         }
@@ -112,7 +121,7 @@ impl<B: Backend> Session<B> {
         self.wire.flush().await?;
         let hot = self.state.settings.hot();
         let (limit, error) = match self.state.transaction {
-            Transaction::Idle => (
+            Transaction::Idle if self.state.block.is_none() => (
                 hot.idle_session_timeout,
                 ("57P05", "terminating connection due to idle-session timeout"),
             ),
@@ -130,11 +139,44 @@ impl<B: Backend> Session<B> {
         }
     }
 
-    async fn message(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Handles a message that never waits; `None` if it may.
+    fn at_once(&mut self, bytes: &[u8]) -> Option<Result<(), Failure>> {
         let kind = bytes.first().copied().unwrap_or(0);
         if self.skipping && !matches!(kind, b'S' | b'X') {
-            return Ok(());
+            return Some(Ok(()));
         }
+        if self.receiving.is_some() || !matches!(kind, b'B' | b'D' | b'C' | b'S' | b'H') {
+            return None;
+        }
+        if kind == b'S' && self.state.implicit_block() {
+            return None;
+        }
+        let handled = decode(bytes).and_then(|message| {
+            match message {
+                Message::Bind(bind) => self.bind(bind)?,
+                Message::Describe(target) => self.describe(target)?,
+                Message::Close(target) => self.close(target),
+                Message::Sync => {
+                    self.skipping = false;
+                    self.ready();
+                }
+                _ => self.wire.mark_finished(),
+            }
+            Ok(())
+        });
+        Some(match handled {
+            Err(Failure::Statement(error)) => {
+                self.fail(&error);
+                self.skipping = true;
+                Ok(())
+            }
+            handled => handled,
+        })
+    }
+
+    /// Handles a message that may have to wait.
+    async fn message(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let kind = bytes.first().copied().unwrap_or(0);
         self.guard.arm();
         let handled = match self.receiving {
             Some(_) => self.received(bytes).await,
@@ -144,7 +186,8 @@ impl<B: Backend> Session<B> {
         let Err(Failure::Statement(error)) = handled else { return handled };
         self.fail(&error);
         match kind {
-            b'Q' | b'F' | b'c' => self.ready(),
+            b'Q' | b'F' | b'c' => self.failed_round().await,
+            b'S' => self.ready(),
             _ => self.skipping = true,
         }
         Ok(())
@@ -154,29 +197,21 @@ impl<B: Backend> Session<B> {
         match decode(bytes)? {
             Message::Query(text) => self.simple(text).await,
             Message::Parse { name, text, types } => self.parse(name, text, types).await,
-            Message::Bind(bind) => Ok(self.bind(bind)?),
-            Message::Describe(target) => Ok(self.describe(target)?),
             Message::Execute { portal, max_rows } => self.execute(portal, max_rows).await,
-            Message::Close(target) => {
-                self.close(target);
-                Ok(())
-            }
             Message::Sync => {
-                self.skipping = false;
+                let failed = std::mem::take(&mut self.skipping);
+                self.end_implicit_block(!failed).await?;
                 self.ready();
                 Ok(())
             }
-            Message::Flush => {
-                self.wire.mark_finished();
-                Ok(())
-            }
-            Message::Copy => Ok(()),
             Message::Terminate => Err(Failure::Gone),
             Message::FunctionCall => {
                 Err(SqlError::unsupported("the function call protocol is not supported")
                     .hint("call the function with SELECT")
                     .into())
             }
+            // Rows of a COPY that was refused; the others are handled at once.
+            _ => Ok(()),
         }
     }
 
@@ -189,10 +224,18 @@ impl<B: Backend> Session<B> {
         }
     }
 
+    /// Ends a round that an error has ended, and with it what its statements share.
+    pub(crate) async fn failed_round(&mut self) {
+        if self.state.implicit_block() {
+            self.abandon().await;
+        }
+        self.ready();
+    }
+
     /// Ends a round: outside a block no portal outlives it.
     pub(crate) fn ready(&mut self) {
-        if self.state.transaction == Transaction::Idle && !self.portals.is_empty() {
-            self.portals.retain(|_, portal| portal.hold);
+        if self.state.transaction == Transaction::Idle {
+            self.portals.retain(|portal| portal.hold);
         }
         if self.state.settings.has_changes() {
             for (name, value) in self.state.settings.take_changes() {
@@ -231,11 +274,19 @@ impl<B: Backend> Session<B> {
         mut parsed: vec::IntoIter<B::Parsed>,
     ) -> Result<(), Failure> {
         while let Some(statement) = parsed.next() {
+            self.more_follows = !parsed.as_slice().is_empty();
             self.guard.begin(self.state.settings.hot().statement_timeout);
             let entry = Arc::new(self.prepare(statement, &[]).await?);
             if !entry.params.is_empty() {
                 let error = SqlError::new("42P02", "there is no parameter $1");
                 return Err(error.hint("prepare the statement, or write the value in it").into());
+            }
+            if let Some(columns) = &entry.columns
+                && let Some(found) = self.find(&entry, &[]).await?
+            {
+                self.wire.row_description(columns, |_| 0);
+                self.put_found(&found, &[], columns, &Formats::default())?;
+                continue;
             }
             let started = match self.start(&entry, Vec::new()).await? {
                 Started::CopyIn(copy) => {
@@ -249,6 +300,7 @@ impl<B: Backend> Session<B> {
             }
             self.finish(&entry, started).await?;
         }
+        self.end_implicit_block(true).await?;
         self.ready();
         Ok(())
     }
@@ -293,14 +345,28 @@ impl<B: Backend> Session<B> {
         entry.statement.as_deref().and_then(|statement| self.backend.session(statement))
     }
 
-    /// The client has gone: what its open transaction block has stored goes too.
+    /// Undoes the open block, whose client has gone or whose message has failed.
     pub(crate) async fn abandon(&mut self) {
         if self.state.block.is_some()
             && let Err(error) = self.backend.rollback(&self.state).await
         {
-            tracing::warn!("a block whose client has gone could not be undone: {error}");
+            tracing::warn!("a block could not be undone: {error}");
         }
         self.state.end_block(false);
+    }
+
+    /// Ends the block that statements of one message, or up to one Sync, share, if there is one.
+    pub(crate) async fn end_implicit_block(&mut self, commit: bool) -> SqlResult<()> {
+        if !self.state.implicit_block() {
+            return Ok(());
+        }
+        let committed = if commit { self.backend.commit(&self.state).await } else { Ok(()) };
+        if commit && committed.is_ok() {
+            self.state.end_block(true);
+        } else {
+            self.abandon().await;
+        }
+        committed
     }
 
     /// Begins a statement.
@@ -317,6 +383,31 @@ impl<B: Backend> Session<B> {
                 answer => Started::Answer(Open::new(answer)),
             }),
         }
+    }
+
+    /// Looks up the records of a statement that reads by key, if it is one.
+    pub(crate) async fn find(
+        &mut self,
+        entry: &Entry<B::Statement>,
+        params: &[Option<Value>],
+    ) -> Result<Option<B::Found>, Failure> {
+        let Some(statement) = &entry.statement else { return Ok(None) };
+        let work = self.backend.find(&self.state, statement, params);
+        self.guard.run(&mut self.wire, work).await
+    }
+
+    /// Gives the rows of records that were found by key, and completes them.
+    pub(crate) fn put_found(
+        &mut self,
+        found: &B::Found,
+        params: &[Option<Value>],
+        columns: &[Field],
+        formats: &Formats,
+    ) -> SqlResult<()> {
+        let out = &mut self.wire.out;
+        let count = found.each(params, |row| put_row(out, columns, formats, row))?;
+        self.complete(&Tag::Rows("SELECT"), count);
+        Ok(())
     }
 
     /// Begins a statement that the backend runs and that gives rows or nothing.
@@ -347,9 +438,22 @@ impl<B: Backend> Session<B> {
             }
             let at_once = writes == Writes::AtOnce;
             self.state.done_at_once |= at_once && self.state.transaction == Transaction::Block;
+            if at_once {
+                // It may need what was written before, and nothing brings back what it does.
+                self.end_implicit_block(true).await?;
+            }
+        }
+        let opens = writes == Writes::InBlock && self.more_follows && self.state.block.is_none();
+        if opens {
+            self.state.block = Some(self.backend.begin());
         }
         let work = self.backend.execute(&mut self.state, statement, params);
-        self.guard.run(&mut self.wire, work).await
+        let answer = self.guard.run(&mut self.wire, work).await?;
+        if opens && matches!(answer, Answer::CopyIn(_)) {
+            // It may bring more than a block can hold.
+            self.state.end_block(true);
+        }
+        Ok(answer)
     }
 
     /// Gives every row of what was started, in text, and completes it.
@@ -426,7 +530,7 @@ impl<B: Backend> Session<B> {
         skip: bool,
         formats: &Formats,
     ) -> Result<(), Failure> {
-        let Some((name, mut cursor)) = self.portals.remove_entry(name) else {
+        let Some(mut cursor) = self.portals.remove(name) else {
             return Err(no_cursor(name).into());
         };
         let mut count = 0;

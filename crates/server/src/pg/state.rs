@@ -123,6 +123,11 @@ impl SessionState {
         })
     }
 
+    /// Whether the open block is nobody's BEGIN, but that of statements which are sent together.
+    pub(crate) fn implicit_block(&self) -> bool {
+        self.transaction == Transaction::Idle && self.block.is_some()
+    }
+
     /// Ends the transaction block.
     pub(crate) fn end_block(&mut self, commit: bool) {
         self.transaction = Transaction::Idle;

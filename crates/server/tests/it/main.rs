@@ -6,4 +6,5 @@ mod malformed;
 mod namespaces;
 mod start;
 mod support;
+mod together;
 mod tour;

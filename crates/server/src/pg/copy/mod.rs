@@ -80,7 +80,7 @@ impl<B: Backend> Session<B> {
                 Ok(())
             }
             Err(Failure::Statement(error)) => {
-                self.copy_failed(&receiving.copy, receiving.stored, error, simple);
+                self.copy_failed(&receiving.copy, receiving.stored, error, simple).await;
                 Ok(())
             }
             Err(failure) => Err(failure),
@@ -92,7 +92,7 @@ impl<B: Backend> Session<B> {
         receiving.decoder.finish();
         match self.take_rows(&mut receiving, 1).await {
             Err(Failure::Statement(error)) => {
-                self.copy_failed(&receiving.copy, receiving.stored, error, simple);
+                self.copy_failed(&receiving.copy, receiving.stored, error, simple).await;
                 return Ok(());
             }
             last => last?,
@@ -104,7 +104,7 @@ impl<B: Backend> Session<B> {
         }
     }
 
-    fn copy_failed(&mut self, copy: &CopyIn, stored: u64, error: SqlError, simple: bool) {
+    async fn copy_failed(&mut self, copy: &CopyIn, stored: u64, error: SqlError, simple: bool) {
         let error = match (&error.detail, stored, self.state.block.is_some()) {
             (None, 1.., false) => error.detail(format!(
                 "COPY into \"{}\": {stored} rows before are stored and stay.",
@@ -113,9 +113,10 @@ impl<B: Backend> Session<B> {
             _ => error,
         };
         self.fail(&error);
-        match simple {
-            true => self.ready(),
-            false => self.skipping = true,
+        if simple {
+            self.failed_round().await;
+        } else {
+            self.skipping = true;
         }
     }
 
@@ -162,7 +163,7 @@ impl<B: Backend> Session<B> {
     pub(crate) async fn send_copy(&mut self, out: CopyOut<B::Rows>) -> Result<(), Failure> {
         let CopyOut { columns, options, rows } = out;
         let binary = options.format == CopyFormat::Binary;
-        let formats = Formats::new(vec![u16::from(binary)], columns.len())?;
+        let formats = Formats::All(u16::from(binary));
         self.wire.copy_response(b'H', u16::from(binary), columns.len());
         let mut encoder = Encoder::new(&options, &columns);
         encoder.begin(&columns, &mut self.wire.out);
