@@ -5,6 +5,7 @@
 
 mod describe;
 mod json;
+mod registered;
 mod sleep;
 
 use std::hash::{Hash, Hasher};
@@ -30,7 +31,7 @@ use sql::SqlError;
 use crate::error::external;
 use crate::session::Context;
 use crate::text::{self, parse_bytea, parse_uuid};
-use crate::types::PG_TYPE;
+use crate::types::{PG_TYPE, mark};
 
 type Body = fn(&ScalarFunctionArgs) -> Result<ColumnarValue>;
 
@@ -47,8 +48,8 @@ struct Plain {
 #[derive(Debug, Clone)]
 enum Returns {
     Fixed(DataType, Option<&'static str>),
-    /// Text for a number, a number for a text.
-    Opposite,
+    /// This, marked with the argument's own type.
+    Named(DataType),
 }
 
 impl PartialEq for Plain {
@@ -74,13 +75,10 @@ impl ScalarUDFImpl for Plain {
         &self.signature
     }
 
-    fn return_type(&self, args: &[DataType]) -> Result<DataType> {
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match &self.returns {
             Returns::Fixed(data_type, _) => data_type.clone(),
-            Returns::Opposite => match args.first() {
-                Some(DataType::Utf8) => DataType::Int64,
-                _ => DataType::Utf8,
-            },
+            Returns::Named(data_type) => data_type.clone(),
         })
     }
 
@@ -91,6 +89,10 @@ impl ScalarUDFImpl for Plain {
             Returns::Fixed(_, Some(mark)) => {
                 field.with_metadata([(PG_TYPE.to_string(), mark.to_string())].into())
             }
+            Returns::Named(_) => match args.arg_fields.first().and_then(|field| mark(field)) {
+                Some(mark) => field.with_metadata([(PG_TYPE.to_string(), mark.to_string())].into()),
+                None => field,
+            },
             _ => field,
         }))
     }
@@ -128,6 +130,7 @@ fn all() -> &'static [Arc<ScalarUDF>] {
         strings(&mut list);
         describe::add(&mut list);
         json::add(&mut list);
+        registered::add(&mut list);
         list
     })
 }
@@ -506,7 +509,7 @@ fn backslashed(pattern: &str, escape: Option<char>) -> String {
 }
 
 /// A name as SQL must write it.
-fn quoted_ident(name: &str) -> String {
+pub(crate) fn quoted_ident(name: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     match starts && name.chars().all(plain) {

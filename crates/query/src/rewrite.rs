@@ -26,6 +26,7 @@ use crate::catalog;
 use crate::columns::{PSEUDO_COLUMNS, visible_columns};
 use crate::names::{self, last_of, of_ident};
 use crate::session::Context;
+use crate::types::REGISTERED;
 
 /// Rewrites a query in place.
 pub(crate) fn query(query: &mut Query, context: &Context) -> SqlResult<()> {
@@ -122,20 +123,6 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        // Whole shapes first: their parts alone would mean something else.
-        if let Some(text) = regclass_text(expr) {
-            return match catalog::relation_oid(&text, self.context) {
-                Some(_) => {
-                    *expr = string(last_part(&text));
-                    ControlFlow::Continue(())
-                }
-                None => self.fail(unknown_relation(&text)),
-            };
-        }
-        ControlFlow::Continue(())
-    }
-
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match rewritten(expr, self.context) {
             Ok(None) => ControlFlow::Continue(()),
@@ -154,10 +141,6 @@ impl VisitorMut for Rewriter<'_> {
         }
         ControlFlow::Continue(())
     }
-}
-
-fn unknown_relation(name: &str) -> SqlError {
-    SqlError::new("42P01", format!("relation \"{name}\" does not exist"))
 }
 
 /// What stands in place of an expression, if something else does.
@@ -393,49 +376,17 @@ fn literal_text(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// The text of `'text'::regclass::text`.
-fn regclass_text(expr: &Expr) -> Option<String> {
-    let Expr::Cast { expr: inner, data_type: DataType::Text, .. } = expr else { return None };
-    let Expr::Cast { expr: innermost, data_type, .. } = &**inner else { return None };
-    (type_word(data_type)? == "regclass").then(|| literal_text(innermost).map(str::to_string))?
-}
-
-fn last_part(name: &str) -> String {
-    name.rsplit('.').next().unwrap_or(name).trim_matches('"').to_string()
-}
-
-/// Casts to types that are numbers with a name: `regclass`, `regtype`, ..
+/// Casts to types that are numbers with a name: `regclass`, `regtype`, .. What a literal names is
+/// looked up here, so that an error comes before the first row.
 fn registered(expr: &mut Expr, data_type: &DataType, context: &Context) -> SqlResult<Option<Expr>> {
-    let Some(word) = type_word(data_type) else { return Ok(None) };
-    let text = literal_text(expr).map(str::to_string);
-    if let Some(oid) = text.as_deref().and_then(|t| t.parse::<u32>().ok())
-        && word.starts_with("reg")
-    {
-        return Ok(Some(number(oid)));
-    }
-    Ok(match (word.as_str(), text) {
-        ("regclass", Some(name)) => {
-            let oid = catalog::relation_oid(&name, context);
-            Some(number(oid.ok_or_else(|| unknown_relation(&name))?))
-        }
-        ("regtype", Some(name)) => {
-            Some(number(catalog::type_oid(&name).ok_or_else(|| {
-                SqlError::new("42704", format!("type \"{name}\" does not exist"))
-            })?))
-        }
-        ("regnamespace", Some(name)) => Some(number(catalog::namespace_oid(&name))),
-        ("regproc" | "regprocedure" | "regoper" | "regrole", Some(name)) => {
-            Some(string(name.strip_prefix("pg_catalog.").unwrap_or(&name)))
-        }
-        ("regclass", None) => Some(call("aeriedb_regclass", vec![take(expr)])),
-        ("regtype", None) => Some(call("format_type", vec![take(expr), null()])),
-        ("regnamespace", None) => Some(call("aeriedb_regnamespace", vec![take(expr)])),
-        ("regrole", None) => Some(call("pg_get_userbyid", vec![take(expr)])),
-        ("regproc" | "regprocedure" | "regoper", None) => {
-            Some(call("aeriedb_text", vec![take(expr)]))
-        }
-        _ => None,
-    })
+    let Some(kind) = type_word(data_type).filter(|word| REGISTERED.contains(&word.as_str())) else {
+        return Ok(None);
+    };
+    let arg = match literal_text(expr) {
+        Some(text) => number(catalog::registered::read(&kind, text, context)?),
+        None => take(expr),
+    };
+    Ok(Some(call(&format!("aeriedb_{kind}"), vec![arg])))
 }
 
 /// Whether the query's own FROM names this relation.
@@ -557,7 +508,7 @@ fn aggregated(query: &mut Query) -> Option<Expr> {
     {
         let aggregate = matches!(inner, Expr::Function(f) if is_aggregate(&last_of(&f.name)));
         if !aggregate {
-            *inner = call("max", vec![take(inner)]);
+            aggregate_inside(inner);
         }
     }
     let own: Vec<String> = relations(&select.from).filter_map(alias_of).collect();
@@ -566,6 +517,14 @@ fn aggregated(query: &mut Query) -> Option<Expr> {
     let (inner, outer): (Vec<_>, Vec<_>) = conditions.into_iter().partition(|c| mentions(c, &own));
     select.selection = inner.into_iter().reduce(and);
     outer.into_iter().reduce(and)
+}
+
+/// `x` as `max(x)`, `x::type` as `max(x)::type`: what a cast says of a type outlives it.
+fn aggregate_inside(expr: &mut Expr) {
+    match expr {
+        Expr::Cast { expr: inner, .. } => aggregate_inside(inner),
+        _ => *expr = call("max", vec![take(expr)]),
+    }
 }
 
 fn and(left: Expr, right: Expr) -> Expr {

@@ -25,12 +25,12 @@ use datafusion::sql::sqlparser::ast::{
 use model::{ColumnType, json};
 use sql::{SqlError, SqlResult};
 
-use crate::columns::parse_decimal;
+use crate::columns::{parse_decimal, scalar_of};
 use crate::error::external;
 use crate::functions;
 use crate::names::last_of;
 use crate::text::{parse_bytea, parse_uuid};
-use crate::types::{self, PG_TYPE};
+use crate::types::{self, PG_TYPE, REGISTERED};
 
 /// SQL types by name.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ fn field_of(sql_type: &SqlType) -> Option<Field> {
         SqlType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => of(Timestamp),
         SqlType::Timestamp(_, _) => of(Timestamptz),
         SqlType::Numeric(info) | SqlType::Decimal(info) | SqlType::Dec(info) => of(numeric(info)),
-        SqlType::Regclass => Some(marked(DataType::Int64, "oid")),
+        SqlType::Regclass => Some(marked(DataType::Int64, "regclass")),
         SqlType::Custom(name, _) => custom(&last_of(name).to_lowercase()),
         SqlType::Array(
             ArrayElemTypeDef::SquareBracket(item, _) | ArrayElemTypeDef::AngleBracket(item),
@@ -98,10 +98,12 @@ fn marked(data_type: DataType, mark: &str) -> Field {
 fn custom(name: &str) -> Option<Field> {
     use ColumnType::*;
     Some(match name {
-        "oid" | "regclass" | "regtype" | "xid" => marked(DataType::Int64, "oid"),
+        "oid" => marked(DataType::Int64, "oid"),
+        "xid" => marked(DataType::Int64, "xid"),
+        other if REGISTERED.contains(&other) => marked(DataType::Int64, other),
         "name" => marked(DataType::Utf8, "name"),
         "char" => marked(DataType::Utf8, "char"),
-        "text" | "regproc" | "cstring" | "sql_identifier" | "character_data" | "yes_or_no" => {
+        "text" | "cstring" | "sql_identifier" | "character_data" | "yes_or_no" => {
             types::field("", Text)
         }
         "int2" => types::field("", Int2),
@@ -264,6 +266,9 @@ fn adapted(literal: Expr, other: &Expr, schema: &DFSchema) -> Result<Expr> {
     if is_text(&field) || field.data_type() == &DataType::Null {
         return Ok(literal);
     }
+    if let Some(kind) = types::registered(&field) {
+        return Ok(call(&format!("aeriedb_{kind}"), vec![literal]));
+    }
     Ok(Expr::Literal(text_scalar(text, &field).map_err(external)?, None))
 }
 
@@ -347,8 +352,17 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         (_, DataType::Utf8) if mark == Some("jsonb") && is_text(&from) => {
             Some(call("aeriedb_jsonb", vec![inner.clone()]))
         }
+        (DataType::Int64, DataType::Int64) if mark == Some("oid") => {
+            Some(call("aeriedb_oid", vec![inner.clone()]))
+        }
+        (DataType::Int64, DataType::Int64) if mark.is_none() && types::mark(&from).is_some() => {
+            Some(call("aeriedb_int8", vec![inner.clone()]))
+        }
         (from_type, DataType::Utf8) if mark != Some("jsonb") => {
             let text = match from_type {
+                _ if types::registered(&from).is_some() => {
+                    call("aeriedb_reg_text", vec![inner.clone()])
+                }
                 DataType::Utf8 => inner.clone(),
                 _ => call("aeriedb_text", vec![inner.clone()]),
             };
@@ -434,6 +448,11 @@ pub(crate) fn text_scalar(text: &str, field: &Field) -> SqlResult<ScalarValue> {
                 None => by_arrow(trimmed, field).ok_or_else(bad)?,
             }
         }
+        DataType::List(_) => {
+            let kind = types::column_type(field);
+            let value = sql::types::parse_text(kind, text)?;
+            scalar_of(Some(&value), kind)?.cast_to(field.data_type()).map_err(|_| bad())?
+        }
         _ => by_arrow(trimmed, field).ok_or_else(bad)?,
     })
 }
@@ -480,18 +499,22 @@ pub(crate) fn param_types(
 /// The plan with columns of those Arrow types only that the wire knows.
 pub(crate) fn wire_types(plan: LogicalPlan) -> Result<LogicalPlan> {
     let schema = plan.schema().clone();
-    if schema.fields().iter().all(|field| wire_type(field.data_type()).is_none()) {
+    let plain = |field: &FieldRef| {
+        wire_type(field.data_type()).is_none() && types::registered(field).is_none()
+    };
+    if schema.fields().iter().all(plain) {
         return Ok(plan);
     }
     let columns = schema.columns();
     let items = columns.into_iter().zip(schema.fields()).map(|(column, field)| {
         let relation = column.relation.clone();
         let expr = Expr::Column(column);
-        match wire_type(field.data_type()) {
-            None => expr,
-            Some(wanted) => Expr::Cast(Cast::new(Box::new(expr), wanted))
-                .alias_qualified(relation, field.name()),
-        }
+        let new = match wire_type(field.data_type()) {
+            None if types::registered(field).is_some() => call("aeriedb_reg_wire", vec![expr]),
+            None => return expr,
+            Some(wanted) => Expr::Cast(Cast::new(Box::new(expr), wanted)),
+        };
+        new.alias_qualified(relation, field.name())
     });
     LogicalPlanBuilder::from(plan).project(items.collect::<Vec<_>>())?.build()
 }

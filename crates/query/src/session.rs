@@ -16,6 +16,25 @@ use store::{Store, Transaction, View};
 /// Looks a setting up by name.
 pub type Settings = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
+/// A setting, as `pg_settings` tells it.
+#[derive(Debug, Clone)]
+pub struct KnownSetting {
+    /// Its name.
+    pub name: &'static str,
+    /// PostgreSQL's word for what values it takes: `bool`, `integer`, `enum`, `string`.
+    pub kind: &'static str,
+    /// The value of a new session.
+    pub default: &'static str,
+    /// Lowest and highest value of a number.
+    pub range: Option<(i64, i64)>,
+    /// The values of an enum.
+    pub words: &'static [&'static str],
+    /// Whether it cannot be set.
+    pub fixed: bool,
+    /// One line of help.
+    pub help: &'static str,
+}
+
 /// What the server knows of a session.
 #[derive(Clone)]
 pub struct SessionInfo {
@@ -29,6 +48,8 @@ pub struct SessionInfo {
     pub pid: i32,
     /// The session's settings.
     pub settings: Settings,
+    /// All settings that there are.
+    pub known_settings: Arc<[KnownSetting]>,
     /// The transaction block that the session is in.
     pub transaction: Option<Arc<Transaction>>,
 }

@@ -73,18 +73,14 @@ impl<'a, S: Store> Tables<'a, S> {
 impl<S: Store> ContextProvider for Tables<'_, S> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         let (schema, table) = (name.schema(), name.table());
+        let system = |schema| {
+            catalog::table(schema, table).map(|system| provider_as_source(Arc::new(system)))
+        };
         let found = match schema {
-            Some(schema) => match catalog::table(schema, table, self.context) {
-                Some(system) => Some(provider_as_source(system?)),
-                None => self.set(schema, table),
-            },
-            None => match self.set(&self.context.session.namespace, table) {
-                Some(set) => Some(set),
-                None => match catalog::table("pg_catalog", table, self.context) {
-                    Some(system) => Some(provider_as_source(system?)),
-                    None => None,
-                },
-            },
+            Some(schema) => system(schema).or_else(|| self.set(schema, table)),
+            None => {
+                self.set(&self.context.session.namespace, table).or_else(|| system("pg_catalog"))
+            }
         };
         found.ok_or_else(|| self.unknown(schema, table))
     }

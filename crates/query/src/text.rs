@@ -12,11 +12,15 @@ use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
 use sql::SqlResult;
 
 use crate::error::sql_error;
+use crate::types;
 
 /// An array as text.
 pub(crate) fn to_text(array: &ArrayRef, field: &Field) -> SqlResult<ArrayRef> {
     if array.data_type() == &DataType::Utf8 {
         return Ok(array.clone());
+    }
+    if let (Some(_), Some(named)) = (types::registered(field), array.as_struct_opt()) {
+        return Ok(named.column(1).clone());
     }
     let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
     let plain = match array.data_type() {

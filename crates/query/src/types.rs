@@ -1,8 +1,8 @@
 //! Column types as Arrow fields, and Arrow fields as types on the Postgres wire.
 //!
 //! What Arrow cannot tell apart stands in a field's metadata under [`PG_TYPE`]: `jsonb` and
-//! `geojson` are Utf8, `uuid` is FixedSizeBinary(16), `hll` is Binary, `name`, `"char"` and the
-//! `reg*` types of the catalogue are Utf8, `oid` is Int64. Numbers without a declared scale
+//! `geojson` are Utf8, `uuid` is FixedSizeBinary(16), `hll` is Binary, `name`, `"char"` and
+//! other texts of the catalogue are Utf8, `oid` and the `reg*` types are Int64. Numbers without a declared scale
 //! are Decimal128(38, 10).
 
 use std::collections::HashMap;
@@ -11,10 +11,16 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use model::ColumnType;
 
+use crate::catalog;
+
 /// Key of a field's metadata that names its PostgreSQL type.
 pub const PG_TYPE: &str = "pg_type";
 /// Key of a field's metadata that holds its PostgreSQL type modifier.
 pub const PG_TYPMOD: &str = "pg_typmod";
+
+/// Types whose values are OIDs and print as the name of what has it.
+pub(crate) const REGISTERED: [&str; 6] =
+    ["regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole"];
 
 /// Digits after the point of a `numeric` that declares none.
 pub const NUMERIC_SCALE: i8 = 10;
@@ -106,10 +112,20 @@ pub(crate) fn mark(field: &Field) -> Option<&str> {
         "hll" => matches!(data_type, DataType::Binary | DataType::BinaryView),
         "numeric" => data_type.is_decimal(),
         "oid" | "xid" => data_type == &DataType::Int64,
-        "int2vector" | "oidvector" | "name[]" | "oid[]" | "char[]" => data_type.is_nested(),
+        "int2vector" | "oidvector" => data_type.is_nested(),
+        // A struct is what the wire gets: number and name.
+        _ if REGISTERED.contains(&mark.as_str()) => {
+            matches!(data_type, DataType::Int64 | DataType::Struct(_))
+        }
+        _ if mark.ends_with("[]") => data_type.is_nested(),
         _ => matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
     };
     fits.then_some(mark)
+}
+
+/// The `reg*` type of a field's values, if it is one.
+pub(crate) fn registered(field: &Field) -> Option<&str> {
+    mark(field).filter(|mark| REGISTERED.contains(mark))
 }
 
 /// The type modifier of a field, or -1.
@@ -121,27 +137,9 @@ pub(crate) fn field_typmod(field: &Field) -> i32 {
 
 fn marked_oid(mark: &str) -> Option<u32> {
     Some(match mark {
-        "jsonb" | "geojson" => 3802,
-        "json" => 114,
+        "geojson" => 3802,
         "hll" => 17,
-        "uuid" => 2950,
-        "text" => 25,
-        "varchar" => 1043,
-        "numeric" => 1700,
-        "oid" => 26,
-        "name" => 19,
-        "char" => 18,
-        "regclass" => 2205,
-        "regtype" => 2206,
-        "regproc" => 24,
-        "xid" => 28,
-        "int2vector" => 22,
-        "oidvector" => 30,
-        "name[]" => 1003,
-        "oid[]" => 1028,
-        "char[]" => 1002,
-        "void" => 2278,
-        _ => return None,
+        other => return catalog::type_named(other),
     })
 }
 

@@ -31,34 +31,11 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
             Some(format!("PRIMARY KEY ({})", key_columns(&table)))
         })
     });
-    add_function(list, "aeriedb_regclass", Stable, Returns::Opposite, |args| {
-        let context = Context::of(&args.config_options)?;
-        match args.args.first().map(ColumnarValue::data_type) {
-            Some(DataType::Utf8) => oids_of_names(args, context),
-            _ => each_number(args, |oid| {
-                Some(catalog::relation_name(oid, context).unwrap_or_else(|| oid.to_string()))
-            }),
-        }
-    });
     for name in ["array_upper", "cardinality"] {
         add_function(list, name, Immutable, Returns::Fixed(DataType::Int64, None), lengths);
     }
     add_function(list, "array_lower", Immutable, Returns::Fixed(DataType::Int64, None), |_| {
         Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(1))))
-    });
-    let oid = || Returns::Fixed(DataType::Int64, Some("oid"));
-    add_function(list, "to_regclass", Stable, oid(), |args| {
-        oids_of_names(args, Context::of(&args.config_options)?)
-    });
-    add_function(list, "to_regtype", Immutable, oid(), |args| {
-        let names = texts(args, 0)?;
-        let of = |name: Option<&str>| name.and_then(catalog::type_oid).map(i64::from);
-        let oids: Int64Array = names.as_string::<i32>().iter().map(of).collect();
-        Ok(ColumnarValue::Array(Arc::new(oids)))
-    });
-    add_function(list, "aeriedb_regnamespace", Stable, text_type(), |args| {
-        let context = Context::of(&args.config_options)?;
-        each_number(args, |oid| catalog::namespace_name(oid, context))
     });
     for name in [
         "pg_table_size",
@@ -113,22 +90,7 @@ fn definition(table: &model::Table, place: i64) -> Option<String> {
     if place > 0 {
         return table.key.get(place as usize - 1).map(|column| quoted_ident(&column.name));
     }
-    Some(format!(
-        "CREATE UNIQUE INDEX {} ON {}.{} USING hash ({})",
-        quoted_ident(&catalog::index_name(table)),
-        quoted_ident(&table.namespace),
-        quoted_ident(&table.name),
-        key_columns(table)
-    ))
-}
-
-fn oids_of_names(args: &ScalarFunctionArgs, context: &Context) -> Result<ColumnarValue> {
-    let names = texts(args, 0)?;
-    let of = |name: Option<&str>| {
-        name.and_then(|name| catalog::relation_oid(name, context)).map(i64::from)
-    };
-    let oids: Int64Array = names.as_string::<i32>().iter().map(of).collect();
-    Ok(ColumnarValue::Array(Arc::new(oids)))
+    Some(catalog::index_definition(table))
 }
 
 /// Elements of each array; arrays have one dimension here.

@@ -30,6 +30,7 @@ pub(crate) fn session() -> SessionInfo {
         namespace: "test".into(),
         pid: 7,
         settings: Arc::new(|name| (name == "server_version_num").then(|| "150000".to_string())),
+        known_settings: Arc::new([]),
         transaction: None,
     }
 }

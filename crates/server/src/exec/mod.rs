@@ -35,7 +35,7 @@ use background::Queries;
 
 use crate::pg::{
     Answer, Backend, CopyIn, CopyOut, Field, Notice, Prepared, SessionState, Tag, Writes,
-    column_type,
+    column_type, known_settings,
 };
 
 /// Rows as values in their stored representation.
@@ -629,6 +629,7 @@ fn session_info(session: &SessionState) -> SessionInfo {
         namespace: session.namespace().to_string(),
         pid: session.pid,
         settings: Arc::new(move |name: &str| settings.get(name).map(str::to_string)),
+        known_settings: known_settings(),
         transaction: session.block.clone(),
     }
 }

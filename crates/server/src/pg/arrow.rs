@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use query::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use query::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch, StringArray};
 use query::arrow::compute::cast;
 use query::arrow::datatypes::*;
 use query::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -76,8 +76,20 @@ pub(crate) fn cell(array: &dyn Array, i: usize) -> SqlResult<Cell<'_>> {
         List(_) => Cell::Array(array.as_list::<i32>().value(i)),
         LargeList(_) => Cell::Array(array.as_list::<i64>().value(i)),
         FixedSizeList(_, _) => Cell::Array(array.as_fixed_size_list().value(i)),
-        _ => Cell::Text(Cow::Owned(json_element(array, i)?)),
+        _ => match named(array) {
+            Some((oids, names)) => Cell::Named(oids.value(i), names.value(i)),
+            None => Cell::Text(Cow::Owned(json_element(array, i)?)),
+        },
     })
+}
+
+/// Ids and names of objects, if that is what the structs of the array are.
+fn named(array: &dyn Array) -> Option<(&PrimitiveArray<Int64Type>, &StringArray)> {
+    let structs = array.as_struct_opt()?;
+    if structs.column_names() != ["oid", "name"] {
+        return None;
+    }
+    Some((structs.column(0).as_primitive_opt()?, structs.column(1).as_string_opt()?))
 }
 
 fn text(text: &str) -> Cell<'_> {

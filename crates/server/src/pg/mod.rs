@@ -22,6 +22,7 @@ mod copy;
 mod extended;
 mod frontend;
 mod guard;
+mod known_settings;
 mod names;
 mod numeric;
 mod params;
@@ -56,6 +57,7 @@ pub use backend::{
     Answer, Backend, Chunk, CopyIn, CopyOut, Field, Found, Notice, Prepared, Row, RowSource, Tag,
     Writes,
 };
+pub(crate) use known_settings::known_settings;
 pub use settings::Settings;
 pub use state::{SessionState, Transaction};
 pub use types::column_type;

@@ -47,6 +47,8 @@ pub(crate) enum Cell<'a> {
         days: i32,
         micros: i64,
     },
+    /// An object's id and name: text shows the name, binary the id.
+    Named(i64, &'a str),
     /// Elements of a list value.
     Values(&'a [Value]),
     /// Elements of an Arrow list.
@@ -188,6 +190,7 @@ fn put_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
     match cell {
         Cell::Null => {}
         Cell::Text(text) => out.put_slice(text.as_bytes()),
+        Cell::Named(_, name) => out.put_slice(name.as_bytes()),
         Cell::Bool(b) if oid == oid::BOOL => out.put_u8(if *b { b't' } else { b'f' }),
         Cell::Bool(b) => out.put_slice(if *b { b"true" } else { b"false" }),
         Cell::Int(n) => match oid {
@@ -380,9 +383,7 @@ fn put_binary(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
         oid::INT4 => out.put_i32(integer(oid, cell)?),
         oid::INT8 => out.put_i64(integer(oid, cell)?),
         oid::OID | oid::XID => out.put_u32(integer(oid, cell)?),
-        oid::REGPROC | oid::REGCLASS | oid::REGTYPE | oid::REGNAMESPACE => {
-            out.put_u32(integer(oid, cell)?);
-        }
+        _ if types::is_registered(oid) => out.put_u32(integer(oid, cell)?),
         oid::FLOAT4 => out.put_f32(float(cell)? as f32),
         oid::FLOAT8 => out.put_f64(float(cell)?),
         oid::NUMERIC => put_numeric(out, cell)?,
@@ -441,7 +442,7 @@ fn boolean(cell: &Cell<'_>) -> SqlResult<bool> {
 
 fn integer<T: TryFrom<i64>>(oid: u32, cell: &Cell<'_>) -> SqlResult<T> {
     let wide = match cell {
-        Cell::Int(n) => *n,
+        Cell::Int(n) | Cell::Named(n, _) => *n,
         Cell::Bool(b) => i64::from(*b),
         Cell::Text(text) => text.parse().map_err(|_| misfit(oid, cell))?,
         _ => return Err(misfit(oid, cell)),

@@ -30,12 +30,14 @@ pub mod oid {
     pub const TIMESTAMPTZ: u32 = 1184;
     pub const INTERVAL: u32 = 1186;
     pub const NUMERIC: u32 = 1700;
+    pub const REGPROCEDURE: u32 = 2202;
     pub const REGCLASS: u32 = 2205;
     pub const REGTYPE: u32 = 2206;
     pub const VOID: u32 = 2278;
     pub const UUID: u32 = 2950;
     pub const JSONB: u32 = 3802;
     pub const REGNAMESPACE: u32 = 4089;
+    pub const REGROLE: u32 = 4096;
     pub const BOOL_ARRAY: u32 = 1000;
     pub const FLOAT8_ARRAY: u32 = 1022;
     pub const INT8_ARRAY: u32 = 1016;
@@ -83,12 +85,14 @@ static TYPES: &[Type] = &[
     row(oid::TIMESTAMPTZ, 8, 1185, &["timestamptz", "timestamp with time zone"]),
     row(oid::INTERVAL, 16, 1187, &["interval"]),
     row(oid::NUMERIC, -1, 1231, &["numeric", "decimal"]),
+    row(oid::REGPROCEDURE, 4, 2207, &["regprocedure"]),
     row(oid::REGCLASS, 4, 2210, &["regclass"]),
     row(oid::REGTYPE, 4, 2211, &["regtype"]),
     row(oid::VOID, 4, 0, &["void"]),
     row(oid::UUID, 16, 2951, &["uuid"]),
     row(oid::JSONB, -1, 3807, &["jsonb"]),
     row(oid::REGNAMESPACE, 4, 4090, &["regnamespace"]),
+    row(oid::REGROLE, 4, 4097, &["regrole"]),
 ];
 
 /// Bytes of a value of this type as RowDescription tells it; -1 = varies.
@@ -124,6 +128,12 @@ pub fn named(name: &str) -> Option<u32> {
 /// Whether a value of this type is its own text.
 pub fn is_text(oid: u32) -> bool {
     matches!(oid, oid::TEXT | oid::VARCHAR | oid::BPCHAR | oid::NAME | oid::CHAR | oid::UNKNOWN)
+}
+
+/// Whether a value of this type is an OID that prints as a name.
+pub fn is_registered(oid: u32) -> bool {
+    use oid::{REGCLASS, REGNAMESPACE, REGPROC, REGPROCEDURE, REGROLE, REGTYPE};
+    matches!(oid, REGPROC | REGPROCEDURE | REGCLASS | REGTYPE | REGNAMESPACE | REGROLE)
 }
 
 /// The OID that a column of this type has on the wire.
@@ -173,7 +183,7 @@ pub fn column_type(oid: u32) -> Option<ColumnType> {
         oid::INT2 => Int2,
         oid::INT4 => Int4,
         oid::INT8 | oid::OID | oid::XID => Int8,
-        oid::REGPROC | oid::REGCLASS | oid::REGTYPE | oid::REGNAMESPACE => Int8,
+        _ if is_registered(oid) => Int8,
         oid::TEXT | oid::NAME | oid::CHAR | oid::BPCHAR => Text,
         oid::VARCHAR => Varchar(None),
         oid::JSON | oid::JSONB => Jsonb,
