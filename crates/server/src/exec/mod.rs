@@ -340,6 +340,17 @@ impl<S: Operated> Backend for Executor<S> {
         })
     }
 
+    fn serves_all(&self, statement: &Statement) -> bool {
+        let ready = lock(&statement.ready);
+        let own = match &ready.planned.plan {
+            Plan::PointGet(_) | Plan::BatchGet(_) | Plan::Values(_) => true,
+            // What DataFusion has planned knows the session that asked.
+            Plan::Insert(_) | Plan::Update(_) | Plan::Delete(_) => ready.query.is_none(),
+            _ => false,
+        };
+        own && ready.planned.catalog_version == self.store.catalog_version()
+    }
+
     async fn find(
         &self,
         session: &SessionState,

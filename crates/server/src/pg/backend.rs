@@ -52,6 +52,10 @@ pub trait Backend: Send + Sync + 'static {
         declared: &[u32],
     ) -> impl Future<Output = SqlResult<Prepared<Self::Statement>>> + Send;
 
+    /// Whether the plan is the one that every session of its namespace would get, and the catalogue
+    /// is still that of its making.
+    fn serves_all(&self, statement: &Self::Statement) -> bool;
+
     /// Looks up the records of a statement that reads by key: their rows go out without being made
     /// first. `None` where the statement is another one and [`Backend::execute`] runs it.
     fn find(

@@ -119,7 +119,24 @@ impl<B: Backend> Session<B> {
             self.state.notice(Notice::warning("25001", message));
         }
         modes.iter().try_for_each(|(name, mode)| self.state.set(name, Some(mode), true))?;
+        self.tell_isolation();
         Ok("BEGIN")
+    }
+
+    /// Says how far the isolation that was asked for goes.
+    fn tell_isolation(&mut self) {
+        let level = match self.state.settings.get("transaction_isolation") {
+            Some("repeatable read") => "REPEATABLE READ",
+            Some("serializable") => "SERIALIZABLE",
+            _ => return,
+        };
+        let message = format!(
+            "{level} holds for records that are read by key; a scan sees what others commit \
+             meanwhile"
+        );
+        let hint = "read by key what must stay the same: COMMIT checks it";
+        let notice = Notice::warning("01000", message);
+        self.state.notice(Notice { hint: Some(hint.to_string()), ..notice });
     }
 
     fn set_transaction(
@@ -137,6 +154,9 @@ impl<B: Backend> Session<B> {
                 true => self.state.set(&format!("default_{name}"), Some(mode), false)?,
                 false => self.state.set(name, Some(mode), true)?,
             }
+        }
+        if !session && modes.iter().any(|(name, _)| *name == "transaction_isolation") {
+            self.tell_isolation();
         }
         Ok("SET")
     }

@@ -29,18 +29,36 @@ impl<B: Backend> Session<B> {
             self.statements.remove("");
         }
         self.guard.begin(self.state.settings.hot().statement_timeout);
-        let mut parsed = self.backend.parse(&self.state, text)?.into_iter();
-        let entry = match (parsed.next(), parsed.next()) {
-            (None, _) => Entry::empty(),
-            (Some(one), None) => self.prepare(one, &types).await?,
-            _ => {
-                let message = "cannot insert multiple commands into a prepared statement";
-                return Err(SqlError::syntax(message).into());
+        let entry = match self.plans.get(&self.backend, &self.state, text, &types) {
+            Some(entry) => {
+                self.check_block(&entry)?;
+                entry
             }
+            None => self.planned(text, &types).await?,
         };
-        self.statements.insert(name, Arc::new(entry));
+        self.statements.insert(name, entry);
         self.wire.bare(b'1');
         Ok(())
+    }
+
+    async fn planned(
+        &mut self,
+        text: &str,
+        types: &[u32],
+    ) -> Result<Arc<Entry<B::Statement>>, Failure> {
+        let mut parsed = self.backend.parse(&self.state, text)?.into_iter();
+        match (parsed.next(), parsed.next()) {
+            (None, _) => Ok(Arc::new(Entry::empty())),
+            (Some(one), None) => {
+                let entry = Arc::new(self.prepare(one, types).await?);
+                self.plans.keep(&self.backend, &self.state, text, types, &entry);
+                Ok(entry)
+            }
+            _ => {
+                let message = "cannot insert multiple commands into a prepared statement";
+                Err(SqlError::syntax(message).into())
+            }
+        }
     }
 
     /// Whether a statement of this name may be made.

@@ -4,7 +4,7 @@
 //! and races it only when it has to wait. Ending it is dropping it.
 
 use std::future::{Future, pending};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -66,14 +66,14 @@ impl Guard {
         self.deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
     }
 
-    /// Runs a part of the statement. When it has to wait, finished replies go out first.
+    /// Runs a part of the statement. When it has to wait, finished replies go out first. The work
+    /// is pinned by who has it: moving it here would copy thousands of bytes.
     pub(crate) async fn run<T>(
         &self,
         wire: &mut Wire,
-        work: impl Future<Output = SqlResult<T>>,
+        mut work: Pin<&mut impl Future<Output = SqlResult<T>>>,
     ) -> Result<T, Failure> {
         self.check()?;
-        let mut work = pin!(work);
         if let Poll::Ready(result) = futures::poll!(work.as_mut()) {
             return Ok(result?);
         }

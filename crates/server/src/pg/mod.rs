@@ -17,6 +17,7 @@
 
 mod arrow;
 pub mod backend;
+mod cache;
 mod command;
 mod copy;
 mod extended;
@@ -62,6 +63,7 @@ pub use settings::Settings;
 pub use state::{SessionState, Transaction};
 pub use types::column_type;
 
+use cache::Plans;
 use guard::Guard;
 use registry::Registry;
 use session::Session;
@@ -118,6 +120,7 @@ pub async fn serve<B: Backend>(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let registry = Arc::new(Registry::default());
+    let plans = Arc::new(Plans::new());
     let mut tasks = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -128,9 +131,11 @@ pub async fn serve<B: Backend>(
         match accepted {
             Ok((socket, _)) if tasks.len() < options.connections() + EXTRA_SOCKETS => {
                 let (backend, registry) = (backend.clone(), registry.clone());
+                let plans = plans.clone();
                 tasks.spawn(connection(
                     socket,
                     backend,
+                    plans,
                     registry,
                     options.clone(),
                     // A token of its own, so that waiting sessions do not share a lock.
@@ -157,6 +162,7 @@ pub async fn serve<B: Backend>(
 async fn connection<B: Backend>(
     socket: TcpStream,
     backend: Arc<B>,
+    plans: Arc<Plans<B>>,
     registry: Arc<Registry>,
     options: Options,
     shutdown: CancellationToken,
@@ -181,7 +187,7 @@ async fn connection<B: Backend>(
                 Err(error) => return dismiss(wire, Failure::Fatal(error)).await,
             };
             let guard = Guard::new(place.interrupt.clone(), shutdown);
-            let mut session = Session::new(backend, options, wire, state, guard);
+            let mut session = Session::new(backend, plans, options, wire, state, guard);
             let failure = match welcome(&mut session, &place.secret) {
                 Ok(()) => run(&mut session, input).await,
                 Err(failure) => failure,

@@ -197,7 +197,12 @@ fn put_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
             oid::TIMESTAMP | oid::TIMESTAMPTZ => put_timestamp(out, oid, *n),
             oid::DATE => put_typed(out, ColumnType::Date, &Value::Integer(*n)),
             oid::TIME => put_time(out, *n),
-            _ => put_display(out, n),
+            _ => {
+                if *n < 0 {
+                    out.put_u8(b'-');
+                }
+                wire::put_number(out, n.unsigned_abs());
+            }
         },
         Cell::Float4(f) => put_typed(out, ColumnType::Float4, &Value::Double(f64::from(*f))),
         Cell::Float8(f) if oid == oid::FLOAT4 => {
@@ -220,10 +225,6 @@ fn put_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
         Cell::Values(_) | Cell::Array(_) => put_list_text(out, oid, cell)?,
     }
     Ok(())
-}
-
-fn put_display(out: &mut BytesMut, value: impl std::fmt::Display) {
-    let _ = write!(out, "{value}");
 }
 
 fn put_typed(out: &mut BytesMut, column_type: ColumnType, value: &Value) {

@@ -8,6 +8,7 @@
 //! Always true: an error in an extended message is followed by nothing until Sync; ReadyForQuery
 //! tells where the transaction block stands; statements run one at a time.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
@@ -20,6 +21,7 @@ use super::Options;
 use super::backend::{
     Answer, Backend, Chunk, CopyIn, CopyOut, Field, Found, Notice, RowSource, Tag, Writes,
 };
+use super::cache::Plans;
 use super::copy::Receiving;
 use super::frontend::{Message, decode, frame};
 use super::guard::Guard;
@@ -32,6 +34,7 @@ use super::wire::{Failure, Wire};
 /// One client's session.
 pub(crate) struct Session<B: Backend> {
     pub(crate) backend: Arc<B>,
+    pub(crate) plans: Arc<Plans<B>>,
     pub(crate) options: Options,
     pub(crate) wire: Wire,
     pub(crate) state: SessionState,
@@ -63,6 +66,7 @@ pub(crate) enum Started<R> {
 impl<B: Backend> Session<B> {
     pub(crate) fn new(
         backend: Arc<B>,
+        plans: Arc<Plans<B>>,
         options: Options,
         wire: Wire,
         state: SessionState,
@@ -71,6 +75,7 @@ impl<B: Backend> Session<B> {
         let (statements, portals) = (Names::default(), Names::default());
         Session {
             backend,
+            plans,
             options,
             wire,
             state,
@@ -261,11 +266,35 @@ impl<B: Backend> Session<B> {
     async fn simple(&mut self, text: &str) -> Result<(), Failure> {
         self.statements.remove("");
         self.portals.remove("");
-        let parsed = self.backend.parse(&self.state, text)?;
-        if parsed.is_empty() {
-            self.wire.bare(b'I');
+        self.guard.begin(self.state.settings.hot().statement_timeout);
+        if let Some(entry) = self.plans.get(&self.backend, &self.state, text, &[]) {
+            self.check_block(&entry)?;
+            return self.simple_alone(entry).await;
         }
-        self.simple_rest(parsed.into_iter()).await
+        let mut parsed = self.backend.parse(&self.state, text)?.into_iter();
+        match parsed.len() {
+            0 => self.wire.bare(b'I'),
+            1 => {
+                if let Some(alone) = parsed.next() {
+                    let entry = Arc::new(self.prepare(alone, &[]).await?);
+                    self.plans.keep(&self.backend, &self.state, text, &[], &entry);
+                    return self.simple_alone(entry).await;
+                }
+            }
+            _ => {}
+        }
+        self.simple_rest(parsed).await
+    }
+
+    /// Runs the only statement of a Query message.
+    async fn simple_alone(&mut self, entry: Arc<Entry<B::Statement>>) -> Result<(), Failure> {
+        self.more_follows = false;
+        if let Some(copy) = self.simple_one(&entry).await? {
+            self.receive(&entry, copy, Some(Vec::new().into_iter()));
+            return Ok(());
+        }
+        self.ready();
+        Ok(())
     }
 
     /// Runs these statements, as far as the first that asks for rows.
@@ -277,32 +306,41 @@ impl<B: Backend> Session<B> {
             self.more_follows = !parsed.as_slice().is_empty();
             self.guard.begin(self.state.settings.hot().statement_timeout);
             let entry = Arc::new(self.prepare(statement, &[]).await?);
-            if !entry.params.is_empty() {
-                let error = SqlError::new("42P02", "there is no parameter $1");
-                return Err(error.hint("prepare the statement, or write the value in it").into());
+            if let Some(copy) = self.simple_one(&entry).await? {
+                self.receive(&entry, copy, Some(parsed));
+                return Ok(());
             }
-            if let Some(columns) = &entry.columns
-                && let Some(found) = self.find(&entry, &[]).await?
-            {
-                self.wire.row_description(columns, |_| 0);
-                self.put_found(&found, &[], columns, &Formats::default())?;
-                continue;
-            }
-            let started = match self.start(&entry, Vec::new()).await? {
-                Started::CopyIn(copy) => {
-                    self.receive(&entry, copy, Some(parsed));
-                    return Ok(());
-                }
-                started => started,
-            };
-            if let Some(columns) = self.columns_of(&entry) {
-                self.wire.row_description(&columns, |_| 0);
-            }
-            self.finish(&entry, started).await?;
         }
         self.end_implicit_block(true).await?;
         self.ready();
         Ok(())
+    }
+
+    /// Runs a statement and gives its rows, or the COPY that asks for some.
+    async fn simple_one(
+        &mut self,
+        entry: &Arc<Entry<B::Statement>>,
+    ) -> Result<Option<CopyIn>, Failure> {
+        if !entry.params.is_empty() {
+            let error = SqlError::new("42P02", "there is no parameter $1");
+            return Err(error.hint("prepare the statement, or write the value in it").into());
+        }
+        if let Some(columns) = &entry.columns
+            && let Some(found) = self.find(entry, &[]).await?
+        {
+            self.wire.row_description(columns, |_| 0);
+            self.put_found(&found, &[], columns, &Formats::default())?;
+            return Ok(None);
+        }
+        let started = match self.start(entry, Vec::new()).await? {
+            Started::CopyIn(copy) => return Ok(Some(copy)),
+            started => started,
+        };
+        if let Some(columns) = self.columns_of(entry) {
+            self.wire.row_description(&columns, |_| 0);
+        }
+        self.finish(entry, started).await?;
+        Ok(None)
     }
 
     /// Plans one statement, unless the transaction block has failed and it is not its end.
@@ -311,7 +349,7 @@ impl<B: Backend> Session<B> {
         parsed: B::Parsed,
         declared: &[u32],
     ) -> Result<Entry<B::Statement>, Failure> {
-        let work = self.backend.prepare(&self.state, parsed, declared);
+        let work = pin!(self.backend.prepare(&self.state, parsed, declared));
         let failed = self.state.transaction == Transaction::Failed;
         match self.guard.run(&mut self.wire, work).await {
             Err(Failure::Statement(e)) if failed && e.sqlstate != "42601" => {
@@ -392,7 +430,7 @@ impl<B: Backend> Session<B> {
         params: &[Option<Value>],
     ) -> Result<Option<B::Found>, Failure> {
         let Some(statement) = &entry.statement else { return Ok(None) };
-        let work = self.backend.find(&self.state, statement, params);
+        let work = pin!(self.backend.find(&self.state, statement, params));
         self.guard.run(&mut self.wire, work).await
     }
 
@@ -447,8 +485,10 @@ impl<B: Backend> Session<B> {
         if opens {
             self.state.block = Some(self.backend.begin());
         }
-        let work = self.backend.execute(&mut self.state, statement, params);
-        let answer = self.guard.run(&mut self.wire, work).await?;
+        let answer = {
+            let work = pin!(self.backend.execute(&mut self.state, statement, params));
+            self.guard.run(&mut self.wire, work).await?
+        };
         if opens && matches!(answer, Answer::CopyIn(_)) {
             // It may bring more than a block can hold.
             self.state.end_block(true);
@@ -514,7 +554,8 @@ impl<B: Backend> Session<B> {
     pub(crate) async fn refill(&mut self, open: &mut Open<B::Rows>) -> Result<bool, Failure> {
         let Some(stream) = &mut open.stream else { return Ok(false) };
         tokio::task::consume_budget().await;
-        match self.guard.run(&mut self.wire, stream.next()).await? {
+        let next = self.guard.run(&mut self.wire, pin!(stream.next())).await?;
+        match next {
             Some(Chunk::Notice(notice)) => self.tell(&notice),
             Some(chunk) => open.refill(chunk)?,
             None => open.stream = None,

@@ -158,14 +158,18 @@ impl Wire {
     }
 
     pub(crate) fn complete(&mut self, tag: &Tag, rows: u64) {
-        use std::fmt::Write;
         self.message(b'C', |out| {
-            let _ = match tag {
-                Tag::Text(text) => out.write_str(text),
-                Tag::Named(text) => out.write_str(&text.replace('\0', "")),
-                Tag::Count(word, count) => write!(out, "{word} {count}"),
-                Tag::Rows(word) => write!(out, "{word} {rows}"),
+            let (word, count) = match tag {
+                Tag::Text(text) => (*text, None),
+                Tag::Named(text) => return put_cstr(out, text),
+                Tag::Count(word, count) => (*word, Some(*count)),
+                Tag::Rows(word) => (*word, Some(rows)),
             };
+            out.put_slice(word.as_bytes());
+            if let Some(count) = count {
+                out.put_u8(b' ');
+                put_number(out, count);
+            }
             out.put_u8(0);
         });
     }
@@ -244,6 +248,21 @@ fn put_cstr(out: &mut BytesMut, text: &str) {
         out.put_slice(text.as_bytes());
     }
     out.put_u8(0);
+}
+
+/// Appends a number's decimal digits.
+pub(crate) fn put_number(out: &mut BytesMut, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.put_slice(&digits[at..]);
 }
 
 /// Begins a message; the place of its length is for [`end`].

@@ -10,6 +10,7 @@
 mod decode;
 mod encode;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::vec;
 
@@ -150,7 +151,7 @@ impl<B: Backend> Session<B> {
                 let rows = std::mem::take(&mut receiving.rows);
                 let Some(statement) = &receiving.entry.statement else { return Ok(()) };
                 self.guard.begin(self.state.settings.hot().statement_timeout);
-                let work = self.backend.copy(&mut self.state, statement, rows);
+                let work = pin!(self.backend.copy(&mut self.state, statement, rows));
                 receiving.stored += self.guard.run(&mut self.wire, work).await?;
             }
             if !more {
