@@ -31,6 +31,13 @@ pub fn explain_lines(plan: &Plan, params: &[Option<Value>]) -> Vec<String> {
             }
         }
         Plan::Delete(delete) => lines.target("Delete", &delete.table, &delete.target),
+        Plan::Operate(operate) => {
+            lines.top("Operate", &operate.table);
+            lines.keys(&operate.table, &operate.keys);
+            let operations: Vec<String> =
+                operate.operations.iter().map(ToString::to_string).collect();
+            lines.out.push(format!("  Operations: {}", operations.join(", ")));
+        }
         Plan::Truncate { tables, .. } => {
             tables.iter().for_each(|table| lines.top("Truncate", table));
         }

@@ -5,6 +5,7 @@
 //! (`UPSERT INTO`, `LIMIT` before `WHERE`, `WITH (ttl = ..)` at the end) are taken out of their
 //! tokens. What this release does not do is refused by name.
 
+mod aql;
 mod copy;
 mod namespace;
 mod refuse;
@@ -31,6 +32,9 @@ pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
         Some(Token::LParen) => "(".to_string(),
         _ => words.word().unwrap_or_default(),
     };
+    if let Some(statement) = aql::statement(&first, cut, &words)? {
+        return Ok(statement);
+    }
     match first.as_str() {
         "SELECT" | "VALUES" | "TABLE" | "(" => query(cut),
         "WITH" => query(cut),
@@ -181,9 +185,7 @@ fn balance_one(e: &mut ast::Expr, wanted: &ast::BinaryOperator) {
 }
 
 fn query(cut: &Cut) -> SqlResult<Statement> {
-    refuse::collection_index(cut)?;
-    let tokens = limit_last(cut.tokens);
-    match parsed(cut, tokens)? {
+    match aql::query(cut)? {
         ast::Statement::Query(query) => Ok(Statement::Query(query)),
         // `WITH .. INSERT` and its like.
         ast::Statement::Insert(insert) => {
@@ -256,7 +258,7 @@ fn split_options(cut: &Cut) -> SqlResult<(Vec<TokenWithSpan>, Options)> {
             _ => {}
         }
     }
-    let Some(begin) = found else { return Ok((cut.tokens.to_vec(), Options::default())) };
+    let Some(begin) = found else { return Ok((aql::joined(cut.tokens), Options::default())) };
     let mut depth = 0usize;
     let close = (begin + 1..cut.tokens.len()).find(|i| {
         match cut.tokens[*i].token {
@@ -272,8 +274,9 @@ fn split_options(cut: &Cut) -> SqlResult<(Vec<TokenWithSpan>, Options)> {
     }
     let inner = cut.skip(begin + 2).first(close - begin - 2);
     let options = options(&inner)?;
-    let rest = cut.tokens[..begin].iter().chain(&cut.tokens[close + 1..]).cloned().collect();
-    Ok((rest, options))
+    let rest: Vec<TokenWithSpan> =
+        cut.tokens[..begin].iter().chain(&cut.tokens[close + 1..]).cloned().collect();
+    Ok((aql::joined(&rest), options))
 }
 
 fn options(cut: &Cut) -> SqlResult<Options> {
@@ -331,7 +334,8 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             kind = words.word().unwrap_or_default();
         }
     }
-    if kind == "INDEX" {
+    let of_elements = matches!(kind.as_str(), "LIST" | "MAPKEYS" | "MAPVALUES");
+    if kind == "INDEX" || of_elements && words.eat("INDEX") {
         return create_index(cut, words);
     }
     if kind != "TABLE" {
@@ -387,9 +391,9 @@ fn truncate(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     words.eat("TABLE");
     words.eat("ONLY");
     let if_exists = words.eat("IF") && words.expect("EXISTS")?;
-    let mut names = vec![words.object_name()?];
+    let mut names = vec![words.set_name()?];
     while words.eat_token(&Token::Comma) {
-        names.push(words.object_name()?);
+        names.push(words.set_name()?);
     }
     let mut before_lut_ms = None;
     if words.eat("UPTO") {
@@ -440,7 +444,7 @@ fn explain(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     let statement = Box::new(statement(&rest)?);
     match *statement {
         Statement::Query(_) | Statement::Insert(..) | Statement::Update(..) => {}
-        Statement::Delete(..) | Statement::Truncate { .. } => {}
+        Statement::Delete(..) | Statement::Truncate { .. } | Statement::Operate(_) => {}
         _ => {
             return Err(SqlError::unsupported("EXPLAIN is for SELECT, INSERT, UPDATE and DELETE")
                 .hint("run the statement without EXPLAIN"));
@@ -478,12 +482,6 @@ fn show(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             let _ = words.eat("FROM") || words.eat("IN");
             let name = if words.token().is_some() { Some(words.object_name()?) } else { None };
             Statement::ShowBins(name)
-        }
-        "INDEXES" | "MODULES" | "PACKAGES" | "USER" | "USERS" | "ROLE" | "ROLES" | "SCANS"
-        | "QUERIES"
-            if words.token_after().is_none_or(|t| !matches!(t, Token::Period)) =>
-        {
-            return Err(refuse::unknown(&format!("SHOW {what}"), cut));
         }
         _ => return session::show(cut, words).map(Statement::Session),
     };

@@ -84,6 +84,9 @@ pub(crate) enum Statement {
     },
     ShowStats(Option<ast::Ident>),
     ShowLatencies(Option<ast::Ident>),
+    Operate(Box<Operate>),
+    /// ASINFO.
+    Info(String),
     ShowNamespaces,
     ShowSets(Option<ast::Ident>),
     ShowBins(Option<ast::ObjectName>),
@@ -92,6 +95,14 @@ pub(crate) enum Statement {
         statement: Box<Statement>,
     },
     Session(Session),
+}
+
+/// OPERATE.
+#[derive(Debug, Clone)]
+pub(crate) struct Operate {
+    pub(crate) name: ast::ObjectName,
+    pub(crate) condition: ast::Expr,
+    pub(crate) operations: Vec<crate::operate::Operation>,
 }
 
 /// COPY.
@@ -153,6 +164,8 @@ impl Statement {
             Statement::ShowConfig { .. }
             | Statement::ShowStats(_)
             | Statement::ShowLatencies(_) => "SHOW",
+            Statement::Operate(_) => "OPERATE",
+            Statement::Info(_) => "ASINFO",
             Statement::Explain { .. } => "EXPLAIN",
             Statement::Session(session) => session_tag(session),
         }

@@ -11,6 +11,7 @@ use sqlparser::ast;
 pub use sqlparser::ast::Query;
 
 use crate::expr::Expr;
+pub use crate::operate::Operation;
 
 /// A statement ready to run.
 #[derive(Debug, Clone)]
@@ -150,6 +151,10 @@ pub enum Plan {
         /// The statement explained.
         plan: Box<Plan>,
     },
+    /// OPERATE.
+    Operate(Operate),
+    /// ASINFO: a request as Aerospike's info protocol words it.
+    Info(String),
     /// What concerns the session alone.
     Session(Session),
 }
@@ -347,6 +352,19 @@ pub struct Assignment {
     pub column: Column,
     /// The new value, already of the column's type; NULL removes the bin.
     pub expr: Expr,
+}
+
+/// OPERATE.
+#[derive(Debug, Clone)]
+pub struct Operate {
+    /// The set.
+    pub table: Arc<Table>,
+    /// The record: one key or digest.
+    pub keys: Keys,
+    /// What is done to it.
+    pub operations: Vec<Operation>,
+    /// The bins of the operations that answer.
+    pub output: Vec<Name>,
 }
 
 /// Which records an UPDATE or DELETE is about.

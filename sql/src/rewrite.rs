@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use model::Table;
+use model::{ColumnType, Table};
 use sqlparser::ast::{self, Spanned};
 
 use crate::expr::Pseudo;
@@ -557,6 +557,9 @@ impl Rewriter<'_> {
                 if self.inside > 0 {
                     return std::ops::ControlFlow::Continue(());
                 }
+                if let Some(cast) = aql_cast(e) {
+                    *e = cast;
+                }
                 flow(match e {
                     ast::Expr::Identifier(ident) => self.rewriter.column(ident),
                     ast::Expr::CompoundIdentifier(idents) => self.rewriter.compound(idents),
@@ -625,6 +628,34 @@ fn is_keyword_value(ident: &ast::Ident) -> bool {
         "current_schema",
     ];
     ident.quote_style.is_none() && WORDS.iter().any(|w| w.eq_ignore_ascii_case(&ident.value))
+}
+
+/// aql's `INT('5')` as the cast that it is.
+fn aql_cast(e: &ast::Expr) -> Option<ast::Expr> {
+    let ast::Expr::Function(function) = e else { return None };
+    let ([ast::ObjectNamePart::Identifier(name)], ast::FunctionArguments::List(list)) =
+        (&function.name.0[..], &function.args)
+    else {
+        return None;
+    };
+    let [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(inner))] = &list.args[..] else {
+        return None;
+    };
+    let data_type = match crate::expr::aql_cast(&name.value.to_ascii_lowercase())? {
+        ColumnType::Int8 => ast::DataType::BigInt(None),
+        ColumnType::Float8 => ast::DataType::DoublePrecision,
+        ColumnType::Bool => ast::DataType::Boolean,
+        ColumnType::Text => ast::DataType::Text,
+        ColumnType::Jsonb => ast::DataType::JSONB,
+        _ => return None,
+    };
+    Some(ast::Expr::Cast {
+        kind: ast::CastKind::Cast,
+        expr: Box::new(inner.clone()),
+        data_type,
+        array: false,
+        format: None,
+    })
 }
 
 fn no_entry(name: &str) -> SqlError {

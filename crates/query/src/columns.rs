@@ -442,6 +442,13 @@ pub fn batch_values(
     Ok(rows)
 }
 
+/// Every value of one array.
+pub(crate) fn array_values(array: &ArrayRef, field: &Field) -> SqlResult<Vec<Option<Value>>> {
+    let column_type = types::column_type(field);
+    let array = assignable(array, field, column_type)?;
+    (0..array.len()).map(|i| value_at(&array, i, column_type)).collect()
+}
+
 /// The array as the Arrow type of the column that takes it: numbers among themselves, times among
 /// themselves, anything to text; all else needs a cast in the statement, as in PostgreSQL.
 fn assignable(array: &ArrayRef, field: &Field, to: ColumnType) -> SqlResult<ArrayRef> {

@@ -5,6 +5,7 @@
 
 mod describe;
 mod json;
+mod matches;
 mod registered;
 mod sleep;
 
@@ -130,6 +131,7 @@ fn all() -> &'static [Arc<ScalarUDF>] {
         strings(&mut list);
         describe::add(&mut list);
         json::add(&mut list);
+        matches::add(&mut list);
         registered::add(&mut list);
         list
     })

@@ -663,7 +663,8 @@ fn is_niladic_of_session(name: &str) -> bool {
         .any(|f| f.eq_ignore_ascii_case(name))
 }
 
-fn aql_cast(name: &str) -> Option<ColumnType> {
+/// The type that aql's `name(value)` casts to.
+pub(crate) fn aql_cast(name: &str) -> Option<ColumnType> {
     Some(match name {
         "int" | "decimal" | "numeric" => ColumnType::Int8,
         "float" | "real" => ColumnType::Float8,

@@ -26,7 +26,7 @@ use model::{ColumnType, Name, Value};
 
 pub use row::{Excluded, Row};
 
-pub(crate) use compile::{Compiler, Unfit};
+pub(crate) use compile::{Compiler, Unfit, aql_cast};
 pub(crate) use display::identifier;
 pub use eval::is_like;
 pub(crate) use eval::{from_base64, key_of};

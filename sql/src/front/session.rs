@@ -173,14 +173,7 @@ fn set(cut: &Cut, words: &mut Words) -> SqlResult<Session> {
         while words.at() < rest && advance(words) {}
         return Ok(Session::Accepted { tag: "SET".to_string(), warning: None });
     }
-    let name = if time_zone(words) {
-        "timezone".to_string()
-    } else if matches!(words.peek().as_deref(), Some("PASSWORD" | "WHITELIST")) {
-        return Err(SqlError::unsupported("users and roles are not there yet")
-            .hint("this release has no access control of its own"));
-    } else {
-        setting(words)?
-    };
+    let name = if time_zone(words) { "timezone".to_string() } else { setting(words)? };
     let name = if name == "names" { "client_encoding".to_string() } else { name };
     if !words.eat_token(&Token::Eq) {
         words.eat("TO");
@@ -242,12 +235,8 @@ pub(super) fn matching(cut: &Cut) -> usize {
     place.unwrap_or(cut.tokens.len())
 }
 
-/// `EXECUTE name (args)`; aql's `EXECUTE module.function(..) ON` is a record function's.
+/// `EXECUTE name (args)`.
 fn execute(cut: &Cut, mut words: Words) -> SqlResult<Option<Session>> {
-    if matches!(words.token_after(), Some(Token::Period)) {
-        return Err(SqlError::unsupported("EXECUTE of record functions (UDF) is not there yet")
-            .hint("UPDATE and SELECT compute on bins; Lua modules come with a later release"));
-    }
     let name = words.name()?;
     let mut args = Vec::new();
     if words.eat_token(&Token::LParen) {

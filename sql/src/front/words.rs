@@ -1,13 +1,14 @@
 //! A cursor over a statement's tokens.
 
 use sqlparser::ast::{Ident, ObjectName};
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::parse::Cut;
 use crate::types;
 use crate::{SqlError, SqlResult};
 
 /// Reads tokens from left to right.
+#[derive(Clone)]
 pub(super) struct Words<'a> {
     cut: Cut<'a>,
     at: usize,
@@ -102,6 +103,15 @@ impl<'a> Words<'a> {
         Ok(ObjectName::from(idents))
     }
 
+    /// The name of a set, with its namespace or without.
+    pub(super) fn set_name(&mut self) -> SqlResult<ObjectName> {
+        let mut idents = vec![self.label_ident()?];
+        while self.eat_token(&Token::Period) {
+            idents.push(self.label_ident()?);
+        }
+        Ok(ObjectName::from(idents))
+    }
+
     /// A word, string or number as text.
     pub(super) fn text(&mut self) -> Option<String> {
         let negative = self.token() == Some(&Token::Minus);
@@ -116,6 +126,86 @@ impl<'a> Words<'a> {
         Some(if negative { format!("-{text}") } else { text })
     }
 
+    /// A name or value as aql writes it: in quotes, or any pieces that touch each other, but for
+    /// points.
+    pub(super) fn label(&mut self) -> SqlResult<String> {
+        self.label_ident().map(|ident| ident.value)
+    }
+
+    /// A label with points: `module.lua`, `read.test.demo`, `10.0.0.1`.
+    pub(super) fn label_with_points(&mut self) -> SqlResult<String> {
+        let mut label = self.label()?;
+        while self.eat_token(&Token::Period) {
+            label = format!("{label}.{}", self.label()?);
+        }
+        Ok(label)
+    }
+
+    /// Labels with commas between them, as text.
+    pub(super) fn labels(&mut self) -> SqlResult<String> {
+        let mut labels = self.label_with_points()?;
+        while self.eat_token(&Token::Comma) {
+            labels = format!("{labels}, {}", self.label_with_points()?);
+        }
+        Ok(labels)
+    }
+
+    /// A label as a name.
+    pub(super) fn label_ident(&mut self) -> SqlResult<Ident> {
+        let Some(first) = self.current() else { return Err(self.error()) };
+        self.at += 1;
+        let quoted = |value: &String, quote| Ident {
+            value: value.clone(),
+            quote_style: Some(quote),
+            span: first.span,
+        };
+        let mut ident = match &first.token {
+            Token::Word(Word { value, quote_style: Some(quote), .. }) => {
+                return Ok(quoted(value, *quote));
+            }
+            Token::SingleQuotedString(value) => return Ok(quoted(value, '"')),
+            Token::Word(word) => {
+                Ident { value: word.value.clone(), quote_style: None, span: first.span }
+            }
+            Token::Number(..) => {
+                let value = first.token.to_string();
+                Ident { value, quote_style: Some('"'), span: first.span }
+            }
+            _ => {
+                self.at -= 1;
+                return Err(self.error());
+            }
+        };
+        while let Some(next) = self.current().filter(|next| next.span.start == ident.span.end) {
+            match &next.token {
+                Token::Word(word) if word.quote_style.is_none() => ident.value += &word.value,
+                token @ (Token::Number(..) | Token::Minus | Token::Colon) => {
+                    ident.value += &token.to_string();
+                }
+                _ => break,
+            }
+            ident.quote_style = Some('"');
+            ident.span.end = next.span.end;
+            self.at += 1;
+        }
+        Ok(ident)
+    }
+
+    /// Goes behind the parenthesis that closes one opened before.
+    pub(super) fn skip_to_close(&mut self) -> SqlResult<()> {
+        let mut depth = 1usize;
+        while depth > 0 {
+            match self.token() {
+                None => return Err(self.error()),
+                Some(Token::LParen) => depth += 1,
+                Some(Token::RParen) => depth -= 1,
+                Some(_) => {}
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
     /// A number of records.
     pub(super) fn count(&mut self) -> Option<u64> {
         let Some(Token::Number(n, _)) = self.token() else { return None };
@@ -126,7 +216,15 @@ impl<'a> Words<'a> {
 
     /// A last-update time: nanoseconds since 1970, or a date; as milliseconds.
     pub(super) fn lut_ms(&mut self) -> SqlResult<u64> {
-        let text = self.text().ok_or_else(|| self.error())?;
+        let text = match self.peek() {
+            // `Dec 19 2017 12:40:00`, which aql takes without quotes.
+            Some(_) => {
+                let text = self.cut.text_from(self.at);
+                self.at = self.cut.tokens.len();
+                text
+            }
+            None => self.text().ok_or_else(|| self.error())?,
+        };
         if let Ok(ns) = text.parse::<u64>() {
             return Ok(ns / 1_000_000);
         }

@@ -1,6 +1,7 @@
 //! Planning, one file a statement.
 
 mod alter;
+mod aql;
 mod copy;
 mod ddl;
 mod delete;
@@ -55,7 +56,7 @@ impl Context<'_> {
                 alone(Plan::DropTable { tables: self.tables(names, *if_exists)? })
             }
             Statement::Truncate { names, if_exists, before_lut_ms } => alone(Plan::Truncate {
-                tables: self.tables(names, *if_exists)?,
+                tables: self.tables_or_namespaces(names, *if_exists)?,
                 before_lut_ms: *before_lut_ms,
             }),
             Statement::CreateNamespace { name, settings, if_not_exists, word } => {
@@ -87,6 +88,8 @@ impl Context<'_> {
             Statement::ShowNamespaces => alone(Plan::ShowNamespaces),
             Statement::ShowSets(namespace) => alone(self.show_sets(namespace.as_ref())?),
             Statement::ShowBins(name) => alone(self.show_bins(name.as_ref())?),
+            Statement::Operate(operate) => self.operate(operate),
+            Statement::Info(request) => alone(Plan::Info(request.clone())),
             Statement::Explain { analyze, statement } => {
                 let (plan, params) = self.statement(statement)?;
                 Ok((Plan::Explain { analyze: *analyze, plan: Box::new(plan) }, params))

@@ -21,6 +21,8 @@ struct Simple<'q> {
 
 impl Context<'_> {
     pub(super) fn select(&self, query: &ast::Query) -> SqlResult<(Plan, Params)> {
+        let settled = self.settled(query, false);
+        let query = settled.as_ref().unwrap_or(query);
         if let Some(simple) = simple(query) {
             let fast = match &simple.select.from[..] {
                 [] => self.values(&simple),
@@ -33,7 +35,8 @@ impl Context<'_> {
                 Err(Unfit::NotOurs) => {}
             }
         }
-        let prepared = self.query(query)?;
+        let mixed = self.settled(query, true);
+        let prepared = self.query(mixed.as_ref().unwrap_or(query))?;
         let params = self.check_condition(query)?;
         Ok((Plan::Query(prepared), params))
     }

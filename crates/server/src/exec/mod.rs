@@ -12,19 +12,22 @@ mod alter;
 mod background;
 mod explain;
 mod get;
+mod info;
 mod introspection;
 mod keys;
+mod operate;
 mod set_config;
 mod show;
 mod write;
 
 use std::sync::{Arc, Mutex};
 
-use model::{ColumnType, ErrorKind, Key, Record, Value};
+use model::{ColumnType, ErrorKind, Key, Name, Record, Value};
 use query::SessionInfo;
 use sql::expr::{Expr, Row};
 use sql::plan::{
-    Get, Insert, InsertSource, OnConflict, Output, Plan, Planned, Query, Session as Command, Target,
+    Get, Insert, InsertSource, OnConflict, Operate, Output, Plan, Planned, Query,
+    Session as Command, Target,
 };
 use sql::{Parsed, Scope, SqlError, SqlResult};
 use store::{Locks, Store, Transaction, Ttl, View};
@@ -263,6 +266,15 @@ impl<S: Operated> Executor<S> {
             Plan::ShowBins { namespace, set } => {
                 show::bins(store, namespace.as_deref(), set.as_deref())
             }
+            Plan::Operate(operate) => {
+                let settings = settings(session)?;
+                let done = writer(&settings).operate(operate).await?;
+                Ok(match operate.output[..] {
+                    [] => Answer::Done(Tag::Count("OPERATE", done.count)),
+                    _ => Answer::Values(Tag::Rows("OPERATE"), done.rows),
+                })
+            }
+            Plan::Info(request) => info::info(store, request),
             Plan::Explain { analyze, plan } => {
                 let lines = self.explain(session, ready, plan, *analyze, params).await?;
                 let row = |line| vec![Some(Value::String(line))];
@@ -417,6 +429,10 @@ impl<S: Operated> Backend for Executor<S> {
         fn writes(plan: &Plan) -> Writes {
             match plan {
                 Plan::Insert(_) | Plan::Update(_) | Plan::Delete(_) => Writes::InBlock,
+                Plan::Operate(operate) => match operate.operations.iter().all(|o| o.reads()) {
+                    true => Writes::Nothing,
+                    false => Writes::InBlock,
+                },
                 Plan::CopyIn { .. } => Writes::InBlock,
                 Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => {
                     Writes::AtOnce
@@ -527,6 +543,8 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
         Plan::ShowNamespaces => Some(show::namespace_fields()),
         Plan::ShowSets(_) => Some(show::set_fields()),
         Plan::ShowBins { .. } => Some(show::bin_fields()),
+        Plan::Operate(operate) => operate_fields(operate),
+        Plan::Info(_) => Some(info::info_fields()),
         Plan::Explain { .. } => Some(vec![Field::new("QUERY PLAN", ColumnType::Text)]),
         _ => None,
     }
@@ -534,6 +552,12 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
 
 fn returning(output: &[Output]) -> Option<Vec<Field>> {
     (!output.is_empty()).then(|| fields(output))
+}
+
+/// A column for each operation that answers, named as its bin.
+fn operate_fields(operate: &Operate) -> Option<Vec<Field>> {
+    let field = |bin: &Name| Field::new(&**bin, ColumnType::Jsonb);
+    (!operate.output.is_empty()).then(|| operate.output.iter().map(field).collect())
 }
 
 fn fields(output: &[Output]) -> Vec<Field> {

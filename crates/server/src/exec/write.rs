@@ -38,17 +38,17 @@ pub(super) struct Writer<'a, S: Store> {
 
 /// Carries a statement's error out of a closure that can only give the store's.
 #[derive(Default)]
-struct Carried(Option<SqlError>);
+pub(super) struct Carried(Option<SqlError>);
 
 impl Carried {
-    fn carry<T>(&mut self, result: SqlResult<T>) -> model::Result<T> {
+    pub(super) fn carry<T>(&mut self, result: SqlResult<T>) -> model::Result<T> {
         result.map_err(|error| {
             self.0 = Some(error);
             Error::new(ErrorKind::Parameter, "the statement failed")
         })
     }
 
-    fn unwrap<T>(self, result: model::Result<T>) -> SqlResult<T> {
+    pub(super) fn unwrap<T>(self, result: model::Result<T>) -> SqlResult<T> {
         match (self.0, result) {
             (Some(error), Err(_)) => Err(error),
             (_, result) => Ok(result?),
@@ -61,7 +61,7 @@ impl<S: Store> Writer<'_, S> {
         row(&table.name, Some(record), None, self.params, self.now_ms)
     }
 
-    fn constants(&self) -> Row<'_> {
+    pub(super) fn constants(&self) -> Row<'_> {
         Row { params: self.params, now_ms: self.now_ms, ..Row::default() }
     }
 
@@ -71,7 +71,7 @@ impl<S: Store> Writer<'_, S> {
         exprs.iter().map(|expr| expr.eval(&constants)).collect()
     }
 
-    fn ttl(&self, ttl: Option<&Expr>, otherwise: Ttl) -> SqlResult<Ttl> {
+    pub(super) fn ttl(&self, ttl: Option<&Expr>, otherwise: Ttl) -> SqlResult<Ttl> {
         let Some(ttl) = ttl else { return Ok(self.session.record_ttl.unwrap_or(otherwise)) };
         match ttl.eval(&self.constants())? {
             None => Ok(otherwise),
@@ -563,7 +563,7 @@ fn no_identity() -> SqlError {
     SqlError::new("XX000", "a row to change came without digest and generation")
 }
 
-fn null_violation(table: &Table, column: &str) -> SqlError {
+pub(super) fn null_violation(table: &Table, column: &str) -> SqlError {
     let message = format!(
         "null value in column \"{column}\" of relation \"{}\" violates not-null constraint",
         table.name

@@ -1,0 +1,184 @@
+//! What aql has and this release does not: read as far as it is aql's, then refused by name, with
+//! what works instead.
+
+use sqlparser::tokenizer::Token;
+
+use crate::front::Words;
+use crate::parse::Cut;
+use crate::{SqlError, SqlResult};
+
+const MODULES: &str = "UPDATE and SELECT compute on bins under the record's lock, GROUP BY aggregates on \
+     the node; Lua modules come with a later release";
+const ACCESS: &str = "this release has no users and roles of its own: whoever reaches the port may do \
+     everything, so let it listen where only friends are";
+const JOBS: &str = "queries are not jobs here: a client cancels its own with Ctrl-C or a cancel \
+     request, and statement_timeout ends what takes too long";
+const INDEXES: &str = "there are no secondary indexes yet: WHERE on any bin works and scans the set; \
+     \\d SET shows the primary key";
+
+/// The answer to a statement of which only the grammar is here; `None` if it is another one.
+pub(super) fn refusal(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Option<SqlError>> {
+    let refused = match first {
+        "EXECUTE" if !matches!(words.token_after(), Some(Token::Period)) => None,
+        "EXECUTE" | "AGGREGATE" => Some((udf(first, &mut words)?, MODULES)),
+        "REGISTER" | "REMOVE" | "DESC" if is_module(&words) => {
+            words.skip();
+            let name = words.label_with_points()?;
+            Some((format!("{first} MODULE '{name}'"), MODULES))
+        }
+        "SHOW" => show(&mut words)?,
+        "STAT" if words.eat("INDEX") => {
+            let (namespace, index) = (words.label()?, words.label()?);
+            Some((format!("STAT INDEX of {index} on {namespace}"), INDEXES))
+        }
+        "KILL_QUERY" | "KILL_SCAN" => Some((format!("{first} {}", words.label()?), JOBS)),
+        "CREATE" | "DROP" => admin(first, &mut words)?,
+        "GRANT" | "REVOKE" => grant(first, &mut words)?,
+        "SET" => set(&mut words)?,
+        _ => None,
+    };
+    let Some((what, hint)) = refused else { return Ok(None) };
+    words.end(cut)?;
+    let error = SqlError::unsupported(format!("{what} is not supported")).hint(hint);
+    Ok(Some(cut.places.mark(error, cut.tokens[0].span)))
+}
+
+type Refused = Option<(String, &'static str)>;
+
+fn is_module(words: &Words) -> bool {
+    matches!(words.peek().as_deref(), Some("MODULE" | "PACKAGE"))
+}
+
+/// `module.function(args) ON target [LIMIT n] [IN LIST] [WHERE condition] [LIMIT n]`.
+fn udf(verb: &str, words: &mut Words) -> SqlResult<String> {
+    let module = words.label()?;
+    words.expect_token(&Token::Period)?;
+    let function = words.label()?;
+    words.expect_token(&Token::LParen)?;
+    words.skip_to_close()?;
+    words.expect("ON")?;
+    let mut target = words.label()?;
+    if words.eat_token(&Token::Period) {
+        target = format!("{target}.{}", words.label()?);
+    }
+    limit(words)?;
+    if words.eat("IN") && !["LIST", "MAPKEYS", "MAPVALUES"].iter().any(|kind| words.eat(kind)) {
+        return Err(words.error());
+    }
+    if words.eat("WHERE") {
+        if words.token().is_none() {
+            return Err(words.error());
+        }
+        while words.token().is_some() && words.peek().as_deref() != Some("LIMIT") {
+            words.skip();
+        }
+    }
+    limit(words)?;
+    Ok(format!("{verb} {module}.{function} ON {target}"))
+}
+
+fn limit(words: &mut Words) -> SqlResult<()> {
+    match words.eat("LIMIT") {
+        true => words.count().map(|_| ()).ok_or_else(|| words.error()),
+        false => Ok(()),
+    }
+}
+
+/// `SHOW MODULES`, `INDEXES [ns]`, `USER [u]`, `ROLE r`, `SCANS`, ..
+fn show(words: &mut Words) -> SqlResult<Refused> {
+    if matches!(words.token_after(), Some(Token::Period)) {
+        return Ok(None);
+    }
+    let Some(what) = words.peek() else { return Ok(None) };
+    let hint = match what.as_str() {
+        "MODULES" | "PACKAGES" => MODULES,
+        "INDEXES" => INDEXES,
+        "USER" | "USERS" | "ROLE" | "ROLES" => ACCESS,
+        "SCANS" | "QUERIES" => JOBS,
+        _ => return Ok(None),
+    };
+    words.skip();
+    let named = matches!(what.as_str(), "INDEXES" | "USER" | "ROLE");
+    let of = match named && words.token().is_some() {
+        true => format!(" {}", words.label()?),
+        false => String::new(),
+    };
+    Ok(Some((format!("SHOW {what}{of}"), hint)))
+}
+
+/// CREATE and DROP of users and roles; what is PostgreSQL's alone is left to others.
+fn admin(verb: &str, words: &mut Words) -> SqlResult<Refused> {
+    let kind = words.peek().unwrap_or_default();
+    if kind != "USER" && kind != "ROLE" {
+        return drop_index(verb, words);
+    }
+    words.skip();
+    let name = words.label()?;
+    if kind == "USER" && words.eat("PASSWORD") {
+        words.label()?;
+    }
+    if words.eat("ROLE") || words.eat("ROLES") || words.eat("PRIVILEGE") || words.eat("PRIVILEGES")
+    {
+        words.labels()?;
+    }
+    if words.eat("WHITELIST") {
+        words.labels()?;
+    }
+    if words.eat("WITH") {
+        // PostgreSQL's options.
+        while words.token().is_some() {
+            words.skip();
+        }
+    }
+    Ok(Some((format!("{verb} {kind} {name}"), ACCESS)))
+}
+
+/// `DROP INDEX ns[.set] index`: PostgreSQL's form has one name.
+fn drop_index(verb: &str, words: &mut Words) -> SqlResult<Refused> {
+    if verb != "DROP" || words.peek().as_deref() != Some("INDEX") {
+        return Ok(None);
+    }
+    let mut ahead = words.clone();
+    ahead.skip();
+    let on = ahead.label_with_points().unwrap_or_default();
+    let second = ahead
+        .peek()
+        .is_some_and(|word| !matches!(word.as_str(), "EXISTS" | "CASCADE" | "RESTRICT"));
+    if !second {
+        return Ok(None);
+    }
+    let index = ahead.label()?;
+    *words = ahead;
+    Ok(Some((format!("DROP INDEX {index} on {on}"), INDEXES)))
+}
+
+/// `GRANT ROLE[S] r, .. TO u`, `REVOKE PRIVILEGE[S] p, .. FROM r`.
+fn grant(verb: &str, words: &mut Words) -> SqlResult<Refused> {
+    let kind = match words.peek().as_deref() {
+        Some("ROLE" | "ROLES") => "ROLES",
+        Some("PRIVILEGE" | "PRIVILEGES") => "PRIVILEGES",
+        _ => return Ok(None),
+    };
+    words.skip();
+    let what = words.labels()?;
+    let word = if verb == "GRANT" { "TO" } else { "FROM" };
+    words.expect(word)?;
+    let whom = words.label()?;
+    Ok(Some((format!("{verb} {kind} {what} {word} {whom}"), ACCESS)))
+}
+
+/// `SET PASSWORD p [FOR u]`, `SET WHITELIST a, .. FOR r`.
+fn set(words: &mut Words) -> SqlResult<Refused> {
+    let what = match words.peek().as_deref() {
+        Some("PASSWORD") => "PASSWORD",
+        Some("WHITELIST") => "WHITELIST",
+        _ => return Ok(None),
+    };
+    words.skip();
+    words.labels()?;
+    let whom = match words.eat("FOR") {
+        true => format!(" FOR {}", words.label()?),
+        false => String::new(),
+    };
+    Ok(Some((format!("SET {what}{whom}"), ACCESS)))
+}

@@ -1,0 +1,218 @@
+//! Tests on what a bin holds, whatever its type: `bin_matches(bin, place, test, value, high)`.
+//!
+//! A schemaless bin may hold a number in one record and text in the next. A value of another kind
+//! than the one it is compared with is neither equal nor unequal: the answer is NULL. Numbers are
+//! compared as numbers, integer or not.
+//!
+//! `place` is `bin` (the bin itself), `list` (any element), `mapkeys` or `mapvalues` (any of them);
+//! `test` is a comparison, `between`, `in`, or `within` and `contains` of GeoJSON. Values are
+//! JSON.
+
+use std::cmp::Ordering;
+
+use model::{Value, json};
+use sqlparser::ast;
+
+use crate::geo::Shape;
+use crate::{SqlError, SqlResult};
+
+/// The function's name, in queries for DataFusion.
+pub const NAME: &str = "bin_matches";
+
+/// One test, ready to be made on many values.
+pub struct Matcher {
+    place: Place,
+    test: Test,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Bin,
+    List,
+    MapKeys,
+    MapValues,
+}
+
+enum Test {
+    Compare(fn(Ordering) -> bool, Value),
+    Between(Value, Value),
+    In(Vec<Value>),
+    /// Points in this region.
+    Within(Shape),
+    /// Regions around this point.
+    Contains(Shape),
+}
+
+impl Matcher {
+    /// The test of these words. Values are JSON text.
+    pub fn new(place: &str, test: &str, value: &str, high: Option<&str>) -> SqlResult<Matcher> {
+        let place = match place {
+            "bin" => Place::Bin,
+            "list" => Place::List,
+            "mapkeys" => Place::MapKeys,
+            "mapvalues" => Place::MapValues,
+            other => return Err(wrong(format!("{NAME} knows no place \"{other}\""))),
+        };
+        let value = json::parse(value)?;
+        let shape =
+            |value: &Value| Shape::of(value).ok_or_else(|| wrong("this is no GeoJSON".into()));
+        let test = match (test, high) {
+            ("=", _) => Test::Compare(Ordering::is_eq, value),
+            ("<>", _) => Test::Compare(Ordering::is_ne, value),
+            ("<", _) => Test::Compare(Ordering::is_lt, value),
+            ("<=", _) => Test::Compare(Ordering::is_le, value),
+            (">", _) => Test::Compare(Ordering::is_gt, value),
+            (">=", _) => Test::Compare(Ordering::is_ge, value),
+            ("between", Some(high)) => Test::Between(value, json::parse(high)?),
+            ("in", _) => match value {
+                Value::List(values) => Test::In(values),
+                _ => return Err(wrong("in takes a list".into())),
+            },
+            ("within", _) => Test::Within(shape(&value)?),
+            ("contains", _) => Test::Contains(shape(&value)?),
+            (other, _) => return Err(wrong(format!("{NAME} knows no test \"{other}\""))),
+        };
+        Ok(Matcher { place, test })
+    }
+
+    /// Whether a bin's value passes; `None` where nothing of it can be compared.
+    pub fn matches(&self, value: &Value) -> Option<bool> {
+        match (self.place, value) {
+            (Place::Bin, value) => self.test.passes(value),
+            (Place::List, Value::List(items)) => self.any(items.iter()),
+            (Place::MapKeys, Value::Map(pairs)) => self.any(pairs.iter().map(|(key, _)| key)),
+            (Place::MapValues, Value::Map(pairs)) => self.any(pairs.iter().map(|(_, value)| value)),
+            _ => None,
+        }
+    }
+
+    fn any<'v>(&self, mut values: impl Iterator<Item = &'v Value>) -> Option<bool> {
+        Some(values.any(|value| match self.place {
+            Place::MapKeys => self.test.passes_key(value),
+            _ => self.test.passes(value) == Some(true),
+        }))
+    }
+}
+
+fn wrong(message: String) -> SqlError {
+    SqlError::new("22023", message)
+}
+
+impl Test {
+    fn passes(&self, value: &Value) -> Option<bool> {
+        match self {
+            Test::Compare(holds, other) => order(value, other).map(holds),
+            Test::Between(low, high) => {
+                Some(order(value, low)?.is_ge() && order(value, high)?.is_le())
+            }
+            Test::In(values) => {
+                let mut orders = values.iter().filter_map(|other| order(value, other)).peekable();
+                orders.peek()?;
+                Some(orders.any(Ordering::is_eq))
+            }
+            Test::Within(region) => Some(region.contains(&Shape::of(value)?)),
+            Test::Contains(point) => Some(Shape::of(value)?.contains(point)),
+        }
+    }
+
+    /// A key that JSON shows as text may have been a number.
+    fn passes_key(&self, key: &Value) -> bool {
+        let number = match key {
+            Value::String(text) => text.parse().ok().map(Value::Integer),
+            _ => None,
+        };
+        let passes = |key: &Value| self.passes(key) == Some(true);
+        passes(key) || number.as_ref().is_some_and(passes)
+    }
+}
+
+/// The order of two values of one kind.
+fn order(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Nil, _) | (_, Value::Nil) => None,
+        (Value::Integer(x), Value::Double(y)) => (*x as f64).partial_cmp(y),
+        (Value::Double(x), Value::Integer(y)) => x.partial_cmp(&(*y as f64)),
+        (Value::Double(x), Value::Double(y)) => x.partial_cmp(y),
+        (x, y) if x.value_type() == y.value_type() => Some(x.cmp(y)),
+        _ => None,
+    }
+}
+
+/// The call as syntax.
+pub(crate) fn call(
+    bin: ast::Expr,
+    place: &str,
+    test: &str,
+    value: &Value,
+    high: Option<&Value>,
+) -> ast::Expr {
+    let text = |text: String| ast::Expr::Value(ast::Value::SingleQuotedString(text).into());
+    let mut args = vec![bin, text(place.into()), text(test.into()), text(json::print(value))];
+    args.extend(high.map(|high| text(json::print(high))));
+    let unnamed = |e| ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e));
+    ast::Expr::Function(ast::Function {
+        name: ast::ObjectName::from(vec![ast::Ident::new(NAME)]),
+        uses_odbc_syntax: false,
+        parameters: ast::FunctionArguments::None,
+        args: ast::FunctionArguments::List(ast::FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.into_iter().map(unnamed).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// A call on the bin itself as one on what it holds.
+pub(crate) fn moved(e: &ast::Expr, place: &str) -> Option<ast::Expr> {
+    let mut e = e.clone();
+    let ast::Expr::Function(function) = &mut e else { return None };
+    let ast::FunctionArguments::List(list) = &mut function.args else { return None };
+    if function.name.to_string() != NAME {
+        return None;
+    }
+    let place = ast::Value::SingleQuotedString(place.into());
+    *list.args.get_mut(1)? =
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(ast::Expr::Value(place.into())));
+    Some(e)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(place: &str, test: &str, value: &str, high: Option<&str>, bin: &str) -> Option<bool> {
+        Matcher::new(place, test, value, high).unwrap().matches(&json::parse(bin).unwrap())
+    }
+
+    #[test]
+    fn only_values_of_one_kind_are_compared() {
+        assert_eq!(passes("bin", "=", "5", None, "5"), Some(true));
+        assert_eq!(passes("bin", "=", "5", None, "5.0"), Some(true));
+        assert_eq!(passes("bin", "=", "5", None, "\"5\""), None);
+        assert_eq!(passes("bin", "<>", "5", None, "6"), Some(true));
+        assert_eq!(passes("bin", "between", "1", Some("3"), "2.5"), Some(true));
+        assert_eq!(passes("bin", "in", "[1, \"a\"]", None, "\"a\""), Some(true));
+        assert_eq!(passes("bin", "in", "[1, \"a\"]", None, "true"), None);
+    }
+
+    #[test]
+    fn collections_match_by_any_of_theirs() {
+        assert_eq!(passes("list", "=", "2", None, "[1, 2]"), Some(true));
+        assert_eq!(passes("list", "=", "3", None, "[1, 2]"), Some(false));
+        assert_eq!(passes("list", "=", "3", None, "3"), None);
+        assert_eq!(passes("mapkeys", "=", "\"a\"", None, "{\"a\": 1}"), Some(true));
+        assert_eq!(passes("mapkeys", "=", "7", None, "{\"7\": 1}"), Some(true));
+        assert_eq!(passes("mapvalues", "between", "1", Some("2"), "{\"a\": 1}"), Some(true));
+    }
+
+    #[test]
+    fn unknown_words_are_errors() {
+        assert!(Matcher::new("tree", "=", "1", None).is_err());
+        assert!(Matcher::new("bin", "like", "1", None).is_err());
+        assert!(Matcher::new("bin", "=", "{", None).is_err());
+    }
+}
