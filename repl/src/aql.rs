@@ -1,6 +1,7 @@
 //! The habits of aql users: what the shell answers itself, and what Enter alone ends.
 //!
-//! `SET`, `GET` and `RESET` of aql's options, `RUN 'file'`, `HELP` and `QUIT` belong to the shell.
+//! `SET`, `GET` and `RESET` of aql's options, `RUN 'file'`, `PRINT`, `SYSTEM`, `HELP` and `QUIT`
+//! belong to the shell.
 //! Everything else, with `SHOW SETS` and `SET record_ttl 60` among it, goes to the server as it was
 //! typed.
 
@@ -21,6 +22,10 @@ pub(crate) enum Habit {
     Run(String),
     Help(String),
     Quit,
+    /// `PRINT text`.
+    Print(String),
+    /// `SYSTEM program`.
+    System(String),
     /// Another spelling of a statement that the server knows.
     Server(String),
 }
@@ -36,6 +41,8 @@ pub(crate) fn habit(text: &str) -> Option<Habit> {
     match (verb.text.to_ascii_uppercase().as_str(), rest) {
         ("QUIT" | "EXIT" | "Q", []) => Some(Habit::Quit),
         ("HELP", topic) => Some(Habit::Help(join(topic))),
+        ("PRINT", [_, ..]) => Some(Habit::Print(behind(text, verb))),
+        ("SYSTEM", [_, ..]) => Some(Habit::System(behind(text, verb))),
         ("RUN", [path]) => Some(Habit::Run(path.value())),
         ("SET", [name, value @ ..]) => Some(Habit::Set(option(name)?, value_of(value)?)),
         ("GET", [name]) if name.is("ALL") => Some(Habit::GetAll),
@@ -79,8 +86,20 @@ impl Shell {
             Habit::Help(topic) if topic.is_empty() => self.page(&help::commands()),
             Habit::Help(topic) => self.page(&help::statements(&topic)),
             Habit::Quit => Err(Stop::Quit),
+            Habit::Print(text) => self.print(&format!("{text}\n")),
+            Habit::System(program) => self.run_program(&program),
             Habit::Server(sql) => self.run_sql(&sql, input),
         }
+    }
+}
+
+/// The text behind the first word; in quotes, what is in them.
+fn behind(text: &str, verb: &Token<'_>) -> String {
+    let at = verb.text.as_ptr() as usize - text.as_ptr() as usize + verb.text.len();
+    let rest = text[at..].trim();
+    match &tokens(rest)[..] {
+        [only] if only.kind == Kind::Quoted => only.value(),
+        _ => rest.into(),
     }
 }
 
@@ -95,7 +114,8 @@ pub(crate) fn ends_at_enter(line: &str) -> bool {
     match (verb.text.to_ascii_uppercase().as_str(), rest) {
         ("QUIT" | "EXIT" | "Q", []) | ("HELP", _) => true,
         ("GET" | "RESET" | "RUN", [_]) => true,
-        ("SHOW" | "DESC", [_, ..]) => true,
+        ("SHOW" | "DESC" | "PRINT" | "SYSTEM" | "STAT" | "ASINFO", [_, ..]) => true,
+        ("REGISTER" | "REMOVE" | "KILL_QUERY" | "KILL_SCAN", [_, ..]) => true,
         ("SET", [name, value @ ..]) => is_plain(name) && is_setting(value),
         _ => false,
     }
@@ -134,6 +154,9 @@ mod tests {
             ("RESET OUTPUT", Habit::Reset(option("OUTPUT"))),
             ("run 'a b.aql'", Habit::Run("a b.aql".into())),
             ("HELP create table", Habit::Help("create table".into())),
+            ("print a  'b'", Habit::Print("a  'b'".into())),
+            ("PRINT 'it''s'", Habit::Print("it's".into())),
+            ("System ls -l | wc", Habit::System("ls -l | wc".into())),
             ("q", Habit::Quit),
         ];
         for (text, expected) in own {

@@ -64,6 +64,9 @@ pub(crate) struct Args {
     /// An array of objects
     #[arg(long, conflicts_with = "no_align")]
     json: bool,
+    /// A table of HTML
+    #[arg(short = 'H', long, conflicts_with_all = ["json", "csv", "no_align"])]
+    html: bool,
     /// Only results: no banner, no command tags
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -78,8 +81,11 @@ pub(crate) struct Args {
     looks: Vec<String>,
     /// Send results to this file, or to a program behind |. As in aql, the bare words table, json,
     /// raw and mute are formats
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, alias = "outputmode", value_name = "FILE")]
     output: Option<String>,
+    /// Longest time of a statement, milliseconds, as SET TIMEOUT has it
+    #[arg(long, value_name = "MS")]
+    timeout: Option<u64>,
     /// All of -c and -f in one transaction block
     #[arg(short = '1', long)]
     single_transaction: bool,
@@ -167,6 +173,9 @@ impl Args {
             shell.quiet = quiet;
             step?;
         }
+        if let Some(ms) = self.timeout {
+            shell.fetch(&format!("SET statement_timeout = {ms}"))?;
+        }
         match self.output.as_deref() {
             Some(mode @ ("table" | "json" | "raw" | "mute")) => {
                 shell.look.format = Format::parse(mode).unwrap_or_default();
@@ -178,9 +187,10 @@ impl Args {
     }
 
     pub(crate) fn format(&self) -> Format {
-        match (self.csv, self.json, self.no_align) {
+        match (self.csv, self.json, self.html, self.no_align) {
             (true, ..) => Format::Csv,
-            (_, true, _) => Format::Json,
+            (_, true, ..) => Format::Json,
+            (.., true, _) => Format::Html,
             (.., true) => Format::Unaligned,
             _ => Format::Table,
         }
@@ -244,6 +254,9 @@ mod tests {
         assert!(read("-At").unwrap().tuples_only);
         assert_eq!(read("--csv").unwrap().format(), Format::Csv);
         assert_eq!(read("--json").unwrap().format(), Format::Json);
+        assert_eq!(read("-H").unwrap().format(), Format::Html);
+        assert_eq!(read("--outputmode raw").unwrap().output.as_deref(), Some("raw"));
+        assert_eq!(read("--timeout 500").unwrap().timeout, Some(500));
         assert_eq!(read("-x").unwrap().expanded(true), Expanded::On);
         assert_eq!(read("").unwrap().expanded(true), Expanded::Auto);
         let args = read("-aqX -F , -A -v a=b -P null=x -o f").unwrap();

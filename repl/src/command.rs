@@ -55,6 +55,11 @@ pub(crate) enum Command {
     Copy(String),
     Edit(Option<String>),
     Shell(String),
+    /// `\prompt`: a line of the input becomes a variable.
+    Prompt {
+        text: String,
+        name: String,
+    },
     Folder(Option<String>),
     Write(String),
     History(Option<String>),
@@ -104,6 +109,7 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     ("pset", "[OPTION [VALUE]]", "how results look: format, border, null, pager and more"),
     ("timing", "[on|off]", "time of each statement"),
     ("set", "[NAME [VALUE]]", "variables; :NAME, :'NAME' and :\"NAME\" put them in"),
+    ("prompt", "[TEXT] NAME", "print TEXT and read a line into a variable"),
     ("unset", "NAME", "forget a variable"),
     ("c", "[DB [USER [HOST [PORT]]]]", "connect anew; a URL does as well, - keeps what is"),
     ("conninfo", "", "where this session is connected"),
@@ -214,6 +220,15 @@ fn known(name: &str, rest: &str, vars: &Vars) -> Result<Command, String> {
         }
         "timing" => Command::Timing(on_off(name, bare)?),
         "set" => Command::Set(words(rest)?),
+        "prompt" => match words(rest)?.as_slice() {
+            [name] => Command::Prompt { text: String::new(), name: name.clone() },
+            [text, name] => Command::Prompt { text: text.clone(), name: name.clone() },
+            _ => {
+                return Err(
+                    "\\prompt needs the name of a variable, behind an optional text\n".into()
+                );
+            }
+        },
         "unset" => Command::Unset(needed("variable")?),
         "c" => Command::Connect(words(bare)?),
         "conninfo" => Command::ConnectionInfo,
@@ -357,7 +372,7 @@ mod tests {
     fn every_listed_command_is_known() {
         let branches = ["if", "elif", "else", "endif"];
         for (name, arguments, _) in COMMANDS.iter().filter(|(n, ..)| !branches.contains(n)) {
-            let needed = arguments.starts_with("FILE") || arguments.starts_with("NAME");
+            let needed = ["FILE", "NAME", "[TEXT] NAME"].iter().any(|a| arguments.starts_with(a));
             let argument = if needed { "x" } else { "" };
             assert!(parse(&format!("{name} {argument}")).is_ok(), "\\{name}");
         }

@@ -41,18 +41,29 @@ const STATEMENTS: &[(&str, &str)] = &[
          In this shell INSERT on AerieDB updates a record that exists, \
          as aql does; see --postgres-insert.",
     ),
+    (
+        "OPERATE",
+        "OPERATE operation(bin, ...) [WITH_POLICY (policy, ...)], ... ON [namespace.]set\n\
+         \x20   WHERE PK = key        (aql)\n\
+         READ, WRITE, INCR, APPEND, PREPEND, TOUCH, DELETE, LIST_APPEND, LIST_GET, LIST_POP, ...,\n\
+         MAP_PUT, MAP_GET_BY_KEY, MAP_REMOVE_BY_VALUE, ...",
+    ),
+    ("PRINT", "PRINT text        (aql)"),
     ("RESET", "RESET {option | setting | ALL}"),
     ("RUN", "RUN 'file'        (aql: every line is a statement)"),
     (
         "SELECT",
         "SELECT {* | expression [AS name], ...} FROM [namespace.]set\n\
          \x20   [JOIN ... ON ...] [WHERE condition] [GROUP BY ...] [HAVING ...]\n\
-         \x20   [ORDER BY ... [ASC | DESC]] [LIMIT count] [OFFSET count]",
+         \x20   [ORDER BY ... [ASC | DESC]] [LIMIT count] [OFFSET count]\n\n\
+         SELECT {* | bin, ...} FROM [namespace.]set [LIMIT count] [IN {LIST | MAPKEYS | MAPVALUES}]\n\
+         \x20   [WHERE {PK | DIGEST | EDIGEST} = value |\n\
+         \x20   bin {= value | BETWEEN a AND b | WITHIN GEOJSON('..') | CONTAINS GEOJSON('..')}]        (aql)",
     ),
     (
         "SET",
         "SET setting {= | TO} value\nSET setting value        (aql)\n\
-         SET OUTPUT {TABLE | JSON | RAW | MUTE | CSV | TSV | MARKDOWN | BOX | JSONL}\n\
+         SET OUTPUT {TABLE | JSON | RAW | MUTE | CSV | TSV | MARKDOWN | HTML | LATEX | BOX | JSONL}\n\
          SET {ECHO | KEY_SEND | DURABLE_DELETE} {true | false}\n\
          SET TIMEOUT milliseconds, SET RECORD_TTL seconds",
     ),
@@ -61,7 +72,9 @@ const STATEMENTS: &[(&str, &str)] = &[
         "SHOW {NAMESPACES | SETS | BINS | setting | ALL}\n\
          SHOW {STATS | LATENCIES} [FOR namespace]\nSHOW CONFIG [LIKE 'pattern'] [FOR namespace]",
     ),
-    ("TRUNCATE", "TRUNCATE [TABLE] [namespace.]set"),
+    ("STAT", "STAT {SYSTEM | NAMESPACE name}        (aql; SHOW STATS is the same)"),
+    ("SYSTEM", "SYSTEM program        (aql; \\! does the same)"),
+    ("TRUNCATE", "TRUNCATE [TABLE] {[namespace.]set | namespace} [UPTO {nanoseconds | date}]"),
     ("UPDATE", "UPDATE [namespace.]set SET bin = value, ... [WHERE condition] [RETURNING ...]"),
     ("UPSERT", "UPSERT INTO [namespace.]set [(bin, ...)] VALUES (value, ...), ..."),
 ];

@@ -5,7 +5,7 @@
 //! then.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 
 use crate::args::Task;
 use crate::command::parse;
@@ -22,8 +22,21 @@ const INCLUDE_DEPTH: usize = 16;
 pub(crate) trait Lines {
     fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize>;
 
+    /// The line that a person answers: typed behind `prompt`, else the next one of standard input,
+    /// wherever these lines come from.
+    fn answer(&mut self, prompt: &str, line: &mut Vec<u8>) -> io::Result<usize> {
+        let mut out = io::stdout();
+        out.write_all(prompt.as_bytes()).and_then(|()| out.flush())?;
+        Standard.line(line)
+    }
+
     /// Whether a person types them.
     fn is_typed(&self) -> bool {
+        false
+    }
+
+    /// Whether they are standard input's.
+    fn is_standard(&self) -> bool {
         false
     }
 }
@@ -41,11 +54,19 @@ impl Lines for Standard {
     fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
         io::stdin().lock().read_until(b'\n', line)
     }
+
+    fn is_standard(&self) -> bool {
+        true
+    }
 }
 
 impl Lines for Keyboard {
     fn line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
-        match self.read("", "", None, &[])? {
+        self.answer("", line)
+    }
+
+    fn answer(&mut self, prompt: &str, line: &mut Vec<u8>) -> io::Result<usize> {
+        match self.read(prompt, "", None, &[])? {
             Typed::Line(text) => {
                 line.extend_from_slice(text.as_bytes());
                 line.push(b'\n');
@@ -75,6 +96,20 @@ pub(crate) struct Input<'a> {
 impl<'a> Input<'a> {
     pub(crate) fn new(splitter: &'a mut Splitter, lines: &'a mut dyn Lines) -> Self {
         Self { splitter, lines, ended: false }
+    }
+
+    /// One line that a person answers, without its end; nothing at the end of the input.
+    fn answer(&mut self, prompt: &str) -> io::Result<Option<String>> {
+        let mut line = Vec::new();
+        if self.lines.answer(prompt, &mut line)? == 0 {
+            return Ok(None);
+        }
+        if self.lines.is_standard() {
+            self.splitter.skip_line();
+        }
+        let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
+        let text = String::from_utf8(line).map_err(wrong)?;
+        Ok(Some(text.trim_end_matches(['\r', '\n']).into()))
     }
 }
 
@@ -152,6 +187,16 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// `\prompt`: the answer becomes a variable.
+    pub(crate) fn ask(&mut self, prompt: &str, name: &str, input: &mut Input<'_>) -> Step {
+        self.flush()?;
+        match input.answer(prompt) {
+            Ok(Some(answer)) => self.set_variable(&[name.into(), answer]),
+            Ok(None) => self.complain(&format!("\\prompt {name}: the input ends here\n")),
+            Err(error) => self.complain(&format!("\\prompt {name}: {error}\n")),
+        }
     }
 
     fn reset_connection(&mut self) {

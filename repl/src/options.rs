@@ -177,7 +177,8 @@ impl Shell {
                 let value = found.rows.into_iter().flatten().flatten().next().unwrap_or_default();
                 match option.takes {
                     Takes::Bool => (value == "on" || value == "linearize").to_string(),
-                    _ => value,
+                    Takes::Number => without_unit(&value),
+                    Takes::Text => value,
                 }
             }
             Meaning::Columns | Meaning::None(_) => {
@@ -210,6 +211,21 @@ impl Shell {
     }
 }
 
+/// A time as the server shows it (`1min`) in milliseconds; other values as they are.
+fn without_unit(value: &str) -> String {
+    let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let ms = match &value[digits.len()..] {
+        "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return value.into(),
+    };
+    let time = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(ms));
+    time.map_or(value.into(), |ms| ms.to_string())
+}
+
 /// Where the star of `SELECT * FROM set` is, if no row of the result is more than a record.
 fn star(sql: &str) -> Option<usize> {
     let found = tokens(sql);
@@ -224,6 +240,22 @@ fn star(sql: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_milliseconds() {
+        for (shown, ms) in [
+            ("0", "0"),
+            ("500ms", "500"),
+            ("5s", "5000"),
+            ("1min", "60000"),
+            ("2h", "7200000"),
+            ("1d", "86400000"),
+            ("-1", "-1"),
+            ("default", "default"),
+        ] {
+            assert_eq!(without_unit(shown), ms);
+        }
+    }
 
     #[test]
     fn values_are_checked() {

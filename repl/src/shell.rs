@@ -91,7 +91,9 @@ pub(crate) struct Shell {
 impl Shell {
     pub(crate) fn run_statement(&mut self, text: &str, input: &mut Input<'_>) -> Step {
         match habit(text) {
-            Some(Habit::Run(_)) if self.restricted.is_some() => self.complain(RESTRICTED),
+            Some(Habit::Run(_) | Habit::System(_)) if self.restricted.is_some() => {
+                self.complain(RESTRICTED)
+            }
             Some(habit) => self.run_habit(habit, input),
             None => {
                 self.last = self.with_columns(text).into_owned();
@@ -157,6 +159,7 @@ impl Shell {
             Command::Copy(text) => self.copy(&text, input),
             Command::Edit(path) => self.edit(path, input),
             Command::Shell(program) => self.run_program(&program),
+            Command::Prompt { text, name } => self.ask(&text, &name, input),
             Command::Folder(path) => self.change_folder(path),
             Command::Write(path) => self.write_statement(&path, input),
             Command::History(path) => self.show_history(path.as_deref()),

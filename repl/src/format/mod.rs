@@ -10,6 +10,7 @@
 
 mod border;
 mod lines;
+mod markup;
 mod sampled;
 mod separated;
 
@@ -35,12 +36,14 @@ pub(crate) enum Format {
     Csv,
     Tsv,
     Markdown,
+    Html,
+    Latex,
     Mute,
 }
 
 impl Format {
     pub(crate) const NAMES: &'static str =
-        "TABLE, BOX, JSON, JSONL, RAW, CSV, TSV, MARKDOWN, UNALIGNED or MUTE";
+        "TABLE, BOX, JSON, JSONL, RAW, CSV, TSV, MARKDOWN, HTML, LATEX, UNALIGNED or MUTE";
 
     /// As `SET OUTPUT`, `\pset format` and `.mode` name it.
     pub(crate) fn parse(name: &str) -> Option<Self> {
@@ -54,6 +57,8 @@ impl Format {
             "CSV" => Self::Csv,
             "TSV" | "TABS" => Self::Tsv,
             "MARKDOWN" => Self::Markdown,
+            "HTML" => Self::Html,
+            "LATEX" => Self::Latex,
             "MUTE" | "NONE" => Self::Mute,
             _ => return None,
         })
@@ -70,13 +75,16 @@ impl Format {
             Self::Csv => "CSV",
             Self::Tsv => "TSV",
             Self::Markdown => "MARKDOWN",
+            Self::Html => "HTML",
+            Self::Latex => "LATEX",
             Self::Mute => "MUTE",
         }
     }
 
     /// Whether a program reads this, so that nothing but rows may be printed.
     pub(crate) fn is_data(self) -> bool {
-        matches!(self, Self::Json | Self::JsonLines | Self::Csv | Self::Tsv | Self::Markdown)
+        use Format::{Csv, Html, Json, JsonLines, Latex, Markdown, Tsv};
+        matches!(self, Json | JsonLines | Csv | Tsv | Markdown | Html | Latex)
     }
 
     /// Whether results have an empty line between them.
@@ -155,6 +163,8 @@ pub(crate) fn layout(look: &Look) -> Box<dyn Layout> {
         Format::Csv => Box::new(separated::Separated::new(look, separated::Form::Csv)),
         Format::Tsv => Box::new(separated::Separated::new(look, separated::Form::Tsv)),
         Format::Markdown => Box::new(separated::Separated::new(look, separated::Form::Markdown)),
+        Format::Html => Box::new(markup::Html::new(look)),
+        Format::Latex => Box::new(markup::Latex::new(look)),
         Format::Mute => Box::new(lines::Mute::default()),
     }
 }

@@ -287,3 +287,95 @@ fn a_broken_result_has_no_footer_but_valid_json() {
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }
+
+/// One row with everything that markup has to escape, then psql's answer.
+fn awkward() -> ([Column; 3], [&'static [Option<&'static str>]; 1]) {
+    let columns = [column("a&b", INT8), column("t", TEXT), column("n", TEXT)];
+    (columns, [&[Some("1"), Some("  x<y> \"q\"\n\\ $ % _ { } ^ ~ # |"), None]])
+}
+
+#[test]
+fn html() {
+    let (columns, rows) = awkward();
+    let expected = "<table border=\"1\">
+  <tr>
+    <th align=\"center\">a&amp;b</th>
+    <th align=\"center\">t</th>
+    <th align=\"center\">n</th>
+  </tr>
+  <tr valign=\"top\">
+    <td align=\"right\">1</td>
+    <td align=\"left\">&nbsp;&nbsp;x&lt;y&gt; &quot;q&quot;<br />
+\\ $ % _ { } ^ ~ # |</td>
+    <td align=\"left\">&nbsp; </td>
+  </tr>
+</table>
+<p>(1 row)<br />
+</p>
+";
+    assert_eq!(render(&look(Format::Html), &columns, &rows), expected);
+    let titled = Look { title: Some("T<".into()), tuples_only: true, ..look(Format::Html) };
+    let expected = "<table border=\"1\">\n  <caption>T&lt;</caption>\n</table>\n\n";
+    assert_eq!(render(&titled, &columns, &[]), expected);
+}
+
+#[test]
+fn html_records() {
+    let look = Look { expanded: Expanded::On, border: 2, ..look(Format::Html) };
+    let expected = "<table border=\"2\">
+
+  <tr><td colspan=\"2\" align=\"center\">Record 1</td></tr>
+  <tr valign=\"top\">
+    <th>id</th>
+    <td align=\"right\">7</td>
+  </tr>
+</table>
+
+";
+    assert_eq!(render(&look, &[column("id", INT8)], &[&[Some("7")]]), expected);
+}
+
+#[test]
+fn latex() {
+    let (columns, rows) = awkward();
+    let expected = "\\begin{tabular}{r | l | l}
+\\textit{a\\&b} & \\textit{t} & \\textit{n} \\\\
+\\hline
+1 &   x\\textless{}y\\textgreater{} \"q\"\\\\\\textbackslash{} \\$ \\% \\_ \\{ \\} \\^{} \\~{} \\# \\textbar{} &  \\\\
+\\end{tabular}
+
+\\noindent (1 row) \\\\
+
+";
+    assert_eq!(render(&look(Format::Latex), &columns, &rows), expected);
+    let framed = Look { border: 2, ..look(Format::Latex) };
+    let expected = "\\begin{tabular}{| r |}
+\\hline
+\\textit{id} \\\\
+\\hline
+\\hline
+\\end{tabular}
+
+\\noindent (0 rows) \\\\
+
+";
+    assert_eq!(render(&framed, &[column("id", INT8)], &[]), expected);
+}
+
+#[test]
+fn latex_records() {
+    let look = Look { expanded: Expanded::On, title: Some("T_".into()), ..look(Format::Latex) };
+    let expected = "\\begin{center}
+T\\_
+\\end{center}
+
+\\begin{tabular}{c|l}
+\\multicolumn{2}{c}{\\textit{Record 1}} \\\\
+\\hline
+id & 7 \\\\
+\\end{tabular}
+
+\\noindent 
+";
+    assert_eq!(render(&look, &[column("id", INT8)], &[&[Some("7")]]), expected);
+}

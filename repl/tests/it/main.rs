@@ -5,6 +5,8 @@
 //! AerieDB and PostgreSQL, so both can stand there; tables are named after their test and dropped
 //! at its end.
 
+mod aql;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
