@@ -3,8 +3,10 @@
 //! Each is a row of [`all`]: name, arguments, result, body. Bodies that need the session find it in
 //! the statement's configuration ([`Context`]).
 
+mod catalogue;
 mod describe;
 mod json;
+mod marked;
 mod matches;
 mod registered;
 mod sleep;
@@ -33,6 +35,8 @@ use crate::error::external;
 use crate::session::Context;
 use crate::text::{self, parse_bytea, parse_uuid};
 use crate::types::{PG_TYPE, mark};
+
+pub(crate) use marked::marked;
 
 type Body = fn(&ScalarFunctionArgs) -> Result<ColumnarValue>;
 
@@ -129,6 +133,7 @@ fn all() -> &'static [Arc<ScalarUDF>] {
         constants(&mut list);
         casts(&mut list);
         strings(&mut list);
+        catalogue::add(&mut list);
         describe::add(&mut list);
         json::add(&mut list);
         matches::add(&mut list);
@@ -327,7 +332,6 @@ fn constants(list: &mut Vec<Arc<ScalarUDF>>) {
         "has_language_privilege",
         "has_server_privilege",
         "pg_has_role",
-        "pg_table_is_visible",
         "pg_type_is_visible",
         "pg_function_is_visible",
         "pg_operator_is_visible",
@@ -359,10 +363,6 @@ fn constants(list: &mut Vec<Arc<ScalarUDF>>) {
         "pg_get_triggerdef",
         "pg_get_partkeydef",
         "pg_get_serial_sequence",
-        "pg_get_function_result",
-        "pg_get_function_arguments",
-        "pg_get_function_identity_arguments",
-        "pg_get_functiondef",
         "pg_get_statisticsobjdef",
         "pg_get_statisticsobjdef_columns",
         "pg_tablespace_location",
@@ -478,7 +478,8 @@ fn strings(list: &mut Vec<Arc<ScalarUDF>>) {
     add(list, "pg_size_pretty", Immutable, text_type(), |args| {
         each_number(args, |n| Some(pretty_size(n)))
     });
-    add(list, "pg_encoding_to_char", Immutable, text_type(), |args| {
+    let name = Returns::Fixed(DataType::Utf8, Some("name"));
+    add(list, "pg_encoding_to_char", Immutable, name, |args| {
         each_number(args, |n| Some(if n == 6 { "UTF8" } else { "SQL_ASCII" }.to_string()))
     });
     add(list, "pg_char_to_encoding", Immutable, Returns::Fixed(DataType::Int32, None), |_| {

@@ -41,7 +41,9 @@ pub(crate) fn mentioned_pseudo_columns(query: &Query) -> Vec<String> {
     struct Seen(Vec<String>);
     impl Seen {
         fn add(&mut self, ident: &Ident) {
-            if PSEUDO_COLUMNS.contains(&ident.value.as_str()) && !self.0.contains(&ident.value) {
+            let name = ident.value.as_str();
+            let hidden = PSEUDO_COLUMNS.contains(&name) || name == catalog::TABLE_OID;
+            if hidden && !self.0.contains(&ident.value) {
                 self.0.push(ident.value.clone());
             }
         }
@@ -288,16 +290,17 @@ fn expanded(root: &mut Expr, chain: &[AccessExpr]) -> Option<Expr> {
     let Expr::Nested(inner) = root else { return None };
     match (part.value.as_str(), &mut **inner) {
         ("n", Expr::Function(function)) if last_of(&function.name) == "unnest" => {
-            first_arg(function).ok().map(places_of)
+            let places = vec![number(1), call("cardinality", vec![first_arg(function).ok()?])];
+            Some(call("unnest", vec![call("generate_series", places)]))
         }
         ("x", inner) => Some(take(inner)),
         _ => None,
     }
 }
 
-/// 1, 2, .. to the length of an array, a row each.
+/// The places of an array's elements, a row each.
 fn places_of(array: Expr) -> Expr {
-    let places = vec![number(1), call("cardinality", vec![array])];
+    let places = vec![call("array_lower", vec![array.clone()]), call("array_upper", vec![array])];
     call("unnest", vec![call("generate_series", places)])
 }
 
@@ -499,15 +502,23 @@ fn aggregated(query: &mut Query) -> Option<Expr> {
     if query.limit_clause.is_some() || query.order_by.is_some() {
         return None;
     }
-    let SetExpr::Select(select) = &mut *query.body else { return None };
-    if select.from.is_empty() || !relations(&select.from).all(is_system) {
+    let SetExpr::Select(select) = &*query.body else { return None };
+    let system = relations(&select.from).filter_map(|factor| match factor {
+        TableFactor::Table { name, .. } => Some((alias_of(factor)?, system_relation(name)?)),
+        _ => None,
+    });
+    let system: Vec<_> = system.collect();
+    if system.is_empty() || system.len() != relations(&select.from).count() {
         return None;
     }
+    if stands_alone(query, &system) {
+        return None;
+    }
+    let SetExpr::Select(select) = &mut *query.body else { return None };
     if let [SelectItem::UnnamedExpr(inner) | SelectItem::ExprWithAlias { expr: inner, .. }] =
         &mut select.projection[..]
     {
-        let aggregate = matches!(inner, Expr::Function(f) if is_aggregate(&last_of(&f.name)));
-        if !aggregate {
+        if !aggregates(inner) {
             aggregate_inside(inner);
         }
     }
@@ -517,6 +528,59 @@ fn aggregated(query: &mut Query) -> Option<Expr> {
     let (inner, outer): (Vec<_>, Vec<_>) = conditions.into_iter().partition(|c| mentions(c, &own));
     select.selection = inner.into_iter().reduce(and);
     outer.into_iter().reduce(and)
+}
+
+/// Whether an aggregate stands in an expression.
+fn aggregates(expr: &Expr) -> bool {
+    struct Search;
+    impl Visitor for Search {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(f) if is_aggregate(&last_of(&f.name)) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Search).is_break()
+}
+
+/// Whether every column that a query of system relations names is one of theirs, so that it says
+/// the same for each outer row.
+fn stands_alone(query: &Query, own: &[(String, &'static catalog::Relation)]) -> bool {
+    struct Search<'a>(&'a [(String, &'static catalog::Relation)]);
+    impl Visitor for Search<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            let has = |relation: &catalog::Relation, name: &Ident| {
+                relation.column_names().any(|column| column == of_ident(name))
+            };
+            let known = match expr {
+                Expr::Identifier(name) => self.0.iter().any(|(_, relation)| has(relation, name)),
+                Expr::CompoundIdentifier(parts) => {
+                    let table = parts.iter().rev().nth(1).map(of_ident);
+                    self.0.iter().any(|(alias, _)| Some(alias) == table.as_ref())
+                }
+                Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => false,
+                _ => true,
+            };
+            if known { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }
+    }
+    query.visit(&mut Search(own)).is_continue()
+}
+
+/// The system relation of this name.
+fn system_relation(name: &ObjectName) -> Option<&'static catalog::Relation> {
+    let parts: Vec<String> =
+        name.0.iter().filter_map(|part| part.as_ident().map(of_ident)).collect();
+    match &parts[..] {
+        [table] => catalog::find("pg_catalog", table),
+        [.., schema, table] => catalog::find(schema, table),
+        [] => None,
+    }
 }
 
 /// `x` as `max(x)`, `x::type` as `max(x)::type`: what a cast says of a type outlives it.
@@ -708,6 +772,7 @@ impl Rewriter<'_> {
             _ => return None,
         };
         let table = name.and_then(|name| self.table(name));
+        let system = name.filter(|_| table.is_none()).and_then(system_relation);
         let relation = match alias {
             Some(alias) => alias.name.clone(),
             None => name?.0.last()?.as_ident()?.clone(),
@@ -715,19 +780,27 @@ impl Rewriter<'_> {
         let shown = of_ident(&relation);
         let relation = Ident::with_quote('"', shown.clone());
         let renamed = alias.as_ref().is_some_and(|alias| !alias.columns.is_empty());
-        let items = match table {
-            Some(table) if !renamed => visible_columns(&table)
+        let names: Option<Vec<String>> = match (table, system) {
+            _ if renamed => None,
+            (Some(table), _) => {
+                Some(visible_columns(&table).into_iter().map(|column| column.name).collect())
+            }
+            (None, Some(system)) => Some(system.column_names().map(str::to_string).collect()),
+            (None, None) => None,
+        };
+        let items = match names {
+            Some(names) => names
                 .into_iter()
-                .filter(|column| !skipped.contains(&column.name))
-                .map(|column| {
-                    let column = Ident::with_quote('"', column.name);
+                .filter(|name| !skipped.contains(name))
+                .map(|name| {
+                    let column = Ident::with_quote('"', name);
                     SelectItem::UnnamedExpr(Expr::CompoundIdentifier(vec![
                         relation.clone(),
                         column,
                     ]))
                 })
                 .collect(),
-            _ => vec![SelectItem::QualifiedWildcard(
+            None => vec![SelectItem::QualifiedWildcard(
                 SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![relation])),
                 WildcardAdditionalOptions::default(),
             )],

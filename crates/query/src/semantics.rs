@@ -14,10 +14,13 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::expr::{Cast, InList, Placeholder, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, TypePlanner};
+use datafusion::logical_expr::planner::{
+    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, TypePlanner,
+};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    Between, BinaryExpr, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, LogicalPlanBuilder,
+    Operator, lit,
 };
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
@@ -143,6 +146,20 @@ impl ExprPlanner for Operators {
         let args = vec![expr.left, expr.right];
         Ok(PlannerResult::Planned(call(name, args)))
     }
+
+    /// `vector[0]` is the first element of a vector.
+    fn plan_field_access(
+        &self,
+        mut expr: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        if let GetFieldAccess::ListIndex { key } = &mut expr.field_access
+            && types::is_vector(&expr.expr.to_field(schema)?.1)
+        {
+            **key = key.as_ref().clone() + lit(1);
+        }
+        Ok(PlannerResult::Original(expr))
+    }
 }
 
 fn call(name: &str, args: Vec<Expr>) -> Expr {
@@ -221,6 +238,13 @@ fn meaning(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::InList(list) => members(list, schema),
         Expr::Between(between) => bounds(between, schema),
         Expr::Cast(cast) => casted(cast, schema),
+        Expr::ScalarSubquery(_) => {
+            let (_, field) = expr.to_field(schema)?;
+            match field.metadata().is_empty() {
+                true => Ok(Transformed::no(expr)),
+                false => Ok(Transformed::yes(functions::marked(expr, &field))),
+            }
+        }
         Expr::Case(case) => {
             if case.expr.is_none() {
                 for (when, _) in &case.when_then_expr {

@@ -74,7 +74,9 @@ impl<S: Store> ContextProvider for Tables<'_, S> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         let (schema, table) = (name.schema(), name.table());
         let system = |schema| {
-            catalog::table(schema, table).map(|system| provider_as_source(Arc::new(system)))
+            let relation = catalog::find(schema, table)?;
+            let table = catalog::SystemTable::new(relation, &self.mentioned);
+            Some(provider_as_source(Arc::new(table)))
         };
         let found = match schema {
             Some(schema) => system(schema).or_else(|| self.set(schema, table)),

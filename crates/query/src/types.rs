@@ -128,6 +128,11 @@ pub(crate) fn registered(field: &Field) -> Option<&str> {
     mark(field).filter(|mark| REGISTERED.contains(mark))
 }
 
+/// Whether a field's values are vectors, whose elements are counted from 0.
+pub(crate) fn is_vector(field: &Field) -> bool {
+    matches!(mark(field), Some("int2vector" | "oidvector"))
+}
+
 /// The type modifier of a field, or -1.
 pub(crate) fn field_typmod(field: &Field) -> i32 {
     let sized = field.data_type().is_decimal() || mark(field) == Some("varchar");

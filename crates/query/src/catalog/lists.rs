@@ -4,7 +4,7 @@
 //! Relations and types are read once, as all statements ask for them. The rows of other lists are
 //! read each time a query names their table, and kept nowhere.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::grid::{Cell, Row};
@@ -18,6 +18,13 @@ pub(crate) struct Relation {
     /// `r` or `v`.
     pub(super) kind: &'static str,
     pub(super) columns: Vec<Attribute>,
+}
+
+impl Relation {
+    /// The names of its columns, in order.
+    pub(crate) fn column_names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|column| column.name)
+    }
 }
 
 /// A column of a [`Relation`].
@@ -36,7 +43,7 @@ pub(super) fn relations() -> &'static [Relation] {
 }
 
 /// The relation of this name.
-pub(super) fn find(schema: &str, name: &str) -> Option<&'static Relation> {
+pub(crate) fn find(schema: &str, name: &str) -> Option<&'static Relation> {
     static BY_NAME: OnceLock<HashMap<(&str, &str), &Relation>> = OnceLock::new();
     let all = BY_NAME
         .get_or_init(|| relations().iter().map(|one| ((one.schema, one.name), one)).collect());
@@ -100,6 +107,7 @@ pub(crate) fn type_named(name: &str) -> Option<u32> {
 
 pub(super) const TYPES: &str = include_str!("data/pg_type.txt");
 pub(super) const OPERATOR_CLASSES: &str = include_str!("data/pg_opclass.txt");
+pub(super) const CASTS: &str = include_str!("data/pg_cast.txt");
 pub(super) const FUNCTIONS: &str = include_str!("data/pg_proc.txt");
 
 fn one_type(line: &HashMap<&'static str, &'static str>) -> Type {
@@ -133,6 +141,11 @@ pub(super) fn operator_class(type_oid: u32) -> i64 {
     class.and_then(|class| class.get("oid")?.parse().ok()).unwrap_or_default()
 }
 
+/// OIDs of the functions that casts call.
+pub(super) fn cast_functions() -> HashSet<i64> {
+    lines(CASTS).filter_map(|cast| cast.get("castfunc")?.parse().ok()).collect()
+}
+
 /// The name of the function of this OID.
 pub(super) fn function_name(oid: i64) -> Option<&'static str> {
     functions().find(|(known, ..)| *known == oid).map(|(_, name, _)| name)
@@ -157,6 +170,57 @@ fn functions() -> impl Iterator<Item = (i64, &'static str, &'static str)> {
         let mut values = line.split('\t');
         let (oid, name) = (values.next()?.parse().ok()?, values.next()?);
         Some((oid, name, values.nth(place? - 2)?))
+    })
+}
+
+/// A function, as its declaration needs it.
+#[derive(Debug)]
+pub(super) struct Routine {
+    pub(super) name: &'static str,
+    /// `f` function, `a` aggregate, `w` window function, `p` procedure.
+    pub(super) kind: &'static str,
+    pub(super) strict: bool,
+    pub(super) leakproof: bool,
+    pub(super) returns_set: bool,
+    pub(super) variadic: bool,
+    pub(super) volatility: &'static str,
+    pub(super) parallel: &'static str,
+    /// Number of arguments.
+    pub(super) count: usize,
+    /// OIDs of the arguments' types, separated by blanks.
+    pub(super) arguments: &'static str,
+    pub(super) names: Vec<&'static str>,
+    pub(super) result: i64,
+    pub(super) source: &'static str,
+}
+
+/// The function of this OID.
+pub(super) fn routine(oid: i64) -> Option<Routine> {
+    let (head, body) = FUNCTIONS.split_once('\n')?;
+    let own = |line: &&str| line.split('\t').next().and_then(|n| n.parse().ok()) == Some(oid);
+    let line = body.lines().find(own)?;
+    let values: HashMap<_, _> = head.split('\t').zip(line.split('\t')).collect();
+    let text = |name| values.get(name).copied().unwrap_or_default();
+    let names = text("proargnames");
+    Some(Routine {
+        name: text("proname"),
+        kind: text("prokind"),
+        strict: text("proisstrict") == "t",
+        leakproof: text("proleakproof") == "t",
+        returns_set: text("proretset") == "t",
+        variadic: text("provariadic") != "0",
+        volatility: text("provolatile"),
+        parallel: text("proparallel"),
+        count: text("pronargs").parse().ok()?,
+        arguments: text("proargtypes"),
+        names: match names {
+            "\\N" => Vec::new(),
+            names => {
+                names.trim_matches(['{', '}']).split(',').map(|n| n.trim_matches('"')).collect()
+            }
+        },
+        result: text("prorettype").parse().ok()?,
+        source: text("prosrc"),
     })
 }
 

@@ -10,6 +10,7 @@ mod information;
 mod lists;
 mod pg;
 pub(crate) mod registered;
+pub(crate) mod routines;
 mod system_table;
 
 use std::sync::Arc;
@@ -22,17 +23,17 @@ pub(crate) use lists::type_named;
 pub(crate) use registered::format_type;
 pub(crate) use system_table::SystemTable;
 
-/// A system table by schema and name; `None` if there is none of this name.
-pub(crate) fn table(schema: &str, name: &str) -> Option<SystemTable> {
-    lists::find(schema, name).map(SystemTable::new)
-}
+pub(crate) use lists::{Relation, find};
+
+/// The system column that queries of system tables may name.
+pub(crate) const TABLE_OID: &str = "tableoid";
 
 /// OID of `pg_catalog`, PostgreSQL's own.
 const PG_CATALOG_OID: u32 = 11;
 /// OID of `information_schema`, as initdb gives it in PostgreSQL 15.
 const INFORMATION_SCHEMA_OID: u32 = 13_184;
 /// OID of the bootstrap user.
-const OWNER_OID: u32 = 10;
+pub(crate) const OWNER_OID: u32 = 10;
 /// Indexes are numbered above all tables, whose OIDs are below 2^31.
 const INDEX_BIT: u32 = 1 << 31;
 

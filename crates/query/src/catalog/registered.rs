@@ -102,6 +102,16 @@ fn relation_name(oid: i64, context: &Context) -> Option<String> {
     Some(shown(system.schema, system.name))
 }
 
+/// Whether the relation of this OID is found without its schema; `None` if there is none.
+pub(crate) fn is_visible(oid: i64, context: &Context) -> Option<bool> {
+    let own = tables(context).find(|table| i64::from(table.oid) == oid).cloned();
+    if let Some(table) = own.or_else(|| table_of_index(oid, context)) {
+        return Some(table.namespace == context.session.namespace);
+    }
+    let system = lists::relations().iter().find(|known| i64::from(known.oid) == oid)?;
+    Some(system.schema == "pg_catalog")
+}
+
 /// The OID of the relation that this text names: exact, then without regard to case.
 fn relation_oid(text: &str, context: &Context) -> Option<u32> {
     let parts = parts(text);

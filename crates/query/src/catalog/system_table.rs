@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::Result;
@@ -16,21 +16,33 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::grid::{self, Grid};
-use super::lists::Relation;
-use super::{information, pg};
+use super::lists::{Attribute, Relation};
+use super::{TABLE_OID, information, pg};
 use crate::session::Context;
 
 /// A relation of `pg_catalog` or `information_schema`.
 #[derive(Debug)]
 pub(crate) struct SystemTable {
     relation: &'static Relation,
+    /// Its columns and, behind them, `tableoid` where the statement mentions it.
     schema: SchemaRef,
 }
 
 impl SystemTable {
-    pub(super) fn new(relation: &'static Relation) -> SystemTable {
-        let fields: Vec<_> = relation.columns.iter().map(grid::field).collect();
+    /// The relation with those hidden columns that the statement mentions.
+    pub(crate) fn new(relation: &'static Relation, mentioned: &[String]) -> SystemTable {
+        let mut fields: Vec<_> = relation.columns.iter().map(grid::field).collect();
+        if mentioned.iter().any(|name| name == TABLE_OID) {
+            fields.push(grid::field(&HIDDEN));
+        }
         SystemTable { relation, schema: Arc::new(Schema::new(fields)) }
+    }
+
+    fn column(&self, grid: &Grid, place: usize) -> ArrayRef {
+        match self.relation.columns.get(place) {
+            Some(column) => grid.column(column),
+            None => Arc::new(Int64Array::from(vec![i64::from(self.relation.oid); grid.len()])),
+        }
     }
 
     fn rows(&self, session: &dyn Session) -> Result<Grid> {
@@ -41,6 +53,8 @@ impl SystemTable {
         })
     }
 }
+
+static HIDDEN: Attribute = Attribute { name: TABLE_OID, kind: "oid", not_null: true };
 
 #[async_trait]
 impl TableProvider for SystemTable {
@@ -60,10 +74,10 @@ impl TableProvider for SystemTable {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let grid = self.rows(session)?;
-        let all: Vec<usize> = (0..self.relation.columns.len()).collect();
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
         let places = projection.unwrap_or(&all);
         let schema = Arc::new(self.schema.project(places)?);
-        let arrays = places.iter().map(|i| grid.column(&self.relation.columns[*i])).collect();
+        let arrays = places.iter().map(|place| self.column(&grid, *place)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(grid.len()));
         let batch = RecordBatch::try_new_with_options(schema.clone(), arrays, &options)?;
         Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], schema, None)?)

@@ -12,14 +12,11 @@ use super::{
 };
 use crate::catalog;
 use crate::session::Context;
+use crate::types;
 
 pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
     use Volatility::{Immutable, Stable};
     add_function(list, "format_type", Immutable, text_type(), format_type);
-    add_function(list, "pg_get_userbyid", Stable, text_type(), |args| {
-        let user = Context::of(&args.config_options)?.session.user.clone();
-        each_number(args, |_| Some(user.clone()))
-    });
     add_function(list, "pg_get_expr", Immutable, text_type(), |args| {
         Ok(ColumnarValue::Array(texts(args, 0)?))
     });
@@ -31,11 +28,16 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
             Some(format!("PRIMARY KEY ({})", key_columns(&table)))
         })
     });
-    for name in ["array_upper", "cardinality"] {
-        add_function(list, name, Immutable, Returns::Fixed(DataType::Int64, None), lengths);
-    }
-    add_function(list, "array_lower", Immutable, Returns::Fixed(DataType::Int64, None), |_| {
-        Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(1))))
+    let int = || Returns::Fixed(DataType::Int64, None);
+    add_function(list, "cardinality", Immutable, int(), lengths);
+    add_function(list, "array_upper", Immutable, int(), |args| {
+        let count = lengths(args)?.into_array(args.number_rows)?;
+        let before = first_place(args) - 1;
+        let last = count.as_primitive::<Int64Type>().unary::<_, Int64Type>(|n| n + before);
+        Ok(ColumnarValue::Array(Arc::new(last)))
+    });
+    add_function(list, "array_lower", Immutable, int(), |args| {
+        Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(first_place(args)))))
     });
     for name in [
         "pg_table_size",
@@ -91,6 +93,12 @@ fn definition(table: &model::Table, place: i64) -> Option<String> {
         return table.key.get(place as usize - 1).map(|column| quoted_ident(&column.name));
     }
     Some(catalog::index_definition(table))
+}
+
+/// The place of an array's first element: vectors of the catalogue count from 0.
+fn first_place(args: &ScalarFunctionArgs) -> i64 {
+    let vector = args.arg_fields.first().is_some_and(|field| types::is_vector(field));
+    if vector { 0 } else { 1 }
 }
 
 /// Elements of each array; arrays have one dimension here.

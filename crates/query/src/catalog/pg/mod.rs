@@ -51,7 +51,7 @@ pub(super) fn grid(relation: &Relation, context: &Context, session: &dyn Session
         "pg_operator" => {
             listed("oprnamespace=11 oprowner=10", include_str!("../data/pg_operator.txt"))
         }
-        "pg_cast" => listed("", include_str!("../data/pg_cast.txt")),
+        "pg_cast" => listed("", lists::CASTS),
         "pg_opclass" => listed("opcnamespace=11 opcowner=10", lists::OPERATOR_CLASSES),
         "pg_opfamily" => {
             listed("opfnamespace=11 opfowner=10", include_str!("../data/pg_opfamily.txt"))
@@ -76,11 +76,14 @@ fn functions(relation: &Relation, session: &dyn Session) -> Vec<Row> {
         .chain(session.window_functions().keys())
         .map(String::as_str)
         .collect();
+    let casts = lists::cast_functions();
     let mut rows = lists::rows(relation, lists::FUNCTIONS);
     rows.retain(|row| {
         let name = row.iter().find(|(column, _)| *column == "proname");
         let known = matches!(name, Some((_, Cell::Text(name))) if names.contains(&**name));
-        known || row.iter().any(|(column, cell)| is_internal(column, cell))
+        known
+            || row.iter().any(|(column, cell)| is_internal(column, cell))
+            || matches!(&row[..], [("oid", Cell::Int(oid)), ..] if casts.contains(oid))
     });
     rows
 }
