@@ -365,7 +365,6 @@ fn constants(list: &mut Vec<Arc<ScalarUDF>>) {
         "pg_get_serial_sequence",
         "pg_get_statisticsobjdef",
         "pg_get_statisticsobjdef_columns",
-        "pg_tablespace_location",
         "pg_relation_filepath",
         "inet_server_addr",
         "inet_client_addr",

@@ -120,8 +120,9 @@ impl VisitorMut for Rewriter<'_> {
         {
             return self.fail(error);
         }
+        select.projection.iter_mut().for_each(one_row_each);
         single_valued(select);
-        distinct_names(&mut select.projection);
+        distinct_names(&mut select.projection, self.depth == 1);
         ControlFlow::Continue(())
     }
 
@@ -295,6 +296,15 @@ fn expanded(root: &mut Expr, chain: &[AccessExpr]) -> Option<Expr> {
         }
         ("x", inner) => Some(take(inner)),
         _ => None,
+    }
+}
+
+/// `generate_series(..)` in a select list is a set, a row each; DataFusion's own is an array.
+fn one_row_each(item: &mut SelectItem) {
+    if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
+        && matches!(expr, Expr::Function(f) if last_of(&f.name) == "generate_series")
+    {
+        *expr = call("unnest", vec![take(expr)]);
     }
 }
 
@@ -672,9 +682,10 @@ fn name_columns(body: &mut SetExpr) {
 }
 
 /// DataFusion wants different names in a select list; what a second column of a name is called
-/// nobody sees.
-fn distinct_names(items: &mut [SelectItem]) {
+/// nobody sees. In the outermost list (`outer`) that is so for a column beside `*`, too.
+fn distinct_names(items: &mut [SelectItem], outer: bool) {
     let mut seen = HashSet::new();
+    let beside_all = outer && items.iter().any(is_wildcard);
     for (i, item) in items.iter_mut().enumerate() {
         let shown = match &*item {
             SelectItem::UnnamedExpr(expr) => expr.to_string(),
@@ -683,7 +694,11 @@ fn distinct_names(items: &mut [SelectItem]) {
         };
         // A scalar subquery has the name of its own column, whatever that is.
         let subquery = matches!(item, SelectItem::UnnamedExpr(Expr::Subquery(_)));
-        if (!seen.insert(shown.clone()) || subquery)
+        let column = matches!(
+            item,
+            SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+        );
+        if (!seen.insert(shown.clone()) || subquery || beside_all && column)
             && let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
         {
             let alias = Ident::with_quote('"', format!("{shown} {i}"));

@@ -169,6 +169,7 @@ fn data_type_oid(data_type: &DataType) -> u32 {
             array_oid(data_type_oid(item.data_type()))
         }
         DataType::Dictionary(_, value) => data_type_oid(value),
+        DataType::Struct(_) => 2249,
         _ => 25,
     }
 }
@@ -186,6 +187,7 @@ fn array_oid(element: u32) -> u32 {
         1114 => 1115,
         1184 => 1185,
         1700 => 1231,
+        2249 => 2287,
         2950 => 2951,
         _ => 1009,
     }

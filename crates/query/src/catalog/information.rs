@@ -1,16 +1,19 @@
 //! The rows of the views of `information_schema`.
 
+use datafusion::catalog::Session;
 use model::{Column, Table};
 
 use super::grid::{Cell, Grid, Row};
 use super::lists::{relations, type_named, type_of};
-use super::{index_name, keyed, tables};
+use super::{index_name, keyed, routines, tables};
 use crate::session::Context;
 use crate::types::{column_oid, typmod};
 
 /// The rows of the view of this name.
-pub(super) fn grid(name: &str, context: &Context) -> Grid {
+pub(super) fn grid(name: &str, context: &Context, session: &dyn Session) -> Grid {
     match name {
+        "routines" => routines::grid(context, session),
+        "parameters" => routines::parameters(context, session),
         "schemata" => schemata(context),
         "tables" => all_tables(context),
         "columns" => columns(context),
@@ -256,16 +259,17 @@ fn constraint_columns(context: &Context) -> Grid {
     Grid::new("", rows)
 }
 
-const PRIVILEGES: [(&str, &str); 4] =
-    [("SELECT", "YES"), ("INSERT", "NO"), ("UPDATE", "NO"), ("DELETE", "NO")];
+/// What may be granted of a column, and of a table besides.
+const OF_COLUMN: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "REFERENCES"];
+const OF_TABLE: [&str; 3] = ["DELETE", "TRUNCATE", "TRIGGER"];
 
-fn privilege(context: &Context, (name, hierarchy): (&'static str, &'static str)) -> Row {
+fn privilege(context: &Context, name: &'static str) -> Row {
     vec![
         ("grantor", user(context)),
         ("grantee", user(context)),
         ("privilege_type", name.into()),
         ("is_grantable", "YES".into()),
-        ("with_hierarchy", hierarchy.into()),
+        ("with_hierarchy", yes_or_no(name == "SELECT")),
     ]
 }
 
@@ -273,7 +277,7 @@ fn privilege(context: &Context, (name, hierarchy): (&'static str, &'static str))
 fn table_privileges(context: &Context) -> Grid {
     let mut rows = Vec::new();
     for table in tables(context) {
-        for held in PRIVILEGES.into_iter().chain([("TRUNCATE", "NO")]) {
+        for held in OF_COLUMN.into_iter().chain(OF_TABLE) {
             let mut row = name_of(context, table);
             row.extend(privilege(context, held));
             rows.push(row);
@@ -286,7 +290,7 @@ fn column_privileges(context: &Context) -> Grid {
     let mut rows = Vec::new();
     for table in tables(context) {
         for (column, _, _) in table_columns(table) {
-            for held in PRIVILEGES.into_iter().filter(|(name, _)| *name != "DELETE") {
+            for held in OF_COLUMN {
                 let mut row = name_of(context, table);
                 row.push(("column_name", column.name.as_str().into()));
                 row.extend(privilege(context, held));

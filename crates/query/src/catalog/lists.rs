@@ -196,9 +196,10 @@ pub(super) struct Routine {
 
 /// The function of this OID.
 pub(super) fn routine(oid: i64) -> Option<Routine> {
+    static BY_OID: OnceLock<HashMap<i64, &str>> = OnceLock::new();
     let (head, body) = FUNCTIONS.split_once('\n')?;
-    let own = |line: &&str| line.split('\t').next().and_then(|n| n.parse().ok()) == Some(oid);
-    let line = body.lines().find(own)?;
+    let number = |line: &'static str| Some((line.split('\t').next()?.parse().ok()?, line));
+    let line = BY_OID.get_or_init(|| body.lines().filter_map(number).collect()).get(&oid)?;
     let values: HashMap<_, _> = head.split('\t').zip(line.split('\t')).collect();
     let text = |name| values.get(name).copied().unwrap_or_default();
     let names = text("proargnames");

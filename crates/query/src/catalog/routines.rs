@@ -1,8 +1,12 @@
 //! How functions are declared: of PostgreSQL's list, which `pg_proc` shows too.
 
-use super::format_type;
-use super::lists::{self, Routine};
+use datafusion::catalog::Session;
+
+use super::grid::{Cell, Grid, Row};
+use super::lists::{self, Routine, type_of};
+use super::{format_type, pg};
 use crate::functions::quoted_ident;
+use crate::session::Context;
 
 /// The arguments of the function of this OID, as its declaration has them.
 pub(crate) fn arguments(oid: i64) -> Option<String> {
@@ -64,6 +68,84 @@ pub(crate) fn definition(oid: i64) -> Option<String> {
          LANGUAGE internal\n{words}AS $function${}$function$\n",
         routine.source
     ))
+}
+
+/// The rows of `information_schema.routines`.
+pub(super) fn grid(context: &Context, session: &dyn Session) -> Grid {
+    let row = |(oid, routine): (i64, Routine)| -> Row {
+        let mut row = specific(context, oid, &routine);
+        row.extend(typed(routine.result));
+        row.extend([
+            ("routine_catalog", context.session.database.as_str().into()),
+            ("routine_name", routine.name.into()),
+            ("type_udt_catalog", context.session.database.as_str().into()),
+            ("type_udt_name", udt_name(routine.result)),
+            ("routine_type", if routine.kind == "f" { "FUNCTION".into() } else { Cell::Null }),
+            ("is_deterministic", if routine.volatility == "i" { "YES" } else { "NO" }.into()),
+            ("is_null_call", if routine.strict { "YES" } else { "NO" }.into()),
+        ]);
+        row.retain(|(name, _)| *name != "udt_name");
+        row
+    };
+    Grid::new(
+        "routine_schema=pg_catalog type_udt_schema=pg_catalog dtd_identifier=0 \
+         routine_body=EXTERNAL external_language=INTERNAL parameter_style=GENERAL \
+         sql_data_access=MODIFIES schema_level_routine=YES security_type=INVOKER \
+         is_udt_dependent=NO specific_schema=pg_catalog",
+        known(session).map(row).collect(),
+    )
+}
+
+/// The rows of `information_schema.parameters`.
+pub(super) fn parameters(context: &Context, session: &dyn Session) -> Grid {
+    let mut rows = Vec::new();
+    for (oid, routine) in known(session) {
+        let types = routine.arguments.split(' ').filter_map(|oid| oid.parse::<i64>().ok());
+        for ((i, kind), number) in types.enumerate().zip(1i64..) {
+            let name = routine.names.get(i).filter(|name| !name.is_empty());
+            let mut row = specific(context, oid, &routine);
+            row.extend(typed(kind));
+            row.extend([
+                ("ordinal_position", number.into()),
+                ("parameter_name", name.copied().into()),
+                ("udt_catalog", context.session.database.as_str().into()),
+                ("dtd_identifier", number.to_string().into()),
+            ]);
+            rows.push(row);
+        }
+    }
+    Grid::new(
+        "specific_schema=pg_catalog parameter_mode=IN is_result=NO as_locator=NO \
+         udt_schema=pg_catalog",
+        rows,
+    )
+}
+
+/// The functions that `pg_proc` shows.
+fn known(session: &dyn Session) -> impl Iterator<Item = (i64, Routine)> {
+    let rows = lists::find("pg_catalog", "pg_proc").map(|proc| pg::functions(proc, session));
+    rows.into_iter().flatten().filter_map(|row| match row.first() {
+        Some(("oid", Cell::Int(oid))) => Some((*oid, lists::routine(*oid)?)),
+        _ => None,
+    })
+}
+
+fn specific(context: &Context, oid: i64, routine: &Routine) -> Row {
+    vec![
+        ("specific_catalog", context.session.database.as_str().into()),
+        ("specific_name", format!("{}_{oid}", routine.name).into()),
+    ]
+}
+
+fn udt_name(oid: i64) -> Cell {
+    u32::try_from(oid).ok().and_then(type_of).map(|known| known.name).into()
+}
+
+fn typed(oid: i64) -> Row {
+    let known = u32::try_from(oid).ok().and_then(type_of);
+    let array = known.is_some_and(|known| known.element != 0 && known.size == -1);
+    let name = if array { "ARRAY".to_string() } else { format_type(oid, -1) };
+    vec![("data_type", name.into()), ("udt_name", udt_name(oid))]
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl SystemTable {
     fn rows(&self, session: &dyn Session) -> Result<Grid> {
         let context = Context::of(session.config_options())?;
         Ok(match self.relation.schema {
-            "information_schema" => information::grid(self.relation.name, context),
+            "information_schema" => information::grid(self.relation.name, context, session),
             _ => pg::grid(self.relation, context, session),
         })
     }

@@ -54,6 +54,8 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
     add_function(list, "pg_get_functiondef", Immutable, text_type(), |args| {
         each_number(args, routines::definition)
     });
+    // The one tablespace is where the database is.
+    add_function(list, "pg_tablespace_location", Immutable, text_type(), |_| text_value(""));
     add_function(list, "pg_get_function_sqlbody", Immutable, text_type(), null_text);
     for function in ["txid_current_if_assigned", "pg_current_xact_id_if_assigned"] {
         add_function(list, function, Stable, of(DataType::Int64), |_| {

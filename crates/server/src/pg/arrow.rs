@@ -1,6 +1,6 @@
 //! An element of an Arrow array as a [`Cell`], for every type that the query engine may give.
 //!
-//! Scalars borrow from the array. Structs, maps and unions, and lists where the column is no
+//! Scalars and rows borrow from the array. Maps and unions, and lists where the column is no
 //! Postgres array, become JSON text.
 
 use std::borrow::Cow;
@@ -76,10 +76,11 @@ pub(crate) fn cell(array: &dyn Array, i: usize) -> SqlResult<Cell<'_>> {
         List(_) => Cell::Array(array.as_list::<i32>().value(i)),
         LargeList(_) => Cell::Array(array.as_list::<i64>().value(i)),
         FixedSizeList(_, _) => Cell::Array(array.as_fixed_size_list().value(i)),
-        _ => match named(array) {
+        Struct(_) => match named(array) {
             Some((oids, names)) => Cell::Named(oids.value(i), names.value(i)),
-            None => Cell::Text(Cow::Owned(json_element(array, i)?)),
+            None => Cell::Record(array.as_struct(), i),
         },
+        _ => Cell::Text(Cow::Owned(json_element(array, i)?)),
     })
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use model::{ColumnType, Value, json};
-use query::arrow::array::ArrayRef;
+use query::arrow::array::{Array, ArrayRef, StructArray};
 use sql::types::format_text;
 use sql::{SqlError, SqlResult};
 
@@ -49,6 +49,8 @@ pub(crate) enum Cell<'a> {
     },
     /// An object's id and name: text shows the name, binary the id.
     Named(i64, &'a str),
+    /// A row of values: what is at this place of an array of them.
+    Record(&'a StructArray, usize),
     /// Elements of a list value.
     Values(&'a [Value]),
     /// Elements of an Arrow list.
@@ -222,7 +224,51 @@ fn put_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
         Cell::Interval { months, days, micros } => {
             out.put_slice(interval_text(*months, *days, *micros).as_bytes());
         }
+        Cell::Record(rows, i) => put_record_text(out, rows, *i)?,
         Cell::Values(_) | Cell::Array(_) => put_list_text(out, oid, cell)?,
+    }
+    Ok(())
+}
+
+/// `(1,,"two words")`.
+fn put_record_text(out: &mut BytesMut, rows: &StructArray, i: usize) -> SqlResult<()> {
+    out.put_u8(b'(');
+    for (number, (column, field)) in rows.columns().iter().zip(rows.fields()).enumerate() {
+        if number > 0 {
+            out.put_u8(b',');
+        }
+        let cell = arrow::cell(column, i)?;
+        if matches!(cell, Cell::Null) {
+            continue;
+        }
+        let start = out.len();
+        put_text(out, query::field_oid(field), &cell)?;
+        let text = out.split_off(start);
+        let special = |b: &u8| b"(),\"\\ \t\n\r\x0b\x0c".contains(b);
+        if !text.is_empty() && !text.iter().any(special) {
+            out.put_slice(&text);
+            continue;
+        }
+        out.put_u8(b'"');
+        for byte in text {
+            if matches!(byte, b'"' | b'\\') {
+                out.put_u8(byte);
+            }
+            out.put_u8(byte);
+        }
+        out.put_u8(b'"');
+    }
+    out.put_u8(b')');
+    Ok(())
+}
+
+/// The number of columns, then each with its type and length.
+fn put_record(out: &mut BytesMut, rows: &StructArray, i: usize) -> SqlResult<()> {
+    out.put_i32(rows.num_columns() as i32);
+    for (column, field) in rows.columns().iter().zip(rows.fields()) {
+        let oid = query::field_oid(field);
+        out.put_u32(oid);
+        put_cell(out, oid, true, &arrow::cell(column, i)?)?;
     }
     Ok(())
 }
@@ -413,6 +459,10 @@ fn put_binary(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
         oid::BYTEA => match cell {
             Cell::Bytes(bytes) => out.put_slice(bytes),
             _ => put_text(out, oid, cell)?,
+        },
+        oid::RECORD => match cell {
+            Cell::Record(rows, i) => put_record(out, rows, *i)?,
+            _ => return Err(misfit(oid, cell)),
         },
         oid::JSONB => {
             out.put_u8(1);

@@ -33,6 +33,7 @@ pub mod oid {
     pub const REGPROCEDURE: u32 = 2202;
     pub const REGCLASS: u32 = 2205;
     pub const REGTYPE: u32 = 2206;
+    pub const RECORD: u32 = 2249;
     pub const VOID: u32 = 2278;
     pub const UUID: u32 = 2950;
     pub const JSONB: u32 = 3802;
@@ -88,6 +89,7 @@ static TYPES: &[Type] = &[
     row(oid::REGPROCEDURE, 4, 2207, &["regprocedure"]),
     row(oid::REGCLASS, 4, 2210, &["regclass"]),
     row(oid::REGTYPE, 4, 2211, &["regtype"]),
+    row(oid::RECORD, -1, 2287, &["record"]),
     row(oid::VOID, 4, 0, &["void"]),
     row(oid::UUID, 16, 2951, &["uuid"]),
     row(oid::JSONB, -1, 3807, &["jsonb"]),

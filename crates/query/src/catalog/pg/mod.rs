@@ -68,7 +68,7 @@ pub(super) fn grid(relation: &Relation, context: &Context, session: &dyn Session
 const FUNCTION: &str = "pronamespace=11 proowner=10";
 
 /// PostgreSQL's functions of the names that can be called here, and those that types are made of.
-fn functions(relation: &Relation, session: &dyn Session) -> Vec<Row> {
+pub(super) fn functions(relation: &Relation, session: &dyn Session) -> Vec<Row> {
     let names: HashSet<&str> = session
         .scalar_functions()
         .keys()
