@@ -9,7 +9,10 @@ use tokio_postgres::types::{Kind, Type};
 /// A value's text.
 pub fn of(ty: &Type, raw: &[u8]) -> Result<String, String> {
     if let Kind::Array(element) = ty.kind() {
-        return array(element, raw);
+        let text = array(element, raw)?;
+        // Vectors of the catalogue have no marks of an array about them.
+        let vector = matches!(*ty, Type::INT2_VECTOR | Type::OID_VECTOR);
+        return Ok(if vector { text.trim_matches(['{', '}']).replace(',', " ") } else { text });
     }
     let bytes = &mut Bytes { left: raw, ty: ty.name() };
     let text = match *ty {
@@ -17,7 +20,10 @@ pub fn of(ty: &Type, raw: &[u8]) -> Result<String, String> {
         Type::INT2 => bytes.i16()?.to_string(),
         Type::INT4 => bytes.i32()?.to_string(),
         Type::INT8 => i64::from_be_bytes(bytes.take()?).to_string(),
-        Type::OID => bytes.u32()?.to_string(),
+        // Types that show a name have a number in binary.
+        Type::OID | Type::XID | Type::REGPROC | Type::REGCLASS | Type::REGTYPE => {
+            bytes.u32()?.to_string()
+        }
         Type::FLOAT4 => float(f32::from_be_bytes(bytes.take()?).into(), true),
         Type::FLOAT8 => float(f64::from_be_bytes(bytes.take()?), false),
         Type::NUMERIC => numeric(bytes)?,

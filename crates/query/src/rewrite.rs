@@ -527,10 +527,9 @@ fn aggregated(query: &mut Query) -> Option<Expr> {
     let SetExpr::Select(select) = &mut *query.body else { return None };
     if let [SelectItem::UnnamedExpr(inner) | SelectItem::ExprWithAlias { expr: inner, .. }] =
         &mut select.projection[..]
+        && !aggregates(inner)
     {
-        if !aggregates(inner) {
-            aggregate_inside(inner);
-        }
+        aggregate_inside(inner);
     }
     let own: Vec<String> = relations(&select.from).filter_map(alias_of).collect();
     let mut conditions = Vec::new();
