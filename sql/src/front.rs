@@ -113,10 +113,21 @@ fn tidy(statement: &mut ast::Statement) {
             balance_one(e, &ast::BinaryOperator::And);
             balance_one(e, &ast::BinaryOperator::Or);
             distinct(e);
+            hexadecimal(e);
             std::ops::ControlFlow::Continue(())
         }
     }
     let _ = ast::VisitMut::visit(statement, &mut Tidy);
+}
+
+/// `0x1F` is a number wherever it stands.
+fn hexadecimal(e: &mut ast::Expr) {
+    if let ast::Expr::Value(value) = e
+        && let ast::Value::HexStringLiteral(digits) = &value.value
+        && let Ok(number) = i64::from_str_radix(digits, 16)
+    {
+        value.value = ast::Value::Number(number.to_string(), false);
+    }
 }
 
 fn distinct(e: &mut ast::Expr) {

@@ -93,6 +93,13 @@ pub(crate) fn table(
             return place(SqlError::syntax(message).hint("a table's name stands after FROM"));
         }
         let error = SqlError::new("42P01", no_relation(&parts));
+        if let Some(sets) = scope.catalog.namespaces.get(&parts.table.value) {
+            let set = sets.tables.keys().next().map_or("set", String::as_str);
+            let name = &parts.table.value;
+            return place(error.hint(format!(
+                "{name} is a namespace: name a set of it, such as {name}.{set}; SHOW SETS lists them"
+            )));
+        }
         let near = nearest(&parts.table.value, tables.tables.keys().map(String::as_str));
         place(match near {
             Some(near) => error.hint(format!("did you mean \"{namespace}.{near}\"?")),

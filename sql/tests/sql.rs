@@ -348,7 +348,9 @@ fn random_text_never_panics() {
         mixed NULL TRUE CASE WHEN THEN ELSE END CAST AS int4 numeric date '2024-01-01' ARRAY [ ] INSERT INTO \
         VALUES UPSERT UPDATE SET DELETE RETURNING ON CONFLICT DO NOTHING WITH ttl LIMIT OFFSET ORDER BY GROUP \
         LIKE BETWEEN IS DISTINCT UNION EXPLAIN CREATE TABLE PRIMARY KEY DEFAULT excluded interval é \u{1F600} \
-        FETCH DECLARE PREPARE EXECUTE SHOW BINS TRUNCATE UPTO -- /* */ E'\\' \\ \n \t { } : @ # ~ ! ? & |"
+        FETCH DECLARE PREPARE EXECUTE SHOW BINS TRUNCATE UPTO OPERATE LIST_APPEND(b, MAP_PUT(b, \
+        WITH_POLICY LIST MAPKEYS WITHIN CONTAINS GEOJSON('{}') AGGREGATE a.b( REGISTER MODULE STAT \
+        GRANT -- /* */ E'\\' \\ \n \t { } : @ # ~ ! ? & |"
         .split(' ').collect();
     for seed in 0..4000 {
         let mut random = Random(seed * 7919 + 1);

@@ -74,7 +74,7 @@ impl Context<'_> {
         if table.declared || query.with.is_some() {
             return None;
         }
-        let mut settler = Settler { table: &table, mixed, changed: false };
+        let mut settler = Settler { table: &table, mixed, changed: false, queries: 0 };
         let mut query = query.clone();
         let ControlFlow::Continue(()) = ast::VisitMut::visit(&mut query, &mut settler);
         settler.changed.then_some(query)
@@ -86,12 +86,27 @@ struct Settler<'t> {
     table: &'t Table,
     mixed: bool,
     changed: bool,
+    /// Queries that are open: names in those inside are not this set's.
+    queries: usize,
 }
 
 impl ast::VisitorMut for Settler<'_> {
     type Break = std::convert::Infallible;
 
+    fn pre_visit_query(&mut self, _: &mut ast::Query) -> ControlFlow<Self::Break> {
+        self.queries += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut ast::Query) -> ControlFlow<Self::Break> {
+        self.queries -= 1;
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, e: &mut ast::Expr) -> ControlFlow<Self::Break> {
+        if self.queries > 1 {
+            return ControlFlow::Continue(());
+        }
         if let Some(name) = self.hyphenated(e) {
             *e = ast::Expr::Identifier(name);
             self.changed = true;
@@ -101,6 +116,12 @@ impl ast::VisitorMut for Settler<'_> {
                 if symbol(op).is_some() && self.is_known(left) =>
             {
                 self.text(right);
+            }
+            ast::Expr::Cast { expr, .. } => self.text(expr),
+            ast::Expr::Function(function) => {
+                if let Some(argument) = aql_cast_argument(function) {
+                    self.text(argument);
+                }
             }
             ast::Expr::Between { expr, low, high, .. } if self.is_known(expr) => {
                 self.text(low);
@@ -179,6 +200,16 @@ impl Settler<'_> {
             }
             _ => None,
         }
+    }
+}
+
+/// What aql's `INT(..)` and its like cast.
+fn aql_cast_argument(function: &mut ast::Function) -> Option<&mut ast::Expr> {
+    crate::expr::aql_cast(&function.name.to_string().to_ascii_lowercase())?;
+    let ast::FunctionArguments::List(list) = &mut function.args else { return None };
+    match &mut list.args[..] {
+        [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(argument))] => Some(argument),
+        _ => None,
     }
 }
 

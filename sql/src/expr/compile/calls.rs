@@ -14,7 +14,11 @@ impl Compiler<'_> {
     }
 
     pub(super) fn cast(&self, inner: &ast::Expr, t: ColumnType) -> Compiled<Expr> {
-        let part = self.part(inner)?;
+        // aql's `INT("5")`: where there are no columns, double quotes hold text.
+        let part = match self.table {
+            None => self.value_part(inner)?,
+            Some(_) => self.part(inner)?,
+        };
         if part.loose != Loose::No {
             let met = met(t);
             if let (Loose::Literal, Node::Const(Some(Value::String(text)))) =
