@@ -13,6 +13,7 @@
 //! Always true: no text makes this crate panic or recurse without bound, and every error says where
 //! and what to try. Running plans, transactions and settings are left to others.
 
+mod dialect;
 pub mod error;
 mod explain;
 pub mod expr;

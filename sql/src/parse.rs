@@ -11,6 +11,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer};
 
+use crate::dialect::Bounded;
 use crate::front;
 use crate::plan::{CopyOptions, Session};
 use crate::{DEPTH_MAX, PARAMS_MAX, SqlError, SqlResult, TEXT_MAX};
@@ -31,6 +32,31 @@ pub struct Parsed {
     pub offset: usize,
     pub(crate) statement: Statement,
     pub(crate) places: Places,
+    pub(crate) nesting: Nesting,
+}
+
+/// How deep a statement nests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nesting {
+    /// The thread's own stack is enough for it.
+    Shallow,
+    Deep,
+}
+
+/// Levels and operators in a row that a thread's stack surely holds: a level takes 200 KiB of it in
+/// an unoptimized build, and session threads have 8 MiB.
+const SHALLOW_MAX: usize = 10;
+/// Stack for [`DEPTH_MAX`] levels. What is not touched costs nothing.
+const DEEP_STACK: usize = 64 << 20;
+
+impl Nesting {
+    /// Runs what recurses into the statement, on a stack that is large enough.
+    pub(crate) fn run<T>(self, work: impl FnOnce() -> T) -> T {
+        match self {
+            Nesting::Shallow => work(),
+            Nesting::Deep => stacker::grow(DEEP_STACK, work),
+        }
+    }
 }
 
 /// What the front parser made of a statement.
@@ -278,14 +304,15 @@ pub fn parse(text: &str) -> SqlResult<Vec<Parsed>> {
         if piece.is_empty() {
             continue;
         }
-        check_shape(piece, &places)?;
+        let nesting = check_shape(piece, &places)?;
         let first = places.of_span(piece[0].span).unwrap_or(1) - 1;
         let last = piece.last().and_then(|t| places.of_location(t.span.end));
         let last = last.unwrap_or(usize::MAX).saturating_sub(1);
         let own = chars.slice(first, last).to_string();
         let cut = Cut { tokens: piece, places: &places, chars: &chars, end: end.span };
-        let statement = front::statement(&cut)?;
-        statements.push(Parsed { text: own, offset: first, statement, places: places.clone() });
+        let statement = nesting.run(|| front::statement(&cut))?;
+        let places = places.clone();
+        statements.push(Parsed { text: own, offset: first, statement, places, nesting });
     }
     Ok(statements)
 }
@@ -326,7 +353,8 @@ struct Level {
 
 /// Holds a statement to the limits on depth before anything recurses into it. All levels that are
 /// open count together, as they do on the stack.
-fn check_shape(tokens: &[TokenWithSpan], places: &Places) -> SqlResult<()> {
+fn check_shape(tokens: &[TokenWithSpan], places: &Places) -> SqlResult<Nesting> {
+    let mut nesting = Nesting::Shallow;
     let mut levels = vec![Level::default()];
     let mut open = Level::default();
     for token in tokens {
@@ -361,9 +389,12 @@ fn check_shape(tokens: &[TokenWithSpan], places: &Places) -> SqlResult<()> {
         if deepest {
             return Err(places.mark(too_deep(), token.span));
         }
+        if levels.len() + open.chain + top.chain + top.parts > SHALLOW_MAX {
+            nesting = Nesting::Deep;
+        }
         levels.push(top);
     }
-    Ok(())
+    Ok(nesting)
 }
 
 /// What begins a level: a parenthesis or a CASE.
@@ -467,14 +498,27 @@ impl<'a> Cut<'a> {
         tokens: Vec<TokenWithSpan>,
         parse: impl FnOnce(&mut Parser) -> Result<T, ParserError>,
     ) -> SqlResult<T> {
-        let dialect = PostgreSqlDialect {};
+        let dialect = Bounded::new(tokens.len());
         let mut parser = Parser::new(&dialect)
             .with_recursion_limit(4 * DEPTH_MAX)
             .with_tokens_with_locations(tokens);
-        let parsed = parse(&mut parser).map_err(|e| self.parser_error(e))?;
+        let parsed = parse(&mut parser).map_err(|e| match dialect.gave_up() {
+            Some(index) => self.too_complex(index),
+            None => self.parser_error(e),
+        })?;
         match parser.peek_token_ref() {
             TokenWithSpan { token: Token::EOF, .. } => Ok(parsed),
             TokenWithSpan { span, .. } => Err(self.error_at(span.start)),
+        }
+    }
+
+    /// The parser has tried again and again around this token.
+    fn too_complex(&self, index: usize) -> SqlError {
+        let error = SqlError::new("54001", "the statement is too complex to be parsed");
+        let error = error.hint("look for a syntax error nearby, or nest less deeply");
+        match self.tokens.get(index).or(self.tokens.last()) {
+            Some(token) => self.places.mark(error, token.span),
+            None => error,
         }
     }
 

@@ -466,6 +466,27 @@ fn random_values_never_panic() {
     }
 }
 
+/// sqlparser tries a word as a special form and as a name: with a mistake inside, forty levels of
+/// that would be 2^40 attempts.
+#[test]
+fn mistakes_deep_inside_are_found_soon() {
+    let catalog = catalog();
+    let forms = [
+        ("CASE WHEN true THEN ", " END"),
+        ("CAST(", " AS int)"),
+        ("NOT (", ")"),
+        ("ARRAY[", "]"),
+        ("extract(year FROM ", ")"),
+        ("position('a' IN ", ")"),
+    ];
+    for (open, close) in forms {
+        let text = format!("SELECT {}1 1{}", open.repeat(40), close.repeat(40));
+        let result = becomes(&text, &catalog);
+        let ends = ["42601", "54001"].iter().any(|state| result.starts_with(state));
+        assert!(ends, "{open}: {result}");
+    }
+}
+
 /// What is too deep is an error, not the end of the process.
 #[test]
 fn depth_is_bounded() {
@@ -504,6 +525,7 @@ fn depth_is_bounded() {
         format!("SELECT {}1{}", "(".repeat(60), ")".repeat(60)),
         format!("SELECT {}1{}", "(1 + ".repeat(48), ")".repeat(48)),
         format!("SELECT {}1{}", "CASE WHEN true THEN ".repeat(60), " END".repeat(60)),
+        format!("SELECT * FROM {}demo{}", "(SELECT * FROM ".repeat(48), ") AS q".repeat(48)),
         format!("SELECT CASE 1 {} END", "WHEN 2 THEN 3".repeat(500)),
         format!("SELECT * FROM demo WHERE PK = 'a' AND (age = 1{})", " OR age = 1".repeat(4000)),
         format!("SELECT 1{}", " + 1".repeat(98)),

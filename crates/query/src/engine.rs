@@ -41,7 +41,7 @@ use crate::planner::Planner;
 use crate::scan::CountRecords;
 use crate::session::{Context, SessionInfo};
 use crate::tables::Tables;
-use crate::{functions, names, rewrite, semantics, types};
+use crate::{functions, names, nesting, rewrite, semantics, types};
 
 /// Limits of an [`Engine`].
 #[derive(Debug, Clone)]
@@ -251,6 +251,7 @@ fn prepare<S: Store>(
     declared: &[Option<ColumnType>],
 ) -> SqlResult<Prepared> {
     let context = Context::of(state.config_options()).map_err(sql_error)?.clone();
+    nesting::check(&query)?;
     let names = names::of_query(&query);
     rewrite::query(&mut query, &context)?;
     let mentioned = rewrite::mentioned_pseudo_columns(&query);

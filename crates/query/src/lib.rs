@@ -26,6 +26,7 @@ mod functions;
 mod get;
 mod interrupt;
 mod names;
+mod nesting;
 mod overflow;
 mod planner;
 mod rewrite;

@@ -9,3 +9,7 @@ pub mod demo;
 pub mod exec;
 pub mod node;
 pub mod pg;
+
+/// Stack of the threads that serve sessions, bytes: planning a deeply nested statement needs more
+/// than a thread has by default.
+pub const STACK_SIZE: usize = 8 << 20;

@@ -28,13 +28,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Planning a deeply nested statement needs more stack than a thread has by default.
-const STACK_SIZE: usize = 8 << 20;
-
 fn block_on(work: impl Future<Output = Result<ExitCode, String>>) -> Result<ExitCode, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .thread_stack_size(STACK_SIZE)
+        .thread_stack_size(server::STACK_SIZE)
         .build()
         .map_err(|error| format!("cannot start threads: {error}"))?;
     runtime.block_on(work)

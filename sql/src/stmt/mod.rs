@@ -31,7 +31,7 @@ type Params = Vec<Option<ColumnType>>;
 /// Plans one statement.
 pub(crate) fn plan(parsed: &Parsed, scope: &Scope) -> SqlResult<Planned> {
     let context = Context { scope, places: &parsed.places };
-    let (plan, params) = context.statement(&parsed.statement)?;
+    let (plan, params) = parsed.nesting.run(|| context.statement(&parsed.statement))?;
     Ok(Planned { plan, params, catalog_version: scope.catalog.version })
 }
 

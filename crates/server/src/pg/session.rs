@@ -124,6 +124,10 @@ impl<B: Backend> Session<B> {
     /// Sends the replies and waits for input.
     async fn wait(&mut self, input: &mut BytesMut) -> Result<(), Failure> {
         self.wire.flush().await?;
+        if self.receiving.is_some() {
+            // A client that makes rows is not idle.
+            return self.wire.read(input).await;
+        }
         let hot = self.state.settings.hot();
         let (limit, error) = match self.state.transaction {
             Transaction::Idle if self.state.block.is_none() => (
@@ -182,12 +186,17 @@ impl<B: Backend> Session<B> {
     /// Handles a message that may have to wait.
     async fn message(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let kind = bytes.first().copied().unwrap_or(0);
-        self.guard.arm();
+        // A COPY is one statement: what ends it may come while it waits for its rows.
         let handled = match self.receiving {
             Some(_) => self.received(bytes).await,
-            None => self.dispatch(bytes).await,
+            None => {
+                self.guard.arm();
+                self.dispatch(bytes).await
+            }
         };
-        self.guard.disarm();
+        if self.receiving.is_none() {
+            self.guard.disarm();
+        }
         let Err(Failure::Statement(error)) = handled else { return handled };
         self.fail(&error);
         match kind {
@@ -209,7 +218,11 @@ impl<B: Backend> Session<B> {
                 self.ready();
                 Ok(())
             }
-            Message::Terminate => Err(Failure::Gone),
+            Message::Terminate => {
+                // It may have come along with what the answers before are to.
+                self.wire.flush().await?;
+                Err(Failure::Gone)
+            }
             Message::FunctionCall => {
                 Err(SqlError::unsupported("the function call protocol is not supported")
                     .hint("call the function with SELECT")

@@ -106,11 +106,8 @@ impl<B: Backend> Session<B> {
     }
 
     async fn copy_failed(&mut self, copy: &CopyIn, stored: u64, error: SqlError, simple: bool) {
-        let error = match (&error.detail, stored, self.state.block.is_some()) {
-            (None, 1.., false) => error.detail(format!(
-                "COPY into \"{}\": {stored} rows before are stored and stay.",
-                copy.table
-            )),
+        let error = match (stored, self.state.block.is_some()) {
+            (1.., false) => partly_stored(error, copy, stored),
             _ => error,
         };
         self.fail(&error);
@@ -150,7 +147,6 @@ impl<B: Backend> Session<B> {
             if full {
                 let rows = std::mem::take(&mut receiving.rows);
                 let Some(statement) = &receiving.entry.statement else { return Ok(()) };
-                self.guard.begin(self.state.settings.hot().statement_timeout);
                 let work = pin!(self.backend.copy(&mut self.state, statement, rows));
                 receiving.stored += self.guard.run(&mut self.wire, work).await?;
             }
@@ -186,6 +182,17 @@ impl<B: Backend> Session<B> {
         self.wire.bare(b'c');
         self.complete(&Tag::Count("COPY", count), 0);
         Ok(())
+    }
+}
+
+/// The error of a COPY outside a block, which does not take back what it has stored.
+fn partly_stored(error: SqlError, copy: &CopyIn, stored: u64) -> SqlError {
+    let place = error.detail.as_ref().map_or(String::new(), |detail| format!("{detail}; "));
+    let detail = format!("{place}{stored} rows before are stored in \"{}\" and stay", copy.table);
+    let error = error.detail(detail);
+    match error.hint {
+        Some(_) => error,
+        None => error.hint("to store all or nothing: BEGIN; TRUNCATE; COPY; COMMIT"),
     }
 }
 
