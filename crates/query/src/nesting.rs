@@ -45,9 +45,7 @@ impl Visitor for Depth {
 }
 
 fn has_subselect(expr: &Expr) -> bool {
-    match expr {
-        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => true,
-        Expr::Function(Function { args: FunctionArguments::Subquery(_), .. }) => true,
-        _ => false,
-    }
+    let by_function =
+        matches!(expr, Expr::Function(Function { args: FunctionArguments::Subquery(_), .. }));
+    by_function || matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
 }

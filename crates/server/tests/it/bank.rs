@@ -122,7 +122,7 @@ impl Teller {
                 bank.batch_execute(&entry).await?;
             }
             1 => {
-                let both = "UPDATE accounts SET n = n + CASE id WHEN $1 THEN -$3 ELSE $3 END \
+                let both = "UPDATE accounts SET n = n + CASE id WHEN $1 THEN -$3::int8 ELSE $3 END \
                             WHERE id IN ($1, $2)";
                 assert_eq!(bank.execute(both, &[&source, &target, &amount]).await?, 2);
                 bank.batch_execute(&entry).await?;
