@@ -175,8 +175,27 @@ mod tests {
 
     #[test]
     fn enter_ends_only_whole_commands() {
-        let whole = ["SHOW SETS", "set timeout 1000", "SET x = 'y'", "SET RECORD_TTL -1", "exit"];
-        let open = ["SHOW", "SET x", "SET x =", "SET x TO", "SET TIME ZONE", "select 1", "GET"];
+        let whole = [
+            "STAT SYSTEM",
+            "print x",
+            "KILL_QUERY 5",
+            "SHOW SETS",
+            "set timeout 1000",
+            "SET x = 'y'",
+            "SET RECORD_TTL -1",
+            "exit",
+        ];
+        let open = [
+            "STAT",
+            "PRINT",
+            "SHOW",
+            "SET x",
+            "SET x =",
+            "SET x TO",
+            "SET TIME ZONE",
+            "select 1",
+            "GET",
+        ];
         assert!(whole.iter().all(|text| ends_at_enter(text)));
         assert!(!open.iter().any(|text| ends_at_enter(text)));
     }

@@ -194,9 +194,15 @@ impl Shell {
         let on = |name| self.options.get(name).is_some_and(|value| value == "true");
         let columns = match (on("NO_BINS"), on("RECORD_PRINT_METADATA")) {
             (false, false) => return sql.into(),
-            (false, true) => "*, TTL AS \"{ttl}\", GEN AS \"{gen}\"",
+            (false, true) => {
+                "*, EDIGEST AS \"{edigest}\", SET_NAME AS \"{set}\", \
+                 TTL AS \"{ttl}\", GEN AS \"{gen}\""
+            }
             (true, false) => "DIGEST AS \"{digest}\"",
-            (true, true) => "DIGEST AS \"{digest}\", TTL AS \"{ttl}\", GEN AS \"{gen}\"",
+            (true, true) => {
+                "DIGEST AS \"{digest}\", SET_NAME AS \"{set}\", \
+                 TTL AS \"{ttl}\", GEN AS \"{gen}\""
+            }
         };
         let aerie = self.session.as_ref().is_some_and(|session| session.is_aerie());
         let asked = star(sql).filter(|_| aerie);

@@ -202,7 +202,8 @@ fn metadata_columns() {
     let script = "INSERT INTO aql_meta (PK, a) VALUES ('k', 1);\nSET RECORD_PRINT_METADATA true\n\
         SELECT * FROM aql_meta;\nSET RECORD_PRINT_METADATA false\nSET NO_BINS true\nSELECT * FROM aql_meta;\n";
     let out = run(&server, &["-Aq"], script);
-    contains(&out, "PK|a|{ttl}|{gen}\nk|1|-1|1\n");
+    contains(&out, "PK|a|{edigest}|{set}|{ttl}|{gen}\nk|1|");
+    contains(&out, "=|aql_meta|-1|1\n");
     let digest = out.lines().skip_while(|line| *line != "{digest}").nth(1).unwrap_or_default();
     assert!(digest.len() == 40 && digest.bytes().all(|b| b.is_ascii_hexdigit()), "{out}");
 }

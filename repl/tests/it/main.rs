@@ -351,6 +351,29 @@ fn control_c_cancels_the_running_statement() {
     terminal.ends_well();
 }
 
+/// What takes long says how far it is, on a line that goes away.
+#[test]
+fn long_statements_tell_how_far_they_are() {
+    let server = Server::start();
+    let mut terminal = Terminal::open(&server);
+    terminal.answer("CREATE TABLE aql_slow (id bigint PRIMARY KEY);");
+    let mut shows = |line: &str, progress: &str| {
+        terminal.session.send_line(line).expect("typed");
+        let shown = terminal.session.exp_regex(progress).map(|(_, shown)| shown);
+        assert!(shown.is_ok(), "{line}: {shown:?}");
+        terminal.expect("aql> ");
+    };
+    shows("select pg_sleep(3);", "\r\u{1b}\\[K[0-9]+ s");
+    shows(
+        "\\copy aql_slow from program 'echo 1; sleep 3; echo 2'",
+        "[0-9]+ B, [0-9]+ B/s, [0-9]+ s",
+    );
+    contains(&terminal.answer("select count(*) from aql_slow;"), "     2\n");
+    terminal.answer("DROP TABLE aql_slow;");
+    terminal.session.send_control('d').expect("typed");
+    terminal.ends_well();
+}
+
 #[test]
 fn history_keeps_statements_but_no_secrets() {
     let server = Server::start();
@@ -558,8 +581,8 @@ fn aql_options_reach_a_node() {
                   RESET RECORD_PRINT_METADATA\nSELECT * FROM aql_meta WHERE PK = 'k';\n";
     let (out, err, status) = texts(&server.batch(&["-qA"], script));
     assert_eq!(status, Some(0), "{err}");
-    contains(&out, "a|{ttl}|{gen}\n");
-    contains(&out, "{digest}|{ttl}|{gen}\n");
+    contains(&out, "a|{edigest}|{set}|{ttl}|{gen}\n");
+    contains(&out, "{digest}|{set}|{ttl}|{gen}\n");
     contains(&out, "{digest}\n");
     let (out, err, status) = texts(&server.batch(&["-qAt", "-c", "GET ALL"], ""));
     assert_eq!(status, Some(0), "{err}");

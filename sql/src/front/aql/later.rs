@@ -21,6 +21,7 @@ pub(super) fn refusal(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Opt
     let refused = match first {
         "EXECUTE" if !matches!(words.token_after(), Some(Token::Period)) => None,
         "EXECUTE" | "AGGREGATE" => Some((udf(first, &mut words)?, MODULES)),
+        "REGISTER" | "REMOVE" if !is_module(&words) => return Err(words.error()),
         "REGISTER" | "REMOVE" | "DESC" if is_module(&words) => {
             words.skip();
             let name = words.label_with_points()?;
