@@ -201,6 +201,17 @@ def reflection(conn):
     equal([(c["name"], str(c["type"]), c["nullable"]) for c in columns], [("id", "BIGINT", False), ("name", "TEXT", False), ("city", "TEXT", True)])
     equal(look.get_pk_constraint("drv_sa_people")["constrained_columns"], ["id"])
     equal([str(c["type"]) for c in look.get_columns("drv_sa_types")][:8], ["BIGINT", "SMALLINT", "INTEGER", "BIGINT", "REAL", "DOUBLE PRECISION", "TEXT", "VARCHAR(20)"])
+    equal(look.get_pk_constraint("drv_sa_people")["name"], "drv_sa_people_pkey")
+    for of_table in look.get_indexes, look.get_foreign_keys, look.get_unique_constraints, look.get_check_constraints:
+        equal(of_table("drv_sa_people"), [])
+    equal(look.get_table_comment("drv_sa_people"), {"text": None})
+    equal(look.get_table_options("drv_sa_people"), {})
+    assert "drv_sa_people" not in look.get_view_names() + look.get_materialized_view_names() + look.get_sequence_names()
+    assert look.get_schema_names() and look.default_schema_name in look.get_schema_names()
+    equal((look.get_enums(), look.get_domains(), look.get_temp_table_names()), ([], [], []))
+    found = MetaData()
+    found.reflect(conn, only=["drv_sa_people", "drv_sa_types"])
+    equal(found.tables["drv_sa_people"].primary_key.columns.keys(), ["id"])
 
 
 @check

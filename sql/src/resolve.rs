@@ -158,6 +158,10 @@ const RESERVED: [&str; 8] =
 /// 42703, with the nearest name or the names that there are.
 pub(crate) fn no_column(table: &Table, name: &str) -> SqlError {
     let error = SqlError::new("42703", format!("column \"{name}\" does not exist"));
+    if name.eq_ignore_ascii_case("ctid") {
+        // DuckDB changes and deletes rows by it.
+        return error.hint("records do not stand in pages: DIGEST names one, for as long as it is");
+    }
     let names = || table.key.iter().chain(&table.columns).map(|c| c.name.as_str());
     let alike: Vec<&str> = names().filter(|n| n.eq_ignore_ascii_case(name)).collect();
     if let [first, second, ..] = alike[..] {

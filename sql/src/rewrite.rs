@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use model::{ColumnType, Table};
 use sqlparser::ast::{self, Spanned};
+use sqlparser::tokenizer::Span;
 
 use crate::expr::Pseudo;
 use crate::parse::Places;
@@ -474,6 +475,19 @@ impl Rewriter<'_> {
         Err(self.places.mark(error, ident.span))
     }
 
+    /// `t.c[1]`, which is parsed as an access to the field `c` of `t`: the element of a column.
+    fn qualify_element(&self, e: &mut ast::Expr) {
+        if let ast::Expr::CompoundFieldAccess { root, access_chain } = e
+            && let ast::Expr::Identifier(relation) = &**root
+            && let Some(ast::AccessExpr::Dot(ast::Expr::Identifier(column))) = access_chain.first()
+            && self.find_relation(relation).is_some()
+        {
+            let column = vec![relation.clone(), column.clone()];
+            **root = ast::Expr::CompoundIdentifier(column);
+            access_chain.remove(0);
+        }
+    }
+
     /// `t.c`, `ns.t.c`.
     fn compound(&self, idents: &mut Vec<ast::Ident>) -> SqlResult<()> {
         let system = idents.len() > 2 && resolve::is_system(&idents[0]);
@@ -536,6 +550,8 @@ impl Rewriter<'_> {
             rewriter: &'r mut Rewriter<'a>,
             /// Subqueries that are open: their names are done with them.
             inside: usize,
+            /// Where fields of composite values stand: they are no columns.
+            fields: Vec<Span>,
         }
         impl ast::VisitorMut for Walk<'_, '_> {
             type Break = SqlError;
@@ -560,7 +576,16 @@ impl Rewriter<'_> {
                 if let Some(cast) = aql_cast(e) {
                     *e = cast;
                 }
+                self.rewriter.qualify_element(e);
+                if let ast::Expr::CompoundFieldAccess { access_chain, .. } = e {
+                    self.fields.extend(access_chain.iter().filter_map(|access| match access {
+                        ast::AccessExpr::Dot(ast::Expr::Identifier(field)) => Some(field.span),
+                        _ => None,
+                    }));
+                    self.fields.retain(|span| *span != Span::empty());
+                }
                 flow(match e {
+                    ast::Expr::Identifier(ident) if self.fields.contains(&ident.span) => Ok(()),
                     ast::Expr::Identifier(ident) => self.rewriter.column(ident),
                     ast::Expr::CompoundIdentifier(idents) => self.rewriter.compound(idents),
                     _ => Ok(()),
@@ -573,7 +598,7 @@ impl Rewriter<'_> {
                 Err(error) => std::ops::ControlFlow::Break(error),
             }
         }
-        match ast::VisitMut::visit(e, &mut Walk { rewriter: self, inside: 0 }) {
+        match ast::VisitMut::visit(e, &mut Walk { rewriter: self, inside: 0, fields: Vec::new() }) {
             std::ops::ControlFlow::Continue(()) => Ok(()),
             std::ops::ControlFlow::Break(error) => Err(error),
         }

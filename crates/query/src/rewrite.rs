@@ -138,8 +138,16 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, alias, args: Some(_), .. } = factor {
+        if let TableFactor::Table { name, alias, args: args @ Some(_), .. } = factor {
             bare_function_name(name);
+            if last_of(name) == catalog::KEYWORDS {
+                *args = None;
+                *name = ObjectName::from(vec![
+                    Ident::with_quote('"', "pg_catalog"),
+                    Ident::with_quote('"', catalog::KEYWORDS),
+                ]);
+                return ControlFlow::Continue(());
+            }
             name_result(&last_of(name), alias);
         }
         ControlFlow::Continue(())

@@ -10,8 +10,8 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 
-use super::lists::Attribute;
-use crate::types::PG_TYPE;
+use super::lists::{Attribute, type_named};
+use crate::types::{PG_TYPE, field_oid};
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,10 +156,13 @@ impl Grid {
     }
 }
 
-/// The Arrow field of a column.
+/// The Arrow field of a column, with the type's name where the Arrow type alone does not tell it.
 pub(super) fn field(column: &Attribute) -> Field {
-    let metadata = [(PG_TYPE.to_string(), column.kind.to_string())].into();
-    Field::new(column.name, data_type(column.kind), true).with_metadata(metadata)
+    let field = Field::new(column.name, data_type(column.kind), true);
+    if type_named(column.kind) == Some(field_oid(&field)) {
+        return field;
+    }
+    field.with_metadata([(PG_TYPE.to_string(), column.kind.to_string())].into())
 }
 
 fn data_type(kind: &str) -> DataType {

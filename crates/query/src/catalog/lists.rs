@@ -15,7 +15,7 @@ pub(crate) struct Relation {
     pub(super) schema: &'static str,
     pub(super) name: &'static str,
     pub(super) oid: u32,
-    /// `r` or `v`.
+    /// `r`, `v`, or `f` for a function's rows.
     pub(super) kind: &'static str,
     pub(super) columns: Vec<Attribute>,
 }
@@ -45,9 +45,19 @@ pub(super) fn relations() -> &'static [Relation] {
 /// The relation of this name.
 pub(crate) fn find(schema: &str, name: &str) -> Option<&'static Relation> {
     static BY_NAME: OnceLock<HashMap<(&str, &str), &Relation>> = OnceLock::new();
-    let all = BY_NAME
-        .get_or_init(|| relations().iter().map(|one| ((one.schema, one.name), one)).collect());
+    let all = BY_NAME.get_or_init(|| {
+        let all = relations().iter().chain(functions_as_relations());
+        all.map(|one| ((one.schema, one.name), one)).collect()
+    });
     all.get(&(schema, name)).copied()
+}
+
+/// Functions that are asked for rows as a table is.
+fn functions_as_relations() -> &'static [Relation] {
+    static ALL: OnceLock<Vec<Relation>> = OnceLock::new();
+    let line = "pg_catalog pg_get_keywords 1686 f word:text catcode:char barelabel:bool \
+                catdesc:text baredesc:text";
+    ALL.get_or_init(|| relation(line).into_iter().collect())
 }
 
 fn relation(line: &'static str) -> Option<Relation> {

@@ -25,6 +25,9 @@ pub(crate) use system_table::SystemTable;
 
 pub(crate) use lists::{Relation, find};
 
+/// The function whose rows stand in a list as those of a table do.
+pub(crate) const KEYWORDS: &str = "pg_get_keywords";
+
 /// The system column that queries of system tables may name.
 pub(crate) const TABLE_OID: &str = "tableoid";
 

@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 use datafusion::catalog::Session;
 
+use super::KEYWORDS;
 use super::grid::{Cell, Grid, Row};
 use super::lists::{self, Relation};
 use crate::session::Context;
@@ -58,6 +59,7 @@ pub(super) fn grid(relation: &Relation, context: &Context, session: &dyn Session
         }
         "pg_am" => listed("", include_str!("../data/pg_am.txt")),
         "pg_language" => listed("lanowner=10", include_str!("../data/pg_language.txt")),
+        KEYWORDS => listed("", include_str!("../data/pg_get_keywords.txt")),
         "pg_collation" => {
             listed("collnamespace=11 collowner=10", include_str!("../data/pg_collation.txt"))
         }
