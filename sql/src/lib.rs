@@ -10,6 +10,8 @@
 //! 3. What the plans by key cannot say becomes [`plan::Plan::Query`], made digestible for
 //!    DataFusion by [`rewrite::prepare_query`].
 //!
+//! [`operate`] and [`mod@matches`] hold what aql alone does to a record and asks of it.
+//!
 //! Always true: no text makes this crate panic or recurse without bound, and every error says where
 //! and what to try. Running plans, transactions and settings are left to others.
 

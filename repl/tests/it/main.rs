@@ -6,6 +6,7 @@
 //! at its end.
 
 mod aql;
+mod habits;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
