@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::ErrorKind;
+use model::{ErrorKind, Table};
 
 /// An error as the Postgres wire carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,25 @@ pub struct SqlError {
     pub hint: Option<String>,
     /// Place in the statement's text: characters, 1-based.
     pub position: Option<usize>,
+    /// What it is about, for programs.
+    pub about: Option<Box<About>>,
+}
+
+/// What an error is about, where it is about something of the catalogue or of a client's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Namespace of the table.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: Option<String>,
+    /// The column.
+    pub column: Option<String>,
+    /// The constraint that was violated.
+    pub constraint: Option<String>,
+    /// Where it happened, for people: a line of a COPY.
+    pub context: Option<String>,
+    /// Number of the row, from 0, among those that were to be stored together.
+    pub row: Option<usize>,
 }
 
 /// The result of everything that a statement's author may have caused to fail.
@@ -25,7 +44,14 @@ pub type SqlResult<T> = Result<T, SqlError>;
 impl SqlError {
     /// An error with this SQLSTATE and message.
     pub fn new(sqlstate: &'static str, message: impl Into<String>) -> SqlError {
-        SqlError { sqlstate, message: message.into(), detail: None, hint: None, position: None }
+        SqlError {
+            sqlstate,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            position: None,
+            about: None,
+        }
     }
 
     /// 42601.
@@ -56,6 +82,46 @@ impl SqlError {
     #[must_use]
     pub fn at(mut self, position: usize) -> SqlError {
         self.position = Some(position);
+        self
+    }
+}
+
+impl SqlError {
+    /// The same about this table.
+    #[must_use]
+    pub fn of_table(self, table: &Table) -> SqlError {
+        self.about(|about| {
+            about.schema = Some(table.namespace.clone());
+            about.table = Some(table.name.clone());
+        })
+    }
+
+    /// The same about this column.
+    #[must_use]
+    pub fn of_column(self, column: &str) -> SqlError {
+        self.about(|about| about.column = Some(column.to_string()))
+    }
+
+    /// The same about this constraint.
+    #[must_use]
+    pub fn of_constraint(self, constraint: impl Into<String>) -> SqlError {
+        self.about(|about| about.constraint = Some(constraint.into()))
+    }
+
+    /// The same at this place of what the client sent.
+    #[must_use]
+    pub fn context(self, context: impl Into<String>) -> SqlError {
+        self.about(|about| about.context = Some(context.into()))
+    }
+
+    /// The same at the row of this number, from 0.
+    #[must_use]
+    pub fn in_row(self, row: usize) -> SqlError {
+        self.about(|about| about.row = Some(row))
+    }
+
+    fn about(mut self, note: impl FnOnce(&mut About)) -> SqlError {
+        note(self.about.get_or_insert_default());
         self
     }
 }

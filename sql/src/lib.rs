@@ -32,7 +32,7 @@ pub mod types;
 
 use model::{Catalog, ColumnType};
 
-pub use error::{SqlError, SqlResult};
+pub use error::{About, SqlError, SqlResult};
 pub use explain::explain_lines;
 pub use parse::{Parsed, parse, session_command};
 

@@ -286,11 +286,16 @@ fn duplicate(after: &Table, record: &Record) -> SqlError {
     let values: Vec<_> = after.key.iter().map(|c| record.bin(&c.name).cloned()).collect();
     let message = format!("could not create unique index \"{}_pkey\"", after.name);
     SqlError::new("23505", message)
+        .of_table(after)
+        .of_constraint(format!("{}_pkey", after.name))
         .detail(format!("Key {} is duplicated.", keys::describe(after, &values)))
 }
 
 fn has_nulls(table: &Table, column: &str) -> SqlError {
     let message =
         format!("column \"{column}\" of relation \"{}\" contains null values", table.name);
-    SqlError::new("23502", message).hint("UPDATE the rows first, or give the column a DEFAULT")
+    SqlError::new("23502", message)
+        .hint("UPDATE the rows first, or give the column a DEFAULT")
+        .of_table(table)
+        .of_column(column)
 }

@@ -131,8 +131,9 @@ impl<S: Store> Writer<'_, S> {
 
     async fn insert_rows(&self, insert: &Insert, rows: Rows) -> SqlResult<Written> {
         let table = &insert.table;
+        let new_row = |(i, row)| self.new_row(insert, row).map_err(|e: SqlError| e.in_row(i));
         let rows: Vec<NewRow> =
-            rows.into_iter().map(|row| self.new_row(insert, row)).collect::<SqlResult<_>>()?;
+            rows.into_iter().enumerate().map(new_row).collect::<SqlResult<_>>()?;
         self.check_conflicts(insert, &rows).await?;
         let ttl = self.ttl(insert.ttl.as_ref(), Ttl::Default)?;
         let targets: Vec<Named> = rows.iter().map(|row| row.target.clone()).collect();
@@ -140,7 +141,7 @@ impl<S: Store> Writer<'_, S> {
         let mut returned = Returned::new();
         let change = |i: usize, seen: Seen<'_>| {
             let change = self.insert_one(insert, &rows[i], seen, ttl);
-            let change = carried.carry(change)?;
+            let change = carried.carry(change.map_err(|e| e.in_row(i)))?;
             if !insert.returning.is_empty() && change != Change::Keep {
                 let old = seen.record().unwrap_or(None);
                 let after = self.after(&rows[i].target, old, &change);
@@ -191,14 +192,16 @@ impl<S: Store> Writer<'_, S> {
     /// already, or twice among its rows.
     async fn check_conflicts(&self, insert: &Insert, rows: &[NewRow]) -> SqlResult<()> {
         let mut seen = HashSet::with_capacity(rows.len());
-        let twice = rows.iter().find(|row| !seen.insert(row.target.digest));
+        let twice = rows.iter().position(|row| !seen.insert(row.target.digest));
         match (&insert.on_conflict, twice) {
             (OnConflict::Update { .. }, Some(_)) => {
                 let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
                 return Err(SqlError::new("21000", message)
                     .hint("no two rows of one INSERT may have the same key"));
             }
-            (OnConflict::Error, Some(row)) => return Err(duplicate(&insert.table, row)),
+            (OnConflict::Error, Some(i)) => {
+                return Err(duplicate(&insert.table, &rows[i]).in_row(i));
+            }
             _ => {}
         }
         if matches!(insert.on_conflict, OnConflict::Error) && rows.len() > 1 {
@@ -206,7 +209,7 @@ impl<S: Store> Writer<'_, S> {
             let (namespace, set) = (&insert.table.namespace, &insert.table.name);
             let there = self.store.get_many(namespace, set, &digests, Bins::None).await?;
             if let Some(i) = there.iter().position(Option::is_some) {
-                return Err(duplicate(&insert.table, &rows[i]));
+                return Err(duplicate(&insert.table, &rows[i]).in_row(i));
             }
         }
         Ok(())
@@ -568,12 +571,17 @@ pub(super) fn null_violation(table: &Table, column: &str) -> SqlError {
         "null value in column \"{column}\" of relation \"{}\" violates not-null constraint",
         table.name
     );
-    SqlError::new("23502", message).hint("give the column a value, or a DEFAULT")
+    SqlError::new("23502", message)
+        .hint("give the column a value, or a DEFAULT")
+        .of_table(table)
+        .of_column(column)
 }
 
 fn duplicate(table: &Table, row: &NewRow) -> SqlError {
     let message = format!("duplicate key value violates unique constraint \"{}_pkey\"", table.name);
     SqlError::new("23505", message)
+        .of_table(table)
+        .of_constraint(format!("{}_pkey", table.name))
         .detail(format!("Key {} already exists.", keys::describe(table, &row.key)))
         .hint("use UPSERT INTO or INSERT .. ON CONFLICT to write over it")
 }

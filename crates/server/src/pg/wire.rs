@@ -178,11 +178,16 @@ impl Wire {
         self.message(b'E', |out| {
             put_report(out, severity, error.sqlstate, &error.message);
             let position = error.position.map(|p| p.to_string());
-            for (code, text) in [(b'D', &error.detail), (b'H', &error.hint), (b'P', &position)] {
-                if let Some(text) = text {
-                    out.put_u8(code);
-                    put_cstr(out, text);
-                }
+            put_fields(out, &[(b'D', &error.detail), (b'H', &error.hint), (b'P', &position)]);
+            if let Some(about) = &error.about {
+                let named = [
+                    (b'W', &about.context),
+                    (b's', &about.schema),
+                    (b't', &about.table),
+                    (b'c', &about.column),
+                    (b'n', &about.constraint),
+                ];
+                put_fields(out, &named);
             }
             out.put_u8(0);
         });
@@ -236,6 +241,16 @@ fn put_report(out: &mut BytesMut, severity: &str, sqlstate: &str, message: &str)
     for (code, text) in [(b'S', severity), (b'V', severity), (b'C', sqlstate), (b'M', message)] {
         out.put_u8(code);
         put_cstr(out, text);
+    }
+}
+
+/// Appends those fields of a report that there are.
+fn put_fields(out: &mut BytesMut, fields: &[(u8, &Option<String>)]) {
+    for (code, text) in fields {
+        if let Some(text) = text {
+            out.put_u8(*code);
+            put_cstr(out, text);
+        }
     }
 }
 

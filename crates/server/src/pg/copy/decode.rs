@@ -3,6 +3,8 @@
 use sql::plan::{CopyFormat, CopyHeader, CopyOptions};
 use sql::{SqlError, SqlResult};
 
+use super::place::Line;
+
 /// Longest row, bytes: several times the largest record.
 const ROW_MAX: usize = 64 << 20;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
@@ -22,6 +24,8 @@ pub(super) struct Decoder {
     quoted: bool,
     /// Lines, or rows of the binary format, taken so far.
     line: u64,
+    /// The line that was taken last.
+    text: Option<Vec<u8>>,
     /// Whether the header is still to come.
     header_due: bool,
     /// No more rows: the client's end mark was there, or all bytes were.
@@ -41,15 +45,16 @@ impl Decoder {
             looked: 0,
             quoted: false,
             line: 0,
+            text: None,
             header_due: header,
             ended: false,
             complete: false,
         }
     }
 
-    /// The line of the last row, from 1.
-    pub(super) fn line(&self) -> u64 {
-        self.line
+    /// The line of the last row.
+    pub(super) fn take_line(&mut self) -> Line {
+        Line { number: self.line, text: self.text.take() }
     }
 
     /// Takes more bytes.
@@ -94,6 +99,7 @@ impl Decoder {
                 CopyFormat::Csv => self.csv(&line)?,
                 _ => self.text(&line)?,
             };
+            self.text = Some(line);
             if !std::mem::take(&mut self.header_due) {
                 return Ok(Some(fields));
             }
@@ -137,7 +143,9 @@ impl Decoder {
             return Ok(None);
         }
         if self.quoted {
-            return Err(self.wrong("unterminated CSV quoted field"));
+            self.text = Some(rest.to_vec());
+            self.line += 1;
+            return Err(wrong("unterminated CSV quoted field"));
         }
         // The last line may go without its end.
         let line = rest.strip_suffix(b"\r").unwrap_or(rest).len();
@@ -217,7 +225,7 @@ impl Decoder {
             return Ok(());
         }
         let message = "column name mismatch in header line of COPY";
-        Err(self.wrong(message).hint(format!("the columns are {}", self.columns.join(", "))))
+        Err(wrong(message).hint(format!("the columns are {}", self.columns.join(", "))))
     }
 
     fn next_binary(&mut self) -> SqlResult<Option<Fields>> {
@@ -235,31 +243,31 @@ impl Decoder {
         }
         let mut rest = &self.input[self.used..];
         let all = rest.len();
-        let cut = |me: &Decoder| match me.complete {
+        let cut = |complete: bool| match complete {
             // A file may end without its end mark.
             true if all == 0 => Ok(None),
-            true => Err(me.wrong("unexpected EOF in COPY data")),
+            true => Err(wrong("unexpected EOF in COPY data")),
             false => Ok(None),
         };
-        let Some(count) = number::<2>(&mut rest).map(i16::from_be_bytes) else { return cut(self) };
+        let Some(count) = number::<2>(&mut rest).map(i16::from_be_bytes) else {
+            return cut(self.complete);
+        };
         if count == -1 {
             self.ended = true;
             return Ok(None);
         }
-        let count =
-            usize::try_from(count).map_err(|_| self.wrong("row field count is negative"))?;
+        let count = usize::try_from(count).map_err(|_| wrong("row field count is negative"))?;
         let mut fields = Vec::with_capacity(count);
         for _ in 0..count {
             let Some(size) = number::<4>(&mut rest).map(i32::from_be_bytes) else {
-                return cut(self);
+                return cut(self.complete);
             };
             fields.push(match size {
                 -1 => None,
                 size => {
-                    let size =
-                        usize::try_from(size).map_err(|_| self.wrong("invalid field size"))?;
+                    let size = usize::try_from(size).map_err(|_| wrong("invalid field size"))?;
                     let Some((field, after)) = rest.split_at_checked(size) else {
-                        return cut(self);
+                        return cut(self.complete);
                     };
                     rest = after;
                     Some(field.to_vec())
@@ -276,26 +284,26 @@ impl Decoder {
         let input = &self.input[self.used..];
         let known = SIGNATURE.len().min(input.len());
         if input[..known] != SIGNATURE[..known] {
-            return Err(self.wrong("COPY file signature not recognized"));
+            return Err(wrong("COPY file signature not recognized"));
         }
         let Some(mut rest) = input.get(SIGNATURE.len()..) else { return Ok(None) };
         let (Some(flags), Some(extension)) = (number::<4>(&mut rest), number::<4>(&mut rest))
         else {
             return match self.complete {
-                true => Err(self.wrong("invalid COPY file header")),
+                true => Err(wrong("invalid COPY file header")),
                 false => Ok(None),
             };
         };
         if u32::from_be_bytes(flags) >> 16 != 0 {
-            return Err(self.wrong("unrecognized critical flags in COPY file header"));
+            return Err(wrong("unrecognized critical flags in COPY file header"));
         }
         let extension = u32::from_be_bytes(extension) as usize;
         Ok((rest.len() >= extension).then_some(SIGNATURE.len() + 8 + extension))
     }
+}
 
-    fn wrong(&self, message: &str) -> SqlError {
-        SqlError::new("22P04", message).detail(format!("line {}", self.line + 1))
-    }
+fn wrong(message: &str) -> SqlError {
+    SqlError::new("22P04", message)
 }
 
 fn number<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

@@ -9,6 +9,7 @@
 
 mod decode;
 mod encode;
+mod place;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::session::Session;
 use super::wire::Failure;
 use decode::Decoder;
 use encode::Encoder;
+use place::Line;
 
 /// Rows that the backend is given at once.
 const BATCH: usize = 1_000;
@@ -37,6 +39,8 @@ pub(crate) struct Receiving<B: Backend> {
     copy: CopyIn,
     decoder: Decoder,
     rows: Vec<super::Row>,
+    /// Where those rows came from.
+    lines: Vec<Line>,
     stored: u64,
     /// Statements of the same text that come after it; `None` in the extended protocol.
     rest: Option<vec::IntoIter<B::Parsed>>,
@@ -54,8 +58,8 @@ impl<B: Backend> Session<B> {
         self.wire.copy_response(b'G', format, copy.columns.len());
         self.wire.mark_finished();
         let decoder = Decoder::new(&copy.options, copy.columns.iter().map(|c| c.name.clone()));
-        let (entry, rows) = (entry.clone(), Vec::new());
-        self.receiving = Some(Receiving { entry, copy, decoder, rows, stored: 0, rest });
+        let (entry, rows, lines) = (entry.clone(), Vec::new(), Vec::new());
+        self.receiving = Some(Receiving { entry, copy, decoder, rows, lines, stored: 0, rest });
     }
 
     /// A message while rows are expected.
@@ -123,7 +127,8 @@ impl<B: Backend> Session<B> {
         receiving: &mut Receiving<B>,
         data: &[u8],
     ) -> Result<(), Failure> {
-        receiving.decoder.push(data)?;
+        let pushed = receiving.decoder.push(data);
+        pushed.map_err(|e| receiving.decoder.take_line().number(e, &receiving.copy.table))?;
         self.take_rows(receiving, BATCH).await
     }
 
@@ -134,21 +139,15 @@ impl<B: Backend> Session<B> {
         enough: usize,
     ) -> Result<(), Failure> {
         loop {
-            let more = match receiving.decoder.next_row()? {
-                Some(fields) => {
-                    let row = row(&receiving.copy, fields);
-                    let line = receiving.decoder.line();
-                    receiving.rows.push(row.map_err(|e| placed(e, &receiving.copy, line))?);
-                    true
-                }
-                None => false,
-            };
+            let more = receiving.next()?;
             let full = receiving.rows.len() >= if more { BATCH } else { enough };
             if full {
                 let rows = std::mem::take(&mut receiving.rows);
+                let lines = std::mem::take(&mut receiving.lines);
                 let Some(statement) = &receiving.entry.statement else { return Ok(()) };
                 let work = pin!(self.backend.copy(&mut self.state, statement, rows));
-                receiving.stored += self.guard.run(&mut self.wire, work).await?;
+                let stored = self.guard.run(&mut self.wire, work).await;
+                receiving.stored += stored.map_err(|e| unstored(e, &receiving.copy, &lines))?;
             }
             if !more {
                 return Ok(());
@@ -196,8 +195,24 @@ fn partly_stored(error: SqlError, copy: &CopyIn, stored: u64) -> SqlError {
     }
 }
 
+impl<B: Backend> Receiving<B> {
+    /// Takes the next row, if it is there.
+    fn next(&mut self) -> SqlResult<bool> {
+        let table = &self.copy.table;
+        let fields = match self.decoder.next_row() {
+            Ok(Some(fields)) => fields,
+            Ok(None) => return Ok(false),
+            Err(error) => return Err(self.decoder.take_line().place(error, table)),
+        };
+        let line = self.decoder.take_line();
+        self.rows.push(row(&self.copy, fields, &line)?);
+        self.lines.push(line);
+        Ok(true)
+    }
+}
+
 /// A row's values in the stored form of their columns.
-fn row(copy: &CopyIn, fields: Vec<Option<Vec<u8>>>) -> SqlResult<super::Row> {
+fn row(copy: &CopyIn, fields: Vec<Option<Vec<u8>>>, line: &Line) -> SqlResult<super::Row> {
     let columns = &copy.columns;
     if fields.len() != columns.len() {
         let error = match columns.get(fields.len()) {
@@ -206,21 +221,26 @@ fn row(copy: &CopyIn, fields: Vec<Option<Vec<u8>>>) -> SqlResult<super::Row> {
             }
             None => SqlError::new("22P04", "extra data after last expected column"),
         };
-        return Err(error);
+        return Err(line.place(error, &copy.table));
     }
     let binary = copy.options.format == CopyFormat::Binary;
     let value = |(field, column): (Option<Vec<u8>>, &super::Field)| {
         let Some(bytes) = field else { return Ok(None) };
         let planned = Some(column.column_type);
-        params::decode(column.oid, planned, binary, &bytes).map(Some)
+        let value = params::decode(column.oid, planned, binary, &bytes).map(Some);
+        value.map_err(|error| line.field(error, &copy.table, &column.name, &bytes))
     };
     fields.into_iter().zip(columns).map(value).collect()
 }
 
-/// The error with the line that it is in.
-fn placed(error: SqlError, copy: &CopyIn, line: u64) -> SqlError {
-    match &error.detail {
-        None => error.detail(format!("COPY {}, line {line}", copy.table)),
-        Some(_) => error,
-    }
+/// What the backend says of one of the rows, with its line. A row that is there already was good by
+/// itself.
+fn unstored(failure: Failure, copy: &CopyIn, lines: &[Line]) -> Failure {
+    let Failure::Statement(error) = failure else { return failure };
+    let row = error.about.as_ref().and_then(|about| about.row);
+    Failure::Statement(match row.and_then(|row| lines.get(row)) {
+        None => error,
+        Some(line) if error.sqlstate == "23505" => line.number(error, &copy.table),
+        Some(line) => line.place(error, &copy.table),
+    })
 }
