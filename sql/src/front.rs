@@ -7,6 +7,7 @@
 
 mod aql;
 mod copy;
+mod define;
 mod namespace;
 mod refuse;
 mod session;
@@ -116,6 +117,10 @@ fn tidy(statement: &mut ast::Statement) {
             hexadecimal(e);
             std::ops::ControlFlow::Continue(())
         }
+        fn pre_visit_query(&mut self, query: &mut ast::Query) -> std::ops::ControlFlow<()> {
+            fetch_first(query);
+            std::ops::ControlFlow::Continue(())
+        }
     }
     let _ = ast::VisitMut::visit(statement, &mut Tidy);
 }
@@ -127,6 +132,21 @@ fn hexadecimal(e: &mut ast::Expr) {
         && let Ok(number) = i64::from_str_radix(digits, 16)
     {
         value.value = ast::Value::Number(number.to_string(), false);
+    }
+}
+
+/// `FETCH FIRST n ROWS ONLY` is LIMIT n.
+fn fetch_first(query: &mut ast::Query) {
+    use ast::LimitClause::LimitOffset;
+    let only = |fetch: &mut ast::Fetch| !fetch.with_ties && !fetch.percent;
+    let Some(fetch) = query.fetch.take_if(only) else { return };
+    let one = || ast::Expr::Value(ast::Value::Number("1".to_string(), false).into());
+    let count = Some(fetch.quantity.unwrap_or_else(one));
+    match &mut query.limit_clause {
+        Some(LimitOffset { limit, .. }) => *limit = count,
+        clause => {
+            *clause = Some(LimitOffset { limit: count, offset: None, limit_by: Vec::new() });
+        }
     }
 }
 
@@ -338,6 +358,13 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     if let Some(word) = namespace::word(&kind) {
         return namespace::create(cut, words, word);
     }
+    let or_replace = kind == "OR" && words.eat("REPLACE");
+    if or_replace {
+        kind = words.word().unwrap_or_default();
+    }
+    if kind == "VIEW" {
+        return define::create_view(cut, words, or_replace);
+    }
     let temporary = matches!(kind.as_str(), "TEMP" | "TEMPORARY" | "UNLOGGED" | "GLOBAL" | "LOCAL");
     if temporary {
         kind = words.word().unwrap_or_default();
@@ -356,10 +383,7 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
         return Err(SqlError::unsupported("temporary tables are not supported")
             .hint("a table WITH (ttl = '1h') forgets its rows by itself"));
     }
-    match parsed(cut, cut.tokens.to_vec())? {
-        ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table))),
-        _ => Err(cut.syntax_error(1)),
-    }
+    define::create_table(cut, words)
 }
 
 /// `CREATE INDEX [CONCURRENTLY] [[IF NOT EXISTS] name] ON [ONLY] table ..`: what it would make faster
@@ -386,14 +410,9 @@ fn drop(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     if let Some(word) = namespace::word(&kind) {
         return namespace::drop(cut, words, word);
     }
-    if kind != "TABLE" {
-        return Err(refuse::create(&kind, cut));
-    }
-    match parsed(cut, cut.tokens.to_vec())? {
-        ast::Statement::Drop { object_type: ast::ObjectType::Table, names, if_exists, .. } => {
-            Ok(Statement::DropTable { names, if_exists })
-        }
-        _ => Err(cut.syntax_error(1)),
+    match kind.as_str() {
+        "TABLE" | "VIEW" => define::drop(cut, words, &kind),
+        _ => Err(refuse::create(&kind, cut)),
     }
 }
 

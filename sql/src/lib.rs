@@ -15,6 +15,7 @@
 //! Always true: no text makes this crate panic or recurse without bound, and every error says where
 //! and what to try. Running plans, transactions and settings are left to others.
 
+mod deparse;
 mod dialect;
 pub mod error;
 mod explain;
@@ -32,6 +33,7 @@ pub mod types;
 
 use model::{Catalog, ColumnType};
 
+pub use deparse::{check_columns, check_definition};
 pub use error::{About, SqlError, SqlResult};
 pub use explain::explain_lines;
 pub use parse::{Parsed, parse, session_command};

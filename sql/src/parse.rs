@@ -67,10 +67,18 @@ pub(crate) enum Statement {
     Update(Box<ast::Update>, Options),
     Delete(Box<ast::Delete>, Options),
     Copy(Box<Copy>),
-    CreateTable(Box<ast::CreateTable>),
+    CreateTable(Box<ast::CreateTable>, Vec<Like>),
+    CreateTableAs(Box<TableAs>),
+    CreateView(Box<View>),
     DropTable {
         names: Vec<ast::ObjectName>,
         if_exists: bool,
+        cascade: bool,
+    },
+    DropView {
+        names: Vec<ast::ObjectName>,
+        if_exists: bool,
+        cascade: bool,
     },
     Truncate {
         names: Vec<ast::ObjectName>,
@@ -131,6 +139,40 @@ pub(crate) struct Operate {
     pub(crate) operations: Vec<crate::operate::Operation>,
 }
 
+/// CREATE TABLE AS.
+#[derive(Debug, Clone)]
+pub(crate) struct TableAs {
+    pub(crate) name: ast::ObjectName,
+    pub(crate) columns: Vec<ast::Ident>,
+    pub(crate) query: Box<ast::Query>,
+    pub(crate) if_not_exists: bool,
+    pub(crate) with_data: bool,
+}
+
+/// LIKE in the columns of a CREATE TABLE: what comes from the other table beside its columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Like {
+    pub(crate) name: ast::ObjectName,
+    /// How many columns and constraints stand before it.
+    pub(crate) before: usize,
+    pub(crate) defaults: bool,
+    pub(crate) constraints: bool,
+    pub(crate) key: bool,
+    pub(crate) comments: bool,
+    pub(crate) identity: bool,
+}
+
+/// CREATE VIEW.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) name: ast::ObjectName,
+    pub(crate) columns: Vec<ast::Ident>,
+    pub(crate) query: Box<ast::Query>,
+    /// The query as it was written.
+    pub(crate) text: String,
+    pub(crate) or_replace: bool,
+}
+
 /// COPY.
 #[derive(Debug, Clone)]
 pub(crate) struct Copy {
@@ -176,7 +218,10 @@ impl Statement {
             Statement::Update(..) => "UPDATE",
             Statement::Delete(..) => "DELETE",
             Statement::Copy(_) => "COPY",
-            Statement::CreateTable(_) => "CREATE TABLE",
+            Statement::CreateTable(..) => "CREATE TABLE",
+            Statement::CreateTableAs(_) => "CREATE TABLE AS",
+            Statement::CreateView(_) => "CREATE VIEW",
+            Statement::DropView { .. } => "DROP VIEW",
             Statement::DropTable { .. } => "DROP TABLE",
             Statement::Truncate { .. } => "TRUNCATE TABLE",
             Statement::CreateNamespace { word: "SCHEMA", .. } => "CREATE SCHEMA",
@@ -548,6 +593,14 @@ fn location_in(text: &str) -> Option<Location> {
     let (_, place) = text.rsplit_once(" at Line: ")?;
     let (line, column) = place.split_once(", Column: ")?;
     Some(Location { line: line.parse().ok()?, column: column.parse().ok()? })
+}
+
+/// One query alone: a view's.
+pub(crate) fn query(text: &str) -> SqlResult<Box<ast::Query>> {
+    match parse(text)?.into_iter().next().map(|parsed| parsed.statement) {
+        Some(Statement::Query(query)) => Ok(query),
+        _ => Err(SqlError::new("XX000", "what should be a query is none")),
+    }
 }
 
 /// One expression alone: a column's default.

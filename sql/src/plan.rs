@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use model::{Column, ColumnType, Name, Table};
+use model::{Column, ColumnType, Name, Notes, Table, View};
 use sqlparser::ast;
 pub use sqlparser::ast::Query;
 
@@ -69,6 +69,8 @@ pub enum Plan {
     CreateTable {
         /// The declaration; its `oid` is 0.
         table: Table,
+        /// What is said of it beyond its columns.
+        notes: Notes,
         /// Whether an existing declaration is no error.
         if_not_exists: bool,
     },
@@ -79,10 +81,36 @@ pub enum Plan {
         /// What changes, in order.
         changes: Vec<TableChange>,
     },
+    /// CREATE TABLE AS, SELECT INTO.
+    CreateTableAs(CreateTableAs),
+    /// CREATE VIEW.
+    CreateView {
+        /// The view; its columns are known once the query is planned.
+        view: View,
+        /// The query.
+        query: Box<ast::Query>,
+        /// Names of its columns, where the statement gives them.
+        names: Vec<String>,
+        /// Whether one of this name is replaced.
+        or_replace: bool,
+    },
+    /// DROP VIEW.
+    DropView {
+        /// Those that exist.
+        views: Vec<Arc<View>>,
+        /// What is to be said of the others.
+        missing: Vec<String>,
+        /// Whether views that read them go with them.
+        cascade: bool,
+    },
     /// DROP TABLE.
     DropTable {
         /// Namespace and set of those that exist.
         tables: Vec<Arc<Table>>,
+        /// What is to be said of the others.
+        missing: Vec<String>,
+        /// Whether views that read them go with them.
+        cascade: bool,
     },
     /// CREATE NAMESPACE, CREATE SCHEMA.
     CreateNamespace {
@@ -223,8 +251,36 @@ pub struct Insert {
     pub on_conflict: OnConflict,
     /// Time to live of this statement, seconds; `None` = session and table decide.
     pub ttl: Option<Expr>,
+    /// Conditions that the rows must not make false.
+    pub checks: Vec<Check>,
     /// RETURNING.
     pub returning: Vec<Output>,
+}
+
+/// CREATE TABLE AS.
+#[derive(Debug, Clone)]
+pub struct CreateTableAs {
+    /// Namespace.
+    pub namespace: String,
+    /// Set.
+    pub name: String,
+    /// Names of the first columns, where the statement gives them.
+    pub names: Vec<String>,
+    /// Columns and rows.
+    pub query: Box<ast::Query>,
+    /// Whether a relation of this name is no error.
+    pub if_not_exists: bool,
+    /// Whether the rows are wanted.
+    pub with_data: bool,
+}
+
+/// A CHECK constraint.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// The condition; NULL is as good as true.
+    pub expr: Expr,
 }
 
 /// Rows of an INSERT.
@@ -274,6 +330,15 @@ pub enum TableChange {
     },
     /// ADD PRIMARY KEY: every record moves to its new key.
     PrimaryKey(Vec<Column>),
+    /// What is said of the table from here on.
+    Notes(Notes),
+    /// ADD CHECK: every record is held to it.
+    AddCheck {
+        /// The new one.
+        check: Check,
+        /// What is said of the table with it.
+        notes: Notes,
+    },
 }
 
 /// How rows are written in a COPY.
@@ -391,6 +456,8 @@ pub struct Update {
     pub assignments: Vec<Assignment>,
     /// Time to live of this statement, seconds.
     pub ttl: Option<Expr>,
+    /// Conditions that the rows must not make false.
+    pub checks: Vec<Check>,
     /// RETURNING, of the records as they are after the update.
     pub returning: Vec<Output>,
 }

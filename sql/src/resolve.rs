@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use model::{Column, ColumnType, NamespaceCatalog, Table, limits};
+use model::{Column, ColumnType, NamespaceCatalog, Table, View, limits};
 use sqlparser::ast::{self, Spanned};
 
 use crate::parse::Places;
@@ -71,6 +71,19 @@ pub(crate) fn namespace<'c>(
     })
 }
 
+/// The view of this name, if there is one and no declared table of the name.
+pub(crate) fn view(name: &ast::ObjectName, scope: &Scope) -> SqlResult<Option<Arc<View>>> {
+    let parts = TableName::of(name)?;
+    if scope.catalog.objects.values().all(|objects| objects.views.is_empty()) {
+        return Ok(None);
+    }
+    let Ok((namespace, _)) = namespace(parts.namespace, scope, &Places::default()) else {
+        return Ok(None);
+    };
+    let quoted = parts.table.quote_style.is_some();
+    Ok(scope.catalog.objects(namespace).view(&parts.table.value, quoted).cloned())
+}
+
 /// A table that must be there.
 pub(crate) fn table(
     name: &ast::ObjectName,
@@ -87,6 +100,9 @@ pub(crate) fn table(
             None => e,
         }
     })?;
+    if let Some(view) = scope.catalog.objects(namespace).view(&parts.table.value, quoted) {
+        return Err(place(read_only(&view.name)));
+    }
     tables.resolve(&parts.table.value, quoted).cloned().ok_or_else(|| {
         if !quoted && RESERVED.iter().any(|word| word.eq_ignore_ascii_case(&parts.table.value)) {
             let message = format!("syntax error at or near \"{}\"", parts.table.value);
@@ -111,6 +127,11 @@ pub(crate) fn table(
     })
 }
 
+fn read_only(view: &str) -> SqlError {
+    SqlError::unsupported(format!("\"{view}\" is a view, which can only be read"))
+        .hint("write to the tables that it reads")
+}
+
 fn no_relation(parts: &TableName) -> String {
     match parts.namespace {
         Some(namespace) => {
@@ -133,6 +154,9 @@ pub(crate) fn table_or_new(
         return Ok(table.clone());
     }
     let set = &parts.table.value;
+    if let Some(view) = scope.catalog.objects(namespace).view(set, quoted) {
+        return Err(places.mark(read_only(&view.name), name.span()));
+    }
     limits::check_set(set)
         .map_err(|e| places.mark(SqlError::new("42602", e.detail), name.span()))?;
     Ok(Arc::new(Table {

@@ -8,6 +8,8 @@
 //! Scopes nest as in SQL: a subquery sees the tables of the queries around it; a common table
 //! expression hides a table of its name.
 
+mod views;
+
 use std::sync::Arc;
 
 use model::{ColumnType, Table};
@@ -27,8 +29,21 @@ pub fn prepare_query(query: &mut ast::Query, scope: &Scope) -> SqlResult<()> {
 }
 
 pub(crate) fn prepare(query: &mut ast::Query, scope: &Scope, places: &Places) -> SqlResult<()> {
-    let mut rewriter = Rewriter { scope, places, ctes: Vec::new(), frames: Vec::new() };
-    rewriter.query(query).map(|_| ())
+    prepare_noting(query, scope, places).map(|_| ())
+}
+
+/// The same; gives namespace and name of the tables and views that the query names, each once.
+pub(crate) fn prepare_noting(
+    query: &mut ast::Query,
+    scope: &Scope,
+    places: &Places,
+) -> SqlResult<Vec<(String, String)>> {
+    let mut rewriter = Rewriter::new(scope, places);
+    rewriter.query(query)?;
+    let mut uses = rewriter.uses;
+    uses.sort();
+    uses.dedup();
+    Ok(uses)
 }
 
 /// `SELECT projection FROM name [alias] WHERE selection`.
@@ -125,6 +140,25 @@ struct Rewriter<'a> {
     ctes: Vec<(String, Option<Vec<String>>)>,
     /// From the outermost query inwards.
     frames: Vec<Frame>,
+    /// Namespace and name of tables and views that were met.
+    uses: Vec<(String, String)>,
+    /// Views that have become their queries so far, and how deep in each other they stand here.
+    views: usize,
+    views_deep: usize,
+}
+
+impl<'a> Rewriter<'a> {
+    fn new(scope: &'a Scope<'a>, places: &'a Places) -> Rewriter<'a> {
+        Rewriter {
+            scope,
+            places,
+            ctes: Vec::new(),
+            frames: Vec::new(),
+            uses: Vec::new(),
+            views: 0,
+            views_deep: 0,
+        }
+    }
 }
 
 impl Rewriter<'_> {
@@ -336,6 +370,13 @@ impl Rewriter<'_> {
     }
 
     fn factor(&mut self, factor: &mut ast::TableFactor) -> SqlResult<()> {
+        if let ast::TableFactor::Table { name, alias, args: None, .. } = factor
+            && let Some(view) = self.view(name)?
+        {
+            let alias = alias.take();
+            *factor = self.view_query(&view, alias)?;
+            return Ok(());
+        }
         match factor {
             ast::TableFactor::Table { name, alias, args: None, .. } => {
                 let (own, kind) = self.table(name)?;
@@ -422,6 +463,7 @@ impl Rewriter<'_> {
         }
         let table = resolve::table(name, self.scope, self.places)?;
         *name = quoted_name([table.namespace.as_str(), table.name.as_str()]);
+        self.uses.push((table.namespace.clone(), table.name.clone()));
         Ok((table.name.clone(), Kind::Table(table)))
     }
 

@@ -85,6 +85,7 @@ fn catalog() -> Catalog {
     Catalog {
         version: 7,
         namespaces: [("test".to_string(), of(&test)), ("mem".to_string(), of(&mem))].into(),
+        ..Catalog::default()
     }
 }
 

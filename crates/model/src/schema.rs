@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{Error, ErrorKind, Result, ValueType};
+use crate::{Error, ErrorKind, Objects, Result, ValueType};
 
 /// The type of a column, and how its values are stored in a bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -244,6 +244,8 @@ pub struct Catalog {
     pub version: u64,
     /// Namespaces by name.
     pub namespaces: BTreeMap<String, NamespaceCatalog>,
+    /// What they have beside tables, where there is something.
+    pub objects: BTreeMap<String, Arc<Objects>>,
 }
 
 impl Catalog {
@@ -252,9 +254,16 @@ impl Catalog {
     pub fn resolve(&self, name: &str, quoted: bool) -> Option<(&str, &NamespaceCatalog)> {
         unique(self.namespaces.iter(), |(n, _)| n, name, quoted).map(|(n, c)| (n.as_str(), c))
     }
+
+    /// What the namespace of this exact name has beside tables.
+    pub fn objects(&self, namespace: &str) -> &Objects {
+        static NONE: Objects =
+            Objects { views: BTreeMap::new(), sequences: BTreeMap::new(), notes: BTreeMap::new() };
+        self.objects.get(namespace).map_or(&NONE, |objects| objects)
+    }
 }
 
-fn unique<T: Copy>(
+pub(crate) fn unique<T: Copy>(
     items: impl Iterator<Item = T> + Clone,
     name_of: impl Fn(&T) -> &str,
     name: &str,

@@ -355,10 +355,7 @@ fn constants(list: &mut Vec<Arc<ScalarUDF>>) {
         add(list, function, Immutable, of(DataType::Boolean), no);
     }
     for function in [
-        "obj_description",
-        "col_description",
         "shobj_description",
-        "pg_get_viewdef",
         "pg_get_ruledef",
         "pg_get_triggerdef",
         "pg_get_partkeydef",

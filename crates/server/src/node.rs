@@ -1,13 +1,15 @@
 //! The node: its namespaces behind the [`Store`] trait.
 //!
 //! `node/members.rs` holds who is there with their threads, `node/open.rs` opens a namespace and
-//! `node/progress.rs` tells how far that is, `node/changes.rs` does what SQL changes while the node runs.
+//! `node/progress.rs` tells how far that is, `node/changes.rs` does what SQL changes while the node
+//! runs, `node/objects.rs` keeps views, sequences and the like.
 //!
 //! Everything below is synchronous; an async method runs it where it is called and then waits for
 //! the commit ticket, if there is one. The clock enters here.
 
 mod changes;
 mod members;
+mod objects;
 mod open;
 mod progress;
 
@@ -15,21 +17,23 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::{Catalog, Digest, Error, ErrorKind, Record, Result, Table};
+use model::{Catalog, Digest, Error, ErrorKind, Object, ObjectKind, Record, Result, Table};
 use namespace::{Namespace, ReadAhead, TABLES_SET};
 use storage::Ticket;
 use store::{
-    Address, BinInfo, Bins, Change, GroupChange, Latency, NamespaceInfo, Outcome, ScanCursor, Seen,
-    SetInfo, Stat, Store, Target,
+    Address, BinInfo, Bins, Change, Given, GroupChange, Latency, NamespaceInfo, Outcome,
+    ScanCursor, Seen, SetInfo, Stat, Store, Target,
 };
 
 use crate::config::{Config, Kept, Shown};
 use crate::exec::Operated;
 use members::Members;
+use objects::{Declared, OBJECTS_SET};
 
 /// The namespaces of this process.
 pub struct Node {
     members: Members,
+    objects: Declared,
     /// The configuration and what SQL made of it.
     kept: Mutex<Kept>,
     connections_max: Arc<AtomicUsize>,
@@ -48,14 +52,23 @@ impl Node {
     pub fn open(config: Config) -> std::result::Result<Node, String> {
         let kept = Kept::load(config).map_err(|e| e.to_string())?;
         let config = kept.config().map_err(|e| e.to_string())?;
-        let members = Members::default();
+        let (members, objects) = (Members::default(), Declared::default());
         for namespace in &config.namespaces {
             open::open(namespace)
-                .and_then(|opened| members.add(opened))
+                .and_then(|opened| {
+                    objects.load(&opened)?;
+                    members.add(opened)
+                })
                 .map_err(|e| format!("namespace {}: {e}", namespace.name))?;
         }
         let connections_max = Arc::new(AtomicUsize::new(config.connections_max as usize));
-        Ok(Node { members, kept: Mutex::new(kept), connections_max, catalog: Mutex::default() })
+        Ok(Node {
+            members,
+            objects,
+            kept: Mutex::new(kept),
+            connections_max,
+            catalog: Mutex::default(),
+        })
     }
 
     /// Most client connections at a time, as it is set now.
@@ -75,8 +88,8 @@ impl Node {
 
     /// The namespace, for a write into this set.
     fn writable(&self, namespace: &str, set: &str) -> Result<Arc<Namespace>> {
-        if set == TABLES_SET {
-            let detail = format!("the set {TABLES_SET} is the system's own; use CREATE TABLE");
+        if set == TABLES_SET || set == OBJECTS_SET {
+            let detail = format!("the set {set} is the system's own; use CREATE TABLE");
             return Err(Error::new(ErrorKind::Forbidden, detail));
         }
         self.namespace(namespace)
@@ -166,12 +179,18 @@ async fn durable<T>(value: T, ticket: Option<Ticket>) -> Result<T> {
 impl Store for Node {
     fn catalog(&self) -> Arc<Catalog> {
         let members = self.members.now();
-        let version = members.catalogue_version();
+        // A sum of two that only grow: never the same again after a change.
+        let version = members.catalogue_version() + self.objects.version();
         let mut cached = self.catalog.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if cached.version != version {
-            let tables = |n: &Arc<Namespace>| (n.name().to_string(), n.tables());
+            let tables = |n: &Arc<Namespace>| {
+                let mut tables = n.tables();
+                tables.tables.remove(OBJECTS_SET);
+                (n.name().to_string(), tables)
+            };
             let namespaces = members.iter().map(tables).collect();
-            *cached = Arc::new(Catalog { version, namespaces });
+            let objects = self.objects.now();
+            *cached = Arc::new(Catalog { version, namespaces, objects });
         }
         cached.clone()
     }
@@ -309,7 +328,24 @@ impl Store for Node {
         let namespace = self.writable(namespace, name)?;
         let attempt = || namespace.drop_table(name, now_ms());
         let ticket = with_room(&namespace, name, attempt).await?;
-        durable((), ticket).await
+        durable((), ticket).await?;
+        self.undefine_object(namespace.name(), ObjectKind::Notes, name).await
+    }
+
+    async fn define(&self, namespace: &str, name: &str, object: Object) -> Result<()> {
+        self.define_object(namespace, name, object).await
+    }
+
+    async fn undefine(&self, namespace: &str, kind: ObjectKind, name: &str) -> Result<()> {
+        self.undefine_object(namespace, kind, name).await
+    }
+
+    async fn sequence(&self, namespace: &str, name: &str) -> Result<Option<Given>> {
+        self.given(namespace, name).await
+    }
+
+    async fn set_sequence(&self, namespace: &str, name: &str, given: Given) -> Result<()> {
+        self.set_given(namespace, name, given).await
     }
 
     fn namespaces(&self) -> Vec<NamespaceInfo> {
@@ -317,11 +353,16 @@ impl Store for Node {
     }
 
     fn sets(&self, namespace: &str) -> Result<Vec<SetInfo>> {
-        Ok(self.namespace(namespace)?.set_infos())
+        let mut sets = self.namespace(namespace)?.set_infos();
+        sets.retain(|set| set.name != OBJECTS_SET);
+        Ok(sets)
     }
 
     fn bins(&self, namespace: &str, set: &str) -> Result<Vec<BinInfo>> {
-        Ok(self.namespace(namespace)?.bin_infos(set))
+        match set {
+            OBJECTS_SET => Ok(Vec::new()),
+            set => Ok(self.namespace(namespace)?.bin_infos(set)),
+        }
     }
 
     fn stats(&self, namespace: Option<&str>) -> Result<Vec<Stat>> {

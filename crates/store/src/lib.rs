@@ -18,7 +18,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::{
-    Catalog, Digest, Error, Key, Name, PartitionId, Record, Result, Table, TypeSet, Value,
+    Catalog, Digest, Error, Key, Name, Object, ObjectKind, PartitionId, Record, Result, Table,
+    TypeSet, Value,
 };
 
 pub use group::{Expect, GroupChange};
@@ -219,6 +220,15 @@ pub struct BinInfo {
     pub types: TypeSet,
 }
 
+/// How far a sequence is, as far as the store knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    /// A number of the sequence.
+    pub last: i64,
+    /// Whether that one may have been given, so that the next one comes after it.
+    pub called: bool,
+}
+
 /// A key-value core. See the crate's page for what is always true.
 pub trait Store: Send + Sync + 'static {
     /// The namespaces and tables as they are now.
@@ -304,6 +314,37 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets a declaration, deletes the set's records and its bin catalogue.
     fn drop_table(&self, namespace: &str, name: &str) -> impl Future<Output = Result<()>> + Send;
+
+    /// Makes an object of this name, or replaces it. Durable on return.
+    fn define(
+        &self,
+        namespace: &str,
+        name: &str,
+        object: Object,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets an object, if it is there.
+    fn undefine(
+        &self,
+        namespace: &str,
+        kind: ObjectKind,
+        name: &str,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// How far the numbers of a sequence may have been given; `None` before the first.
+    fn sequence(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<Given>>> + Send;
+
+    /// Notes how far the numbers of a sequence may be given from now on. Durable on return.
+    fn set_sequence(
+        &self,
+        namespace: &str,
+        name: &str,
+        given: Given,
+    ) -> impl Future<Output = Result<()>> + Send;
 
     /// Namespaces, by name.
     fn namespaces(&self) -> Vec<NamespaceInfo>;

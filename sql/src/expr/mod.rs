@@ -22,7 +22,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-use model::{ColumnType, Name, Value};
+use model::{Column, ColumnType, Name, Table, Value};
 
 pub use row::{Excluded, Row};
 
@@ -155,6 +155,11 @@ pub(crate) enum Cmp {
 }
 
 impl Expr {
+    /// A column of a table.
+    pub fn of_column(table: &Table, column: &Column) -> Expr {
+        Compiler::column(table, column)
+    }
+
     /// The type of the values.
     pub fn column_type(&self) -> ColumnType {
         self.column_type

@@ -135,8 +135,8 @@ pub(super) fn create(kind: &str, cut: &Cut) -> SqlError {
         "INDEX" | "UNIQUE" => {
             ("INDEX", "secondary indexes are not there yet; a WHERE without key scans the set")
         }
-        "VIEW" | "MATERIALIZED" | "RECURSIVE" => {
-            ("VIEW", "use WITH name AS (SELECT ..) in the query")
+        "MATERIALIZED" | "RECURSIVE" => {
+            ("VIEW of this kind", "CREATE [OR REPLACE] VIEW name AS SELECT .. is there")
         }
         "DATABASE" => ("DATABASE", "a node is one database; its schemas are namespaces"),
         "USER" | "ROLE" => ("ROLE", "this release has no users and roles of its own"),

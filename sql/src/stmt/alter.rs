@@ -1,9 +1,9 @@
 //! ALTER TABLE: what becomes of a declaration, and of the records under it.
 
-use model::{Column, ColumnType, Table};
+use model::{Column, ColumnType, Notes, Table};
 use sqlparser::ast;
 
-use super::Context;
+use super::{Context, check};
 use crate::plan::{Plan, TableChange};
 use crate::resolve;
 use crate::types::from_sql_name;
@@ -27,18 +27,60 @@ impl Context<'_> {
         }
         // Each operation sees what those before it have made of the declaration.
         let mut now = (*table).clone();
+        let notes = self.scope.catalog.objects(&table.namespace).notes.get(&table.name);
+        let mut notes = notes.map_or_else(Notes::default, |notes| (**notes).clone());
         let mut changes = Vec::new();
         for operation in &alter.operations {
-            let Some(change) = self.change(&now, operation)? else { continue };
-            change.apply(&mut now);
-            changes.push(change);
+            let Some(change) = self.change(&now, &notes, operation)? else { continue };
+            let more = self.follows(&now, &notes, operation, &change)?;
+            for change in std::iter::once(change).chain(more) {
+                change.apply(&mut now);
+                if let TableChange::Notes(new) | TableChange::AddCheck { notes: new, .. } = &change
+                {
+                    notes = new.clone();
+                }
+                changes.push(change);
+            }
         }
         Ok(Plan::AlterTable { table: Some(table), changes })
+    }
+
+    /// What else has to change with it: checks follow their columns.
+    fn follows(
+        &self,
+        table: &Table,
+        notes: &Notes,
+        operation: &ast::AlterTableOperation,
+        change: &TableChange,
+    ) -> SqlResult<Vec<TableChange>> {
+        let new = match change {
+            TableChange::DropColumns(gone) => check::without_columns(notes, gone),
+            TableChange::RenameColumn { from, to } => match table.column(from) {
+                Some(column) => check::with_renamed(notes, table, column, to),
+                None => return Ok(Vec::new()),
+            },
+            TableChange::AddColumn { .. } => {
+                let ast::AlterTableOperation::AddColumn { column_def, .. } = operation else {
+                    return Ok(Vec::new());
+                };
+                let (mut table, mut notes) = (table.clone(), notes.clone());
+                change.apply(&mut table);
+                let mut checks = Vec::new();
+                let mut each = |check| checks.push(check);
+                self.column_checks(&table, column_def, &mut notes, &mut each)?;
+                let add = |check| TableChange::AddCheck { check, notes: notes.clone() };
+                return Ok(checks.into_iter().map(add).collect());
+            }
+            _ => return Ok(Vec::new()),
+        };
+        let changed = new != *notes;
+        Ok(changed.then_some(TableChange::Notes(new)).into_iter().collect())
     }
 
     fn change(
         &self,
         table: &Table,
+        notes: &Notes,
         operation: &ast::AlterTableOperation,
     ) -> SqlResult<Option<TableChange>> {
         use ast::AlterTableOperation as Op;
@@ -95,6 +137,14 @@ impl Context<'_> {
                 let column = self.existing(table, column_name)?;
                 self.alter_column(table, column, column_name, op)?
             }
+            Op::AddConstraint { constraint: ast::TableConstraint::Check(check), .. } => {
+                let mut notes = notes.clone();
+                let check = self.add_check(table, &mut notes, check, None)?;
+                TableChange::AddCheck { check, notes }
+            }
+            Op::DropConstraint { name, if_exists, .. } => {
+                return self.drop_constraint(table, notes, name, *if_exists);
+            }
             Op::AddConstraint { constraint, .. } => {
                 let mut names = Vec::new();
                 self.constraint(constraint, &all(table), &mut names)?;
@@ -118,7 +168,7 @@ impl Context<'_> {
                 let words: Vec<&str> = first.split_whitespace().take(3).collect();
                 let message = format!("ALTER TABLE {} is not supported", words.join(" "));
                 return Err(SqlError::unsupported(message).hint(
-                    "ADD, DROP, RENAME and ALTER COLUMN, ADD PRIMARY KEY and SET (..) are there",
+                    "ADD, DROP, RENAME and ALTER COLUMN, ADD PRIMARY KEY or CHECK and SET (..) are there",
                 ));
             }
         }))
@@ -234,6 +284,7 @@ impl TableChange {
                 table.columns.retain(|column| !key.iter().any(|k| k.name == column.name));
                 table.key = key.clone();
             }
+            TableChange::Notes(_) | TableChange::AddCheck { .. } => {}
         }
     }
 }

@@ -19,7 +19,7 @@ impl Context<'_> {
             CopyWhat::Set { name, columns } if !copy.from => {
                 let columns: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
                 let columns = if columns.is_empty() { "*".into() } else { columns.join(", ") };
-                let query = parsed_query(&format!("SELECT {columns} FROM {name}"))?;
+                let query = crate::parse::query(&format!("SELECT {columns} FROM {name}"))?;
                 let (plan, _) = self.select(&query).map_err(unplaced)?;
                 Ok((Plan::CopyOut { plan: Box::new(plan), options }, Vec::new()))
             }
@@ -49,6 +49,7 @@ impl Context<'_> {
                 source: InsertSource::Query { defaults, .. },
                 on_conflict,
                 ttl,
+                checks,
                 returning,
             }) => {
                 let source = InsertSource::Copied { defaults };
@@ -58,7 +59,7 @@ impl Context<'_> {
                     let known = known.into_iter().find(|known| known.name == column.name);
                     column.column_type = known.map_or(ColumnType::Text, |known| known.column_type);
                 }
-                Ok(Insert { table, columns, source, on_conflict, ttl, returning })
+                Ok(Insert { table, columns, source, on_conflict, ttl, checks, returning })
             }
             _ => Err(SqlError::new("XX000", "COPY made no INSERT")),
         }
@@ -68,11 +69,4 @@ impl Context<'_> {
 /// Places are those of the text that stands for the COPY.
 fn unplaced(error: SqlError) -> SqlError {
     SqlError { position: None, ..error }
-}
-
-fn parsed_query(text: &str) -> SqlResult<Box<ast::Query>> {
-    match crate::parse(text)?.into_iter().next().map(|parsed| parsed.statement) {
-        Some(Statement::Query(query)) => Ok(query),
-        _ => Err(SqlError::new("XX000", "COPY made no query")),
-    }
 }

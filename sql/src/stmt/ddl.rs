@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{Column, ColumnType, Table, limits};
+use model::{Column, ColumnType, Notes, Table, limits};
 use sqlparser::ast;
 
 use super::Context;
 use crate::front;
+use crate::parse::Like;
 use crate::plan::Plan;
-use crate::resolve::{self, TableName};
+use crate::resolve;
 use crate::types::from_sql_name;
 use crate::{SqlError, SqlResult};
 
@@ -29,12 +30,33 @@ impl Context<'_> {
         Ok(found)
     }
 
-    pub(super) fn create_table(&self, create: &ast::CreateTable) -> SqlResult<Plan> {
-        if create.query.is_some() {
-            return Err(SqlError::unsupported("CREATE TABLE AS is not supported")
-                .hint("CREATE TABLE with columns, then INSERT INTO .. SELECT"));
+    /// The same, and the notices about the others.
+    pub(super) fn dropped(
+        &self,
+        names: &[ast::ObjectName],
+        if_exists: bool,
+    ) -> SqlResult<(Vec<Arc<Table>>, Vec<String>)> {
+        let mut missing = Vec::new();
+        for name in names {
+            let last = name.0.last().map(ToString::to_string).unwrap_or_default();
+            if resolve::view(name, self.scope)?.is_some() {
+                let error = SqlError::new("42809", format!("\"{last}\" is not a table"));
+                return Err(self.at(error.hint("Use DROP VIEW to remove a view."), name));
+            }
+            if if_exists && self.tables(std::slice::from_ref(name), true)?.is_empty() {
+                missing.push(format!("table \"{last}\" does not exist, skipping"));
+            }
         }
+        Ok((self.tables(names, if_exists)?, missing))
+    }
+
+    pub(super) fn create_table(
+        &self,
+        create: &ast::CreateTable,
+        likes: &[Like],
+    ) -> SqlResult<Plan> {
         let foreign = create.or_replace
+            || create.query.is_some()
             || create.like.is_some()
             || create.partition_by.is_some()
             || create.inherits.is_some()
@@ -44,14 +66,15 @@ impl Context<'_> {
             return Err(SqlError::unsupported("this form of CREATE TABLE is not supported")
                 .hint("CREATE TABLE [IF NOT EXISTS] ns.set (column type .., PRIMARY KEY (..))"));
         }
-        let parts = TableName::of(&create.name).map_err(|e| self.at(e, &create.name))?;
-        let (namespace, _) = resolve::namespace(parts.namespace, self.scope, self.places)?;
-        let name = parts.table.value.clone();
-        limits::check_set(&name)
-            .map_err(|e| self.name_error(e, &name, parts.table, limits::SET_NAME_MAX))?;
+        let (namespace, name) = self.new_name(&create.name)?;
         let mut key_names = Vec::new();
+        let mut notes = Notes::default();
         let mut columns = Vec::with_capacity(create.columns.len());
-        for def in &create.columns {
+        for (number, def) in create.columns.iter().enumerate() {
+            let here = likes.iter().filter(|like| like.before == number);
+            here.clone().try_for_each(|like| {
+                self.take_alike(like, &mut columns, &mut key_names, &mut notes)
+            })?;
             let (column, is_key) = self.column_def(def)?;
             if columns.iter().any(|c: &Column| c.name == column.name) {
                 let message = format!("column \"{}\" specified more than once", column.name);
@@ -65,12 +88,19 @@ impl Context<'_> {
             }
             columns.push(column);
         }
+        let count = create.columns.len();
+        likes
+            .iter()
+            .filter(|like| like.before >= count)
+            .try_for_each(|like| self.take_alike(like, &mut columns, &mut key_names, &mut notes))?;
         for constraint in &create.constraints {
-            self.constraint(constraint, &columns, &mut key_names)?;
+            if !matches!(constraint, ast::TableConstraint::Check(_)) {
+                self.constraint(constraint, &columns, &mut key_names)?;
+            }
         }
         let (key, columns) = self.split(key_names, columns)?;
         let table = Table {
-            namespace: namespace.to_string(),
+            namespace,
             name,
             key,
             columns,
@@ -78,10 +108,41 @@ impl Context<'_> {
             ttl_s: self.table_options(&create.table_options)?,
             oid: 0,
         };
-        Ok(Plan::CreateTable { table, if_not_exists: create.if_not_exists })
+        self.declared_checks(&table, create, &mut notes)?;
+        Ok(Plan::CreateTable { table, notes, if_not_exists: create.if_not_exists })
     }
 
-    fn name_error(&self, e: model::Error, name: &str, ident: &ast::Ident, max: usize) -> SqlError {
+    /// Adds what a LIKE gives.
+    fn take_alike(
+        &self,
+        like: &Like,
+        columns: &mut Vec<Column>,
+        key: &mut Vec<String>,
+        notes: &mut Notes,
+    ) -> SqlResult<()> {
+        let alike = self.alike(like)?;
+        let twice = |c: &&Column| columns.iter().any(|there: &Column| there.name == c.name);
+        if let Some(column) = alike.columns.iter().find(twice) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(self.at(SqlError::new("42701", message), &like.name));
+        }
+        if !key.is_empty() && !alike.key.is_empty() {
+            return Err(self.at(several_keys(), &like.name));
+        }
+        columns.extend(alike.columns);
+        key.extend(alike.key);
+        notes.checks.extend(alike.notes.checks);
+        notes.comments.extend(alike.notes.comments);
+        Ok(())
+    }
+
+    pub(super) fn name_error(
+        &self,
+        e: model::Error,
+        name: &str,
+        ident: &ast::Ident,
+        max: usize,
+    ) -> SqlError {
         let sqlstate = if name.len() > max { "42622" } else { "42602" };
         self.places.mark(SqlError::new(sqlstate, e.detail).hint("choose another name"), ident.span)
     }
@@ -107,6 +168,8 @@ impl Context<'_> {
                 ast::ColumnOption::Default(e) => {
                     column.default = Some(self.checked_default(e, &column)?)
                 }
+                // Planned once all columns are known.
+                ast::ColumnOption::Check(_) => {}
                 other => return Err(place(refused(&other.to_string()))),
             }
         }
@@ -254,8 +317,6 @@ fn refused(constraint: &str) -> SqlError {
         ("FOREIGN KEY", "the store keeps no references between records; leave it out")
     } else if upper.contains("UNIQUE") {
         ("UNIQUE", "only the primary key is unique; make it the key, or part of it")
-    } else if upper.contains("CHECK") {
-        ("CHECK", "check the value where it is written; leave it out")
     } else if upper.contains("GENERATED") || upper.contains("IDENTITY") {
         ("GENERATED", "a table without PRIMARY KEY gets generated keys")
     } else {

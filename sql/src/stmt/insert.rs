@@ -49,7 +49,8 @@ impl Context<'_> {
             InsertSource::Values(_) => c.params(),
             InsertSource::Query { .. } | InsertSource::Copied { .. } => self.scope.params.to_vec(),
         };
-        let plan = Insert { table, columns, source, on_conflict, ttl, returning };
+        let checks = self.checks(&table)?;
+        let plan = Insert { table, columns, source, on_conflict, ttl, checks, returning };
         Ok((Plan::Insert(plan), params))
     }
 

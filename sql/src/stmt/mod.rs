@@ -2,15 +2,18 @@
 
 mod alter;
 mod aql;
+mod check;
 mod copy;
 mod ddl;
 mod delete;
 mod insert;
 mod keys;
+mod like;
 mod namespace;
 mod select;
 mod show;
 mod update;
+mod view;
 
 use std::sync::Arc;
 
@@ -51,9 +54,16 @@ impl Context<'_> {
             Statement::Update(update, options) => self.update(update, options),
             Statement::Delete(delete, options) => self.delete(delete, options),
             Statement::Copy(copy) => self.copy(copy),
-            Statement::CreateTable(table) => alone(self.create_table(table)?),
-            Statement::DropTable { names, if_exists } => {
-                alone(Plan::DropTable { tables: self.tables(names, *if_exists)? })
+            Statement::CreateTable(table, likes) => alone(self.create_table(table, likes)?),
+            Statement::CreateTableAs(create) => self.create_table_as(create),
+            Statement::CreateView(view) => alone(self.create_view(view)?),
+            Statement::DropTable { names, if_exists, cascade } => {
+                let (tables, missing) = self.dropped(names, *if_exists)?;
+                alone(Plan::DropTable { tables, missing, cascade: *cascade })
+            }
+            Statement::DropView { names, if_exists, cascade } => {
+                let (views, missing) = self.views(names, *if_exists)?;
+                alone(Plan::DropView { views, missing, cascade: *cascade })
             }
             Statement::Truncate { names, if_exists, before_lut_ms } => alone(Plan::Truncate {
                 tables: self.tables_or_namespaces(names, *if_exists)?,

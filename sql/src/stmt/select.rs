@@ -23,6 +23,9 @@ impl Context<'_> {
     pub(super) fn select(&self, query: &ast::Query) -> SqlResult<(Plan, Params)> {
         let settled = self.settled(query, false);
         let query = settled.as_ref().unwrap_or(query);
+        if let Some(into) = self.select_into(query)? {
+            return Ok(into);
+        }
         if let Some(simple) = simple(query) {
             let fast = match &simple.select.from[..] {
                 [] => self.values(&simple),
@@ -110,8 +113,11 @@ impl Context<'_> {
         Ok((plan, c.params()))
     }
 
-    /// Whether a table is one of PostgreSQL's catalogue, which DataFusion has.
+    /// Whether a table is one of PostgreSQL's catalogue, which DataFusion has, or a view.
     fn is_system(&self, name: &ast::ObjectName) -> SqlResult<bool> {
+        if resolve::view(name, self.scope)?.is_some() {
+            return Ok(true);
+        }
         let parts = TableName::of(name).map_err(|e| self.at(e, name))?;
         if let Some(namespace) = parts.namespace {
             return Ok(resolve::is_system(namespace));

@@ -66,10 +66,8 @@ impl Context<'_> {
         let ttl = self.ttl(&c, options.ttl.as_ref())?;
         let returning = self.returning(&c, update.returning.as_ref())?;
         let params = self.params_of(&c, &target);
-        Ok((
-            Plan::Update(Update { table: table.clone(), target, assignments, ttl, returning }),
-            params,
-        ))
+        let (table, checks) = (table.clone(), self.checks(&table)?);
+        Ok((Plan::Update(Update { table, target, assignments, ttl, checks, returning }), params))
     }
 
     /// Which records a WHERE clause means, where our evaluator can say it.

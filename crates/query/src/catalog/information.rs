@@ -1,11 +1,11 @@
 //! The rows of the views of `information_schema`.
 
 use datafusion::catalog::Session;
-use model::{Column, Table};
+use model::{Check, Column, Table};
 
 use super::grid::{Cell, Grid, Row};
 use super::lists::{relations, type_named, type_of};
-use super::{index_name, keyed, routines, tables};
+use super::{index_name, keyed, objects, routines, tables};
 use crate::session::Context;
 use crate::types::{column_oid, typmod};
 
@@ -17,6 +17,8 @@ pub(super) fn grid(name: &str, context: &Context, session: &dyn Session) -> Grid
         "schemata" => schemata(context),
         "tables" => all_tables(context),
         "columns" => columns(context),
+        "views" => views(context),
+        "check_constraints" => check_constraints(context),
         "element_types" => element_types(context),
         "table_constraints" => constraints(context),
         "key_column_usage" => key_columns(context),
@@ -72,6 +74,11 @@ fn all_tables(context: &Context) -> Grid {
     for row in &mut rows {
         row.extend([("table_type", "BASE TABLE".into()), ("is_insertable_into", "YES".into())]);
     }
+    for view in objects::views(context) {
+        let mut row = table_name(context, &view.namespace, &view.name);
+        row.extend([("table_type", "VIEW".into()), ("is_insertable_into", "NO".into())]);
+        rows.push(row);
+    }
     for relation in relations() {
         let mut row = table_name(context, relation.schema, relation.name);
         let kind = if relation.kind == "r" { "BASE TABLE" } else { "VIEW" };
@@ -79,6 +86,36 @@ fn all_tables(context: &Context) -> Grid {
         rows.push(row);
     }
     Grid::new("is_typed=NO", rows)
+}
+
+const VIEW: &str = "check_option=NONE is_updatable=NO is_insertable_into=NO \
+    is_trigger_updatable=NO is_trigger_deletable=NO is_trigger_insertable_into=NO";
+
+fn views(context: &Context) -> Grid {
+    let rows = objects::views(context).map(|view| -> Row {
+        let mut row = table_name(context, &view.namespace, &view.name);
+        row.push(("view_definition", objects::definition(view).into()));
+        row
+    });
+    Grid::new(VIEW, rows.collect())
+}
+
+/// Database, schema and name of a check.
+fn check_name(context: &Context, table: &Table, check: &Check) -> Row {
+    vec![
+        ("constraint_catalog", catalog(context)),
+        ("constraint_schema", table.namespace.as_str().into()),
+        ("constraint_name", check.name.as_str().into()),
+    ]
+}
+
+fn check_constraints(context: &Context) -> Grid {
+    let rows = objects::all_checks(context).map(|(table, check)| -> Row {
+        let mut row = check_name(context, table, check);
+        row.push(("check_clause", check.text.as_str().into()));
+        row
+    });
+    Grid::new("", rows.collect())
 }
 
 const COLUMNS: &str = "is_self_referencing=NO is_identity=NO is_generated=NEVER \
@@ -95,6 +132,20 @@ fn columns(context: &Context) -> Grid {
                 ("ordinal_position", number.into()),
                 ("is_nullable", yes_or_no(!is_key && !column.not_null)),
                 ("udt_catalog", catalog(context)),
+            ]);
+            row.extend(of_type(column_oid(column.column_type), typmod(column.column_type), number));
+            rows.push(row);
+        }
+    }
+    for view in objects::views(context) {
+        for (column, number) in view.columns.iter().zip(1i64..) {
+            let mut row = table_name(context, &view.namespace, &view.name);
+            row.extend([
+                ("column_name", column.name.as_str().into()),
+                ("ordinal_position", number.into()),
+                ("is_nullable", "YES".into()),
+                ("udt_catalog", catalog(context)),
+                ("is_updatable", "NO".into()),
             ]);
             row.extend(of_type(column_oid(column.column_type), typmod(column.column_type), number));
             rows.push(row);
@@ -228,6 +279,13 @@ fn constraints(context: &Context) -> Grid {
             row.extend(defaults.map(|(name, value)| (name, value.into())));
             rows.push(row);
         }
+    }
+    for (table, check) in objects::all_checks(context) {
+        let mut row = check_name(context, table, check);
+        row.extend(name_of(context, table));
+        row.push(("constraint_type", "CHECK".into()));
+        row.extend(defaults.map(|(name, value)| (name, value.into())));
+        rows.push(row);
     }
     Grid::new("", rows)
 }

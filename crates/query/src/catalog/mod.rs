@@ -8,6 +8,7 @@
 mod grid;
 mod information;
 mod lists;
+pub(crate) mod objects;
 mod pg;
 pub(crate) mod registered;
 pub(crate) mod routines;

@@ -5,7 +5,7 @@ use sql::{SqlError, SqlResult};
 use super::lists::{self, type_named, type_of, types};
 use super::{
     INFORMATION_SCHEMA_OID, OWNER_OID, PG_CATALOG_OID, index_name, index_oid, namespace_oid,
-    table_of_index, tables,
+    objects, table_of_index, tables,
 };
 use crate::functions::quoted_ident;
 use crate::session::Context;
@@ -98,6 +98,9 @@ fn relation_name(oid: i64, context: &Context) -> Option<String> {
     if let Some(table) = table_of_index(oid, context) {
         return Some(shown(&table.namespace, &index_name(&table)));
     }
+    if let Some((namespace, name)) = objects::name_of(oid, context) {
+        return Some(shown(namespace, name));
+    }
     let system = lists::relations().iter().find(|known| i64::from(known.oid) == oid)?;
     Some(shown(system.schema, system.name))
 }
@@ -122,7 +125,10 @@ fn relation_oid(text: &str, context: &Context) -> Option<u32> {
     };
     let wanted = namespace.map_or(&context.session.namespace, |(name, _)| name);
     let quoted = namespace.is_none_or(|(_, quoted)| *quoted);
-    if let Some((_, found)) = context.catalog.resolve(wanted, quoted) {
+    if let Some((exact, found)) = context.catalog.resolve(wanted, quoted) {
+        if let Some(oid) = objects::oid_of(exact, &name.0, name.1, context) {
+            return Some(oid);
+        }
         if let Some(table) = found.resolve(&name.0, name.1) {
             return Some(table.oid);
         }

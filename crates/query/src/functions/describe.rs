@@ -11,6 +11,7 @@ use super::{
     Returns, add as add_function, arg, each_number, numbers, quoted_ident, text_type, texts,
 };
 use crate::catalog;
+use crate::error::external;
 use crate::session::Context;
 use crate::types;
 
@@ -21,9 +22,22 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
         Ok(ColumnarValue::Array(texts(args, 0)?))
     });
     add_function(list, "pg_get_indexdef", Stable, text_type(), index_definition);
+    add_function(list, "pg_get_viewdef", Stable, text_type(), view_definition);
+    add_function(list, "obj_description", Stable, text_type(), |args| {
+        let context = Context::of(&args.config_options)?;
+        each_number(args, |oid| catalog::objects::comment(oid, 0, context))
+    });
+    add_function(list, "col_description", Stable, text_type(), column_comment);
     add_function(list, "pg_get_constraintdef", Stable, text_type(), |args| {
         let context = Context::of(&args.config_options)?;
+        let pretty = matches!(
+            args.args.get(1),
+            Some(ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))))
+        );
         each_number(args, |oid| {
+            if let Some(check) = catalog::objects::check_of(oid, context) {
+                return Some(sql::check_definition(&check.text, pretty));
+            }
             let table = catalog::table_of_index(oid, context)?;
             Some(format!("PRIMARY KEY ({})", key_columns(&table)))
         })
@@ -61,6 +75,34 @@ fn format_type(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         let typmod = mods.as_ref().map(|mods| mods.as_primitive::<Int64Type>());
         let typmod = typmod.filter(|mods| mods.is_valid(i)).map_or(-1, |mods| mods.value(i));
         builder.append_option(oid.map(|oid| catalog::format_type(oid, typmod)));
+    }
+    Ok(ColumnarValue::Array(Arc::new(builder.finish())))
+}
+
+/// By the view's id or its name.
+fn view_definition(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let context = Context::of(&args.config_options)?;
+    let of = |oid: i64| {
+        catalog::objects::view_of(oid, context).map(|view| catalog::objects::definition(&view))
+    };
+    match args.args.first().map(ColumnarValue::data_type) {
+        Some(DataType::Utf8) => super::each_text(args, |name| {
+            let oid = catalog::registered::find("regclass", name, context).map_err(external)?;
+            Ok(oid.and_then(|oid| of(oid.into())))
+        }),
+        _ => each_number(args, of),
+    }
+}
+
+fn column_comment(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let context = Context::of(&args.config_options)?;
+    let (oids, places) = (numbers(args, 0)?, numbers(args, 1)?);
+    let mut builder = StringBuilder::new();
+    let pairs = oids.as_primitive::<Int64Type>().iter().zip(places.as_primitive::<Int64Type>());
+    for (oid, place) in pairs {
+        let both = oid.zip(place);
+        let comment = both.and_then(|(oid, n)| catalog::objects::comment(oid, n, context));
+        builder.append_option(comment);
     }
     Ok(ColumnarValue::Array(Arc::new(builder.finish())))
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use model::{
-    Catalog, Column, ColumnType, Digest, Error, ErrorKind, Key, Name, NamespaceCatalog, Record,
-    Result, Table, Value,
+    Catalog, Column, ColumnType, Digest, Error, ErrorKind, Key, Name, NamespaceCatalog, Object,
+    ObjectKind, Record, Result, Table, Value,
 };
 use store::{
-    Address, BinInfo, Bins, Change, GroupChange, Latency, NamespaceInfo, Outcome, ScanCursor,
-    ScanPosition, Seen, SetInfo, Stat, Store, Target,
+    Address, BinInfo, Bins, Change, Given, GroupChange, Latency, NamespaceInfo, Outcome,
+    ScanCursor, ScanPosition, Seen, SetInfo, Stat, Store, Target,
 };
 
 /// What the store was asked for.
@@ -169,6 +169,22 @@ impl Store for Memory {
     }
 
     async fn drop_table(&self, _: &str, _: &str) -> Result<()> {
+        read_only()
+    }
+
+    async fn define(&self, _: &str, _: &str, _: Object) -> Result<()> {
+        read_only()
+    }
+
+    async fn undefine(&self, _: &str, _: ObjectKind, _: &str) -> Result<()> {
+        read_only()
+    }
+
+    async fn sequence(&self, _: &str, _: &str) -> Result<Option<Given>> {
+        Ok(None)
+    }
+
+    async fn set_sequence(&self, _: &str, _: &str, _: Given) -> Result<()> {
         read_only()
     }
 

@@ -8,13 +8,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use model::{ErrorKind, Name, Record, Table, Value};
+use model::{ErrorKind, Name, Notes, Object, Record, Table, Value};
 use sql::expr::{Expr, Row};
-use sql::plan::TableChange;
+use sql::plan::{Check, TableChange};
 use sql::{SqlError, SqlResult};
 use store::{Bins, Change, Expect, GroupChange, ScanCursor, Seen, Store, Target, Ttl};
 
-use super::keys;
+use super::{checks, keys, row};
 
 /// Records that are read, and at most written together, at once.
 const BATCH: usize = 256;
@@ -88,6 +88,11 @@ async fn one<S: Store>(
             }
             Ok(declare().await?)
         }
+        TableChange::Notes(notes) => {
+            let (namespace, name) = (&after.namespace, &after.name);
+            Ok(store.define(namespace, name, Object::Notes(notes.clone())).await?)
+        }
+        TableChange::AddCheck { check, notes } => add_check(store, after, check, notes).await,
         TableChange::PrimaryKey(_) => {
             while rekey(store, before, after).await? > 0 {}
             declare().await?;
@@ -95,6 +100,32 @@ async fn one<S: Store>(
             drop_bins(store, after, after.key.iter().map(|column| &column.name)).await
         }
     }
+}
+
+/// Declares the check first, so that no row comes in past it while those that are there are looked
+/// at; one that does not hold takes it back.
+async fn add_check<S: Store>(
+    store: &S,
+    table: &Table,
+    check: &Check,
+    notes: &Notes,
+) -> SqlResult<()> {
+    let declare =
+        |notes: &Notes| store.define(&table.namespace, &table.name, Object::Notes(notes.clone()));
+    declare(notes).await?;
+    let mut cursor = ScanCursor::all();
+    while !cursor.done() {
+        for record in scan(store, table, &mut cursor).await? {
+            let row = row(&table.name, Some(&record), None, &[], store.now_ms());
+            if checks::fails(check, &row)? {
+                let mut before = notes.clone();
+                before.checks.retain(|other| other.name != check.name);
+                declare(&before).await?;
+                return Err(checks::violated_by_some_row(check, table));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn fill_value<S: Store>(store: &S, fill: Option<&Expr>) -> SqlResult<Option<Value>> {

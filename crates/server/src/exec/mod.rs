@@ -10,6 +10,8 @@
 mod admin;
 mod alter;
 mod background;
+mod checks;
+mod ddl;
 mod explain;
 mod get;
 mod info;
@@ -22,7 +24,7 @@ mod write;
 
 use std::sync::{Arc, Mutex};
 
-use model::{ColumnType, ErrorKind, Key, Name, Record, Value};
+use model::{ColumnType, ErrorKind, Key, Name, Object, Record, Value};
 use query::SessionInfo;
 use sql::expr::{Expr, Row};
 use sql::plan::{
@@ -228,8 +230,8 @@ impl<S: Operated> Executor<S> {
                 }
                 Ok(Answer::Done(Tag::Text("TRUNCATE TABLE")))
             }
-            Plan::CreateTable { table, if_not_exists } => {
-                self.create_table(session, table, *if_not_exists).await
+            Plan::CreateTable { table, notes, if_not_exists } => {
+                self.create_table(session, table, notes, *if_not_exists).await
             }
             Plan::AlterTable { table, changes } => {
                 if let Some(table) = table {
@@ -237,11 +239,17 @@ impl<S: Operated> Executor<S> {
                 }
                 Ok(Answer::Done(Tag::Text("ALTER TABLE")))
             }
-            Plan::DropTable { tables } => {
-                for table in tables {
-                    store.drop_table(&table.namespace, &table.name).await?;
-                }
-                Ok(Answer::Done(Tag::Text("DROP TABLE")))
+            Plan::CreateTableAs(create) => {
+                Box::pin(self.create_table_as(session, create, ready, params)).await
+            }
+            Plan::CreateView { view, names, or_replace, .. } => {
+                self.create_view(session, view, names, *or_replace, ready).await
+            }
+            Plan::DropView { views, missing, cascade } => {
+                self.drop_views(session, views, missing, *cascade).await
+            }
+            Plan::DropTable { tables, missing, cascade } => {
+                self.drop_tables(session, tables, missing, *cascade).await
             }
             Plan::CreateNamespace { name, settings, if_not_exists, tag } => {
                 self.create_namespace(session, name, settings, *if_not_exists, tag).await
@@ -288,24 +296,20 @@ impl<S: Operated> Executor<S> {
         &self,
         session: &mut SessionState,
         table: &model::Table,
+        notes: &model::Notes,
         if_not_exists: bool,
     ) -> SqlResult<Answer<ArrowRows>> {
         let catalog = self.store.catalog();
-        let tables = catalog.namespaces.get(&table.namespace);
-        let there = tables.and_then(|n| n.tables.get(&table.name)).is_some_and(|t| t.declared);
-        let message = format!("relation \"{}\" already exists", table.name);
-        match (there, if_not_exists) {
-            (true, false) => {
-                return Err(SqlError::new("42P07", message)
-                    .hint("DROP TABLE it first, or say CREATE TABLE IF NOT EXISTS"));
+        match ddl::is_taken(&catalog, &table.namespace, &table.name) {
+            true => {
+                let hint = "DROP TABLE it first, or say CREATE TABLE IF NOT EXISTS";
+                ddl::taken(session, &table.name, if_not_exists, hint)?;
             }
-            (true, true) => {
-                let message = format!("{message}, skipping");
-                session.notice(Notice { sqlstate: "42P07", ..Notice::notice(message) });
-            }
-            (false, _) => {
-                self.store.declare(table.clone()).await?;
+            false => {
                 let (namespace, set) = (&table.namespace, &table.name);
+                // First: a table never stands there without its checks.
+                self.store.define(namespace, set, Object::Notes(notes.clone())).await?;
+                self.store.declare(table.clone()).await?;
                 if let Some(block) = &session.block
                     && self.store.count(namespace, set).await? == 0
                 {
@@ -437,6 +441,9 @@ impl<S: Operated> Backend for Executor<S> {
                 Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => {
                     Writes::AtOnce
                 }
+                Plan::CreateTableAs(_) | Plan::CreateView { .. } | Plan::DropView { .. } => {
+                    Writes::AtOnce
+                }
                 Plan::AlterTable { .. } => Writes::AtOnce,
                 Plan::CreateNamespace { .. } | Plan::DropNamespace { .. } => Writes::AtOnce,
                 Plan::AlterNamespace { .. } | Plan::SetConfig { .. } => Writes::AtOnce,
@@ -498,6 +505,8 @@ fn answer(word: &'static str, written: write::Written, returning: &[Output]) -> 
 fn query_of(plan: &Plan) -> Option<&Query> {
     match plan {
         Plan::Query(query) | Plan::Session(Command::Declare { query, .. }) => Some(query),
+        Plan::CreateTableAs(create) => Some(&create.query),
+        Plan::CreateView { query, .. } => Some(query),
         Plan::CopyOut { plan, .. } => query_of(plan),
         Plan::Explain { plan, .. } => match &**plan {
             Plan::Update(update) => target_query(&update.target),

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use model::{Column, ColumnType, Digest, Error, ErrorKind, Name, Record, Table, Value};
 use sql::expr::{Expr, Row};
 use sql::plan::{
-    Assignment, Delete, Insert, InsertSource, OnConflict, Output, Query, Target, Update,
+    Assignment, Check, Delete, Insert, InsertSource, OnConflict, Output, Query, Target, Update,
 };
 use sql::{SqlError, SqlResult};
 use store::{Bins, Change, ScanCursor, Seen, Store, Target as Named, Ttl, View};
 
 use super::background::{ArrowRows, Queries};
-use super::{Rows, Session, keys, outputs, passes, row};
+use super::{Rows, Session, checks, keys, outputs, passes, row};
 
 /// Records read at once by an UPDATE or DELETE that scans.
 const SCAN_BATCH: usize = 1000;
@@ -141,6 +141,15 @@ impl<S: Store> Writer<'_, S> {
         let mut returned = Returned::new();
         let change = |i: usize, seen: Seen<'_>| {
             let change = self.insert_one(insert, &rows[i], seen, ttl);
+            let change = match insert.on_conflict {
+                OnConflict::Merge | OnConflict::UpdateOnly | OnConflict::Update { .. } => change
+                    .and_then(|change| {
+                        let old = seen.record().unwrap_or(None);
+                        self.checked(&insert.checks, table, &rows[i].target, old, change)
+                    }),
+                // The whole row was held to the checks when it was made.
+                _ => change,
+            };
             let change = carried.carry(change.map_err(|e| e.in_row(i)))?;
             if !insert.returning.is_empty() && change != Change::Keep {
                 let old = seen.record().unwrap_or(None);
@@ -185,7 +194,29 @@ impl<S: Store> Writer<'_, S> {
             true => keys::generated(self.now_ms),
             false => keys::composite(key.into_iter().flatten().collect())?,
         };
-        Ok(NewRow { target: keys::named(table, key_value), key: parts, bins })
+        let new = NewRow { target: keys::named(table, key_value), key: parts, bins };
+        if whole && !insert.checks.is_empty() {
+            let change = Change::Write { bins: new.bins.clone(), replace: true, ttl: Ttl::Keep };
+            let record = self.after(&new.target, None, &change);
+            checks::hold(&insert.checks, table, &self.row(table, &record))?;
+        }
+        Ok(new)
+    }
+
+    /// The change, once what it leaves of the record is held to the checks.
+    fn checked(
+        &self,
+        checks: &[Check],
+        table: &Table,
+        target: &Named,
+        old: Option<&Record>,
+        change: Change,
+    ) -> SqlResult<Change> {
+        if !checks.is_empty() && matches!(change, Change::Write { .. }) {
+            let record = self.after(target, old, &change);
+            checks::hold(checks, table, &self.row(table, &record))?;
+        }
+        Ok(change)
     }
 
     /// A plain INSERT refuses the whole statement before it writes anything if a key is there
@@ -303,19 +334,21 @@ impl<S: Store> Writer<'_, S> {
         let ttl = self.ttl(update.ttl.as_ref(), Ttl::Keep)?;
         if let Target::Query(query) = &update.target {
             let columns: Vec<&Column> = update.assignments.iter().map(|a| &a.column).collect();
-            let change = |values: &[Option<Value>]| {
+            let change = |record: &Record, values: &[Option<Value>]| {
                 let bins = columns.iter().zip(values).map(|(column, value)| {
                     check_null(table, column, value)?;
                     Ok((Name::from(column.name.as_str()), value.clone()))
                 });
                 let bins = bins.collect::<SqlResult<_>>()?;
-                Ok(Change::Write { bins, replace: false, ttl })
+                let change = Change::Write { bins, replace: false, ttl };
+                self.checked(&update.checks, table, &itself(record), Some(record), change)
             };
             return self.by_query(table, query, &columns, &update.returning, change).await;
         }
         let change = |record: &Record| {
             let bins = assigned(table, &update.assignments, &self.row(table, record))?;
-            Ok(Change::Write { bins, replace: false, ttl })
+            let change = Change::Write { bins, replace: false, ttl };
+            self.checked(&update.checks, table, &itself(record), Some(record), change)
         };
         self.by_target(table, &update.target, &update.returning, None, change).await
     }
@@ -324,7 +357,7 @@ impl<S: Store> Writer<'_, S> {
     pub(super) async fn delete(&self, delete: &Delete) -> SqlResult<Written> {
         let table = &delete.table;
         if let Target::Query(query) = &delete.target {
-            let change = |_: &[Option<Value>]| Ok(Change::Delete);
+            let change = |_: &Record, _: &[Option<Value>]| Ok(Change::Delete);
             return self.by_query(table, query, &[], &delete.returning, change).await;
         }
         let change = |_: &Record| Ok(Change::Delete);
@@ -432,7 +465,7 @@ impl<S: Store> Writer<'_, S> {
         query: &Query,
         columns: &[&Column],
         returning: &[Output],
-        change: impl Fn(&[Option<Value>]) -> SqlResult<Change> + Sync + Send,
+        change: impl Fn(&Record, &[Option<Value>]) -> SqlResult<Change> + Sync + Send,
     ) -> SqlResult<Written> {
         let mut types = vec![ColumnType::Text, ColumnType::Int4];
         types.extend(columns.iter().map(|column| column.column_type));
@@ -478,7 +511,7 @@ impl<S: Store> Writer<'_, S> {
         table: &Table,
         found: &[(Named, u16, &[Option<Value>])],
         returning: &[Output],
-        change: &(impl Fn(&[Option<Value>]) -> SqlResult<Change> + Sync + Send),
+        change: &(impl Fn(&Record, &[Option<Value>]) -> SqlResult<Change> + Sync + Send),
         written: &mut Written,
     ) -> SqlResult<Vec<Digest>> {
         let targets: Vec<Named> = found.iter().map(|(target, _, _)| target.clone()).collect();
@@ -494,7 +527,7 @@ impl<S: Store> Writer<'_, S> {
                     Ok(Change::Keep)
                 }
                 Some(record) => {
-                    let change = carried.carry(change(values))?;
+                    let change = carried.carry(change(record, values))?;
                     let row = self.returned(table, target, record, &change, returning);
                     returned.extend(carried.carry(row)?.map(|row| (i, row)));
                     Ok(change)
@@ -528,6 +561,11 @@ impl NewRow {
             None => self.bins.iter().find(|(n, _)| **n == *name)?.1.clone(),
         }
     }
+}
+
+/// The record as what is changed.
+fn itself(record: &Record) -> Named {
+    Named { digest: record.digest, key: record.key.clone() }
 }
 
 /// The bins that SET writes.

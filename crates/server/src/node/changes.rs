@@ -77,6 +77,7 @@ impl Node {
         self.change(|next, _| {
             let config = next.forget(name)?;
             next.save()?;
+            self.objects.forget(name);
             if let Err(error) = self.members.remove(name) {
                 tracing::warn!(namespace = name, %error, "closing a dropped namespace failed");
             }

@@ -14,6 +14,7 @@ use datafusion::catalog::Session;
 use super::KEYWORDS;
 use super::grid::{Cell, Grid, Row};
 use super::lists::{self, Relation};
+use super::objects;
 use crate::session::Context;
 
 /// The rows of a relation.
@@ -34,6 +35,9 @@ pub(super) fn grid(relation: &Relation, context: &Context, session: &dyn Session
         | "pg_statio_user_tables"
         | "pg_stat_xact_all_tables"
         | "pg_stat_xact_user_tables" => tables::statistics(context),
+        "pg_views" => Grid::new("", objects::pg_views(context)),
+        "pg_description" => Grid::new("", objects::descriptions(context)),
+        "pg_sequence" => Grid::new("", objects::pg_sequence(context)),
         "pg_database" => server::databases(context),
         "pg_roles" | "pg_authid" => server::roles(context),
         "pg_user" | "pg_shadow" => server::users(context),

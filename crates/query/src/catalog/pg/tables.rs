@@ -6,7 +6,7 @@ use super::super::grid::{Cell, Grid, Row};
 use super::super::lists::{self, relations, type_named, type_of};
 use super::super::{
     INFORMATION_SCHEMA_OID, PG_CATALOG_OID, index_definition, index_name, index_oid, keyed,
-    namespace_oid, tables,
+    namespace_oid, objects, tables,
 };
 use crate::session::Context;
 use crate::types::{column_oid, typmod};
@@ -27,7 +27,9 @@ const CLASS: &str = "relowner=10 reltuples=-1 relpersistence=p relkind=r relispo
     relreplident=d";
 
 pub(super) fn classes(context: &Context) -> Grid {
-    let own = tables(context).map(|t| table_class(t)).chain(keyed(context).map(|t| index_class(t)));
+    let own = tables(context)
+        .map(|t| table_class(t, context))
+        .chain(keyed(context).map(|t| index_class(t)));
     let system = relations().iter().map(|relation| -> Row {
         let table = relation.kind == "r";
         vec![
@@ -40,10 +42,10 @@ pub(super) fn classes(context: &Context) -> Grid {
             ("relnatts", (relation.columns.len() as i64).into()),
         ]
     });
-    Grid::new(CLASS, own.chain(system).collect())
+    Grid::new(CLASS, own.chain(objects::classes(context)).chain(system).collect())
 }
 
-fn table_class(table: &Table) -> Row {
+fn table_class(table: &Table, context: &Context) -> Row {
     vec![
         ("oid", table.oid.into()),
         ("relname", table.name.as_str().into()),
@@ -52,6 +54,7 @@ fn table_class(table: &Table) -> Row {
         ("relam", HEAP.into()),
         ("relhasindex", (!table.key.is_empty()).into()),
         ("relnatts", ((table.key.len() + table.columns.len()) as i64).into()),
+        ("relchecks", objects::check_count(table, context).into()),
     ]
 }
 
@@ -81,6 +84,10 @@ pub(super) fn attributes(context: &Context) -> Grid {
         for (column, number) in table.key.iter().zip(1i64..) {
             rows.push(attribute(index_oid(table), column, number, false));
         }
+    }
+    for (relation, columns) in objects::columns(context) {
+        let numbered = columns.iter().zip(1i64..);
+        rows.extend(numbered.map(|(column, number)| attribute(relation, column, number, false)));
     }
     rows.extend(system_attributes());
     Grid::new(ATTRIBUTE, rows)
@@ -187,7 +194,7 @@ pub(super) fn constraints(context: &Context) -> Grid {
             ("conkey", Cell::Ints((1..=table.key.len() as i64).collect())),
         ]
     });
-    Grid::new(CONSTRAINT, rows.collect())
+    Grid::new(CONSTRAINT, rows.chain(objects::constraints(context)).collect())
 }
 
 pub(super) fn pg_tables(context: &Context) -> Grid {

@@ -1,0 +1,204 @@
+//! CREATE TABLE in its forms, CREATE VIEW, and DROP of both.
+
+use sqlparser::ast;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::{Words, parsed, query, refuse};
+use crate::parse::{Cut, Like, Statement, TableAs, View};
+use crate::{SqlError, SqlResult};
+
+/// `CREATE TABLE ..`, after TABLE.
+pub(super) fn create_table(cut: &Cut, words: Words) -> SqlResult<Statement> {
+    if let Some(at) = top_level(cut, "AS", words.at()) {
+        return table_as(cut, words, at);
+    }
+    let (tokens, likes) = without_likes(cut)?;
+    match parsed(cut, tokens)? {
+        ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table), likes)),
+        _ => Err(cut.syntax_error(1)),
+    }
+}
+
+/// `CREATE TABLE [IF NOT EXISTS] name [(a, ..)] AS query [WITH [NO] DATA]`; `at` is where AS stands.
+fn table_as(cut: &Cut, mut words: Words, at: usize) -> SqlResult<Statement> {
+    let if_not_exists = if_not_exists(&mut words)?;
+    let name = words.object_name()?;
+    let columns = names(&mut words)?;
+    if words.at() != at {
+        return Err(SqlError::unsupported("options of CREATE TABLE AS are not supported")
+            .hint("CREATE TABLE with columns and options, then INSERT INTO .. SELECT"));
+    }
+    let (rest, with_data) = data(cut.skip(at + 1));
+    let Statement::Query(query) = query(&rest)? else { return Err(rest.syntax_error(0)) };
+    let text = TableAs { name, columns, query, if_not_exists, with_data };
+    Ok(Statement::CreateTableAs(Box::new(text)))
+}
+
+/// Takes `WITH [NO] DATA` off the end.
+fn data<'a>(cut: Cut<'a>) -> (Cut<'a>, bool) {
+    let count = cut.tokens.len();
+    let word =
+        |back: usize, wanted: &str| count >= back && is_word(&cut.tokens[count - back], wanted);
+    match (word(1, "DATA"), word(2, "NO"), word(2, "WITH"), word(3, "WITH")) {
+        (true, true, _, true) => (cut.first(count - 3), false),
+        (true, _, true, _) => (cut.first(count - 2), true),
+        _ => (cut, true),
+    }
+}
+
+/// Takes `LIKE table [INCLUDING ..]` out of the list of columns, which sqlparser does not read among
+/// others.
+fn without_likes(cut: &Cut) -> SqlResult<(Vec<TokenWithSpan>, Vec<Like>)> {
+    let open = cut.tokens.iter().position(|t| t.token == Token::LParen);
+    let Some(open) = open else { return Ok((cut.tokens.to_vec(), Vec::new())) };
+    let (mut depth, mut begin) = (0usize, open + 1);
+    let (mut kept, mut likes, mut close) = (Vec::new(), Vec::new(), cut.tokens.len());
+    for (at, token) in cut.tokens.iter().enumerate().skip(open) {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let ends = depth == 0 || (depth == 1 && token.token == Token::Comma);
+        if !ends {
+            continue;
+        }
+        let element = cut.skip(begin).first(at - begin);
+        match element.tokens.first().is_some_and(|first| is_word(first, "LIKE")) {
+            true => likes.push(like(&element, kept.len())?),
+            false => kept.push(element.tokens),
+        }
+        begin = at + 1;
+        if depth == 0 {
+            close = at;
+            break;
+        }
+    }
+    if likes.is_empty() {
+        return Ok((cut.tokens.to_vec(), likes));
+    }
+    let mut tokens = cut.tokens[..=open].to_vec();
+    for (number, element) in kept.iter().enumerate() {
+        if number > 0 {
+            tokens.push(TokenWithSpan { token: Token::Comma, span: cut.tokens[open].span });
+        }
+        tokens.extend_from_slice(element);
+    }
+    tokens.extend_from_slice(&cut.tokens[close.min(cut.tokens.len())..]);
+    Ok((tokens, likes))
+}
+
+/// `LIKE table [INCLUDING | EXCLUDING what] ..`
+fn like(cut: &Cut, before: usize) -> SqlResult<Like> {
+    let mut words = Words::new(cut);
+    words.expect("LIKE")?;
+    let mut like = Like {
+        name: words.object_name()?,
+        before,
+        defaults: false,
+        constraints: false,
+        key: false,
+        comments: false,
+        identity: false,
+    };
+    while words.token().is_some() {
+        let on = words.eat("INCLUDING");
+        if !on {
+            words.expect("EXCLUDING")?;
+        }
+        let what = words.word().ok_or_else(|| words.error())?;
+        match what.as_str() {
+            "DEFAULTS" => like.defaults = on,
+            "CONSTRAINTS" => like.constraints = on,
+            "INDEXES" => like.key = on,
+            "COMMENTS" => like.comments = on,
+            "IDENTITY" => like.identity = on,
+            "ALL" => {
+                (like.defaults, like.constraints, like.key) = (on, on, on);
+                (like.comments, like.identity) = (on, on);
+            }
+            "GENERATED" | "STORAGE" | "STATISTICS" | "COMPRESSION" => {}
+            _ => return Err(cut.syntax_error(words.at() - 1)),
+        }
+    }
+    Ok(like)
+}
+
+/// `CREATE [OR REPLACE] VIEW name [(a, ..)] AS query`, after VIEW.
+pub(super) fn create_view(cut: &Cut, mut words: Words, or_replace: bool) -> SqlResult<Statement> {
+    let name = words.object_name()?;
+    let columns = names(&mut words)?;
+    if words.peek().as_deref() == Some("WITH") {
+        return Err(SqlError::unsupported("options of a view are not supported")
+            .hint("CREATE [OR REPLACE] VIEW name AS SELECT .."));
+    }
+    words.expect("AS")?;
+    let rest = cut.skip(words.at());
+    if let Some(at) = top_level(&rest, "CHECK", 0)
+        && at + 2 == rest.tokens.len()
+        && is_word(&rest.tokens[at + 1], "OPTION")
+    {
+        return Err(SqlError::unsupported("WITH CHECK OPTION is not supported")
+            .hint("a view is read only here; leave it out"));
+    }
+    if rest.tokens.is_empty() {
+        return Err(words.error());
+    }
+    let text = rest.text_from(0);
+    let Statement::Query(query) = query(&rest)? else { return Err(rest.syntax_error(0)) };
+    Ok(Statement::CreateView(Box::new(View { name, columns, query, text, or_replace })))
+}
+
+/// DROP TABLE, DROP VIEW, DROP SEQUENCE: `[IF EXISTS] a, b [CASCADE | RESTRICT]`, after the word.
+pub(super) fn drop(cut: &Cut, mut words: Words, kind: &str) -> SqlResult<Statement> {
+    let if_exists = words.eat("IF") && words.expect("EXISTS")?;
+    let mut names = vec![words.object_name()?];
+    while words.eat_token(&Token::Comma) {
+        names.push(words.object_name()?);
+    }
+    let cascade = words.eat("CASCADE");
+    let _ = cascade || words.eat("RESTRICT");
+    words.end(cut)?;
+    Ok(match kind {
+        "TABLE" => Statement::DropTable { names, if_exists, cascade },
+        "VIEW" => Statement::DropView { names, if_exists, cascade },
+        _ => return Err(refuse::create(kind, cut)),
+    })
+}
+
+pub(super) fn if_not_exists(words: &mut Words) -> SqlResult<bool> {
+    Ok(words.eat("IF") && words.expect("NOT")? && words.expect("EXISTS")?)
+}
+
+/// `(a, b)`, if it is there.
+fn names(words: &mut Words) -> SqlResult<Vec<ast::Ident>> {
+    let mut names = Vec::new();
+    if !words.eat_token(&Token::LParen) {
+        return Ok(names);
+    }
+    loop {
+        names.push(words.ident().ok_or_else(|| words.error())?);
+        if words.eat_token(&Token::RParen) {
+            return Ok(names);
+        }
+        words.expect_token(&Token::Comma)?;
+    }
+}
+
+/// Where this word stands outside of all parentheses, from the token `from` on.
+fn top_level(cut: &Cut, wanted: &str, from: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    cut.tokens.iter().enumerate().skip(from).find_map(|(at, token)| {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ if depth == 0 && is_word(token, wanted) => return Some(at),
+            _ => {}
+        }
+        None
+    })
+}
+
+fn is_word(token: &TokenWithSpan, wanted: &str) -> bool {
+    matches!(&token.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(wanted))
+}
