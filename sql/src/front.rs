@@ -46,6 +46,7 @@ pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
         "DELETE" => delete(cut),
         "CREATE" => create(cut, words),
         "DROP" => drop(cut, words),
+        "ALTER" if words.eat("SEQUENCE") => define::alter_sequence(cut, words),
         "ALTER" => namespace::alter(cut, words),
         "COPY" => copy::copy(cut, words),
         "TRUNCATE" => truncate(cut, words),
@@ -69,13 +70,8 @@ fn alter_columns(cut: &Cut) -> SqlResult<Statement> {
 
 /// Runs sqlparser and takes the one kind of statement that must come.
 fn parsed(cut: &Cut, tokens: Vec<TokenWithSpan>) -> SqlResult<ast::Statement> {
-    let tokens = distinct_operators(tokens);
-    let mut statement = cut.with_parser(tokens, |parser| match parser.peek_token_ref().token {
-        Token::Word(ref w) if w.keyword == Keyword::TABLE => {
-            parser.parse_query().map(ast::Statement::Query)
-        }
-        _ => parser.parse_statement(),
-    })?;
+    let tokens = distinct_operators(whole_table(tokens));
+    let mut statement = cut.with_parser(tokens, |parser| parser.parse_statement())?;
     tidy(&mut statement);
     Ok(statement)
 }
@@ -217,14 +213,45 @@ fn balance_one(e: &mut ast::Expr, wanted: &ast::BinaryOperator) {
 
 fn query(cut: &Cut) -> SqlResult<Statement> {
     match aql::query(cut)? {
-        ast::Statement::Query(query) => Ok(Statement::Query(query)),
-        // `WITH .. INSERT` and its like.
-        ast::Statement::Insert(insert) => {
-            Ok(Statement::Insert(Box::new(insert), InsertMode::Insert, Options::default()))
-        }
-        _ => Err(SqlError::unsupported("WITH before UPDATE or DELETE is not supported")
-            .hint("write the query into the WHERE clause: .. WHERE id IN (SELECT ..)")),
+        ast::Statement::Query(query) => Ok(with_write(*query)),
+        _ => Err(cut.syntax_error(0)),
     }
+}
+
+/// `WITH .. INSERT`, UPDATE and DELETE are the writes that they are; else a query.
+fn with_write(mut query: ast::Query) -> Statement {
+    let options = |with| Options { with, ..Options::default() };
+    match *query.body {
+        ast::SetExpr::Insert(ast::Statement::Insert(mut insert)) => {
+            match &mut insert.source {
+                Some(source) if source.with.is_none() => source.with = query.with,
+                _ => {}
+            }
+            Statement::Insert(Box::new(insert), InsertMode::Insert, Options::default())
+        }
+        ast::SetExpr::Update(ast::Statement::Update(update)) => {
+            Statement::Update(Box::new(update), options(query.with))
+        }
+        ast::SetExpr::Delete(ast::Statement::Delete(delete)) => {
+            Statement::Delete(Box::new(delete), options(query.with))
+        }
+        body => {
+            query.body = Box::new(body);
+            Statement::Query(Box::new(query))
+        }
+    }
+}
+
+/// `TABLE t` at the beginning is `SELECT * FROM t`.
+fn whole_table(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let Some(first) = tokens.first() else { return tokens };
+    if !matches!(&first.token, Token::Word(w) if w.keyword == Keyword::TABLE) {
+        return tokens;
+    }
+    let span = first.span;
+    let select = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+    tokens.splice(..1, select.map(|token| TokenWithSpan { token, span }));
+    tokens
 }
 
 /// aql allows `LIMIT n` before `WHERE`: it goes to the end.
@@ -244,7 +271,8 @@ fn limit_last(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
 }
 
 fn insert(cut: &Cut, mode: InsertMode) -> SqlResult<Statement> {
-    let (mut tokens, options) = split_options(cut)?;
+    let (mut tokens, mut options) = split_options(cut)?;
+    options.overriding = take_overriding(&mut tokens);
     if let Some(first) = tokens.first_mut() {
         first.token = Token::Word(Word {
             value: "INSERT".to_string(),
@@ -256,6 +284,20 @@ fn insert(cut: &Cut, mode: InsertMode) -> SqlResult<Statement> {
         ast::Statement::Insert(insert) => Ok(Statement::Insert(Box::new(insert), mode, options)),
         _ => Err(cut.syntax_error(1)),
     }
+}
+
+/// Takes `OVERRIDING SYSTEM VALUE`, or USER, out of an INSERT.
+fn take_overriding(tokens: &mut Vec<TokenWithSpan>) -> bool {
+    let word = |t: &TokenWithSpan, wanted: &str| matches!(&t.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(wanted));
+    let found = tokens.windows(3).position(|w| {
+        word(&w[0], "OVERRIDING")
+            && (word(&w[1], "SYSTEM") || word(&w[1], "USER"))
+            && word(&w[2], "VALUE")
+    });
+    if let Some(at) = found {
+        tokens.drain(at..at + 3);
+    }
+    found.is_some()
 }
 
 fn update(cut: &Cut) -> SqlResult<Statement> {
@@ -376,6 +418,9 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     if kind == "INDEX" || of_elements && words.eat("INDEX") {
         return create_index(cut, words);
     }
+    if kind == "SEQUENCE" && !temporary {
+        return define::create_sequence(cut);
+    }
     if kind != "TABLE" {
         return Err(refuse::create(&kind, cut));
     }
@@ -411,7 +456,7 @@ fn drop(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
         return namespace::drop(cut, words, word);
     }
     match kind.as_str() {
-        "TABLE" | "VIEW" => define::drop(cut, words, &kind),
+        "TABLE" | "VIEW" | "SEQUENCE" => define::drop(cut, words, &kind),
         _ => Err(refuse::create(&kind, cut)),
     }
 }
@@ -429,11 +474,11 @@ fn truncate(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     if words.eat("UPTO") {
         before_lut_ms = Some(words.lut_ms()?);
     }
-    let _ = words.eat("RESTART") && words.expect("IDENTITY")?;
+    let restart_identity = words.eat("RESTART") && words.expect("IDENTITY")?;
     let _ = words.eat("CONTINUE") && words.expect("IDENTITY")?;
     let _ = words.eat("CASCADE") || words.eat("RESTRICT");
     words.end(cut)?;
-    Ok(Statement::Truncate { names, if_exists, before_lut_ms })
+    Ok(Statement::Truncate { names, if_exists, before_lut_ms, restart_identity })
 }
 
 /// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (ANALYZE, ..) statement`.

@@ -75,6 +75,16 @@ pub(crate) enum Statement {
         if_exists: bool,
         cascade: bool,
     },
+    CreateSequence(Box<CreateSequence>),
+    AlterSequence {
+        name: ast::ObjectName,
+        /// Begin anew: at this number, or at its start.
+        restart: Option<i64>,
+    },
+    DropSequence {
+        names: Vec<ast::ObjectName>,
+        if_exists: bool,
+    },
     DropView {
         names: Vec<ast::ObjectName>,
         if_exists: bool,
@@ -84,6 +94,7 @@ pub(crate) enum Statement {
         names: Vec<ast::ObjectName>,
         if_exists: bool,
         before_lut_ms: Option<u64>,
+        restart_identity: bool,
     },
     CreateNamespace {
         name: ast::Ident,
@@ -162,6 +173,16 @@ pub(crate) struct Like {
     pub(crate) identity: bool,
 }
 
+/// CREATE SEQUENCE.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateSequence {
+    pub(crate) name: ast::ObjectName,
+    pub(crate) data_type: Option<ast::DataType>,
+    pub(crate) options: Vec<ast::SequenceOptions>,
+    pub(crate) owned_by: Option<ast::ObjectName>,
+    pub(crate) if_not_exists: bool,
+}
+
 /// CREATE VIEW.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
@@ -196,11 +217,15 @@ pub(crate) enum InsertMode {
     Replace,
 }
 
-/// `WITH (ttl = .., generation = ..)` after a write.
+/// `WITH (ttl = .., generation = ..)` after a write, and `WITH name AS (..)` before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     pub(crate) ttl: Option<ast::Expr>,
     pub(crate) generation: Option<ast::Expr>,
+    /// Common table expressions before the write.
+    pub(crate) with: Option<ast::With>,
+    /// OVERRIDING .. VALUE, or a COPY: numbers of identity columns may be given.
+    pub(crate) overriding: bool,
 }
 
 impl Parsed {
@@ -222,6 +247,9 @@ impl Statement {
             Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView { .. } => "DROP VIEW",
+            Statement::CreateSequence(_) => "CREATE SEQUENCE",
+            Statement::AlterSequence { .. } => "ALTER SEQUENCE",
+            Statement::DropSequence { .. } => "DROP SEQUENCE",
             Statement::DropTable { .. } => "DROP TABLE",
             Statement::Truncate { .. } => "TRUNCATE TABLE",
             Statement::CreateNamespace { word: "SCHEMA", .. } => "CREATE SCHEMA",

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use model::{Column, ColumnType, Name, Notes, Table, View};
+use model::{Column, ColumnType, Name, Notes, Sequence, Table, View};
 use sqlparser::ast;
 pub use sqlparser::ast::Query;
 
@@ -64,6 +64,8 @@ pub enum Plan {
         tables: Vec<Arc<Table>>,
         /// Only records whose last update is not after this, milliseconds since 1970-01-01 UTC.
         before_lut_ms: Option<u64>,
+        /// Sequences that begin anew.
+        restart: Vec<Arc<Sequence>>,
     },
     /// CREATE TABLE.
     CreateTable {
@@ -71,6 +73,8 @@ pub enum Plan {
         table: Table,
         /// What is said of it beyond its columns.
         notes: Notes,
+        /// Sequences that number its columns.
+        sequences: Vec<Sequence>,
         /// Whether an existing declaration is no error.
         if_not_exists: bool,
     },
@@ -93,6 +97,25 @@ pub enum Plan {
         names: Vec<String>,
         /// Whether one of this name is replaced.
         or_replace: bool,
+    },
+    /// CREATE SEQUENCE.
+    CreateSequence {
+        /// The sequence.
+        sequence: Sequence,
+        /// Whether a relation of this name is no error.
+        if_not_exists: bool,
+    },
+    /// ALTER SEQUENCE .. RESTART.
+    RestartSequences {
+        /// Each with the number that comes next, its start where none is given.
+        sequences: Vec<(Arc<Sequence>, Option<i64>)>,
+    },
+    /// DROP SEQUENCE.
+    DropSequence {
+        /// Those that exist.
+        sequences: Vec<Arc<Sequence>>,
+        /// What is to be said of the others.
+        missing: Vec<String>,
     },
     /// DROP VIEW.
     DropView {
@@ -294,6 +317,8 @@ pub enum InsertSource {
         query: Box<ast::Query>,
         /// Values of the columns after those that the query gives.
         defaults: Vec<Expr>,
+        /// Whether the query has to end before the first row is written: it reads the set.
+        whole: bool,
     },
     /// COPY: the client gives the first columns, `defaults` the rest.
     Copied {
@@ -460,6 +485,8 @@ pub struct Update {
     pub checks: Vec<Check>,
     /// RETURNING, of the records as they are after the update.
     pub returning: Vec<Output>,
+    /// Names of what RETURNING gives where the query computes it, in its last columns.
+    pub returned: Vec<String>,
 }
 
 /// DELETE.
@@ -471,6 +498,8 @@ pub struct Delete {
     pub target: Target,
     /// RETURNING, of the records as they were.
     pub returning: Vec<Output>,
+    /// Names of what RETURNING gives where the query computes it, in its last columns.
+    pub returned: Vec<String>,
 }
 
 /// Statements that concern the session alone; the server runs them.

@@ -32,18 +32,59 @@ pub(crate) fn prepare(query: &mut ast::Query, scope: &Scope, places: &Places) ->
     prepare_noting(query, scope, places).map(|_| ())
 }
 
-/// The same; gives namespace and name of the tables and views that the query names, each once.
+/// What a query reads, each by namespace and name.
+pub(crate) struct Reads {
+    /// The tables and views that it names itself, each once.
+    pub(crate) named: Vec<(String, String)>,
+    /// The tables that it reads through views.
+    pub(crate) through_views: Vec<(String, String)>,
+}
+
+impl Reads {
+    /// Whether the rows of this table are read.
+    pub(crate) fn table(&self, table: &Table) -> bool {
+        let is = |(namespace, name): &(String, String)| {
+            *namespace == table.namespace && *name == table.name
+        };
+        self.named.iter().chain(&self.through_views).any(is)
+    }
+}
+
+/// The same; tells what the query reads.
 pub(crate) fn prepare_noting(
     query: &mut ast::Query,
     scope: &Scope,
     places: &Places,
-) -> SqlResult<Vec<(String, String)>> {
+) -> SqlResult<Reads> {
     let mut rewriter = Rewriter::new(scope, places);
     rewriter.query(query)?;
-    let mut uses = rewriter.uses;
-    uses.sort();
-    uses.dedup();
-    Ok(uses)
+    let mut named = rewriter.uses;
+    named.sort();
+    named.dedup();
+    Ok(Reads { named, through_views: rewriter.through_views })
+}
+
+/// The columns of something in FROM, each with the name by which it is qualified; `None` where they
+/// are not known.
+pub(crate) fn columns_of(
+    relation: &ast::TableFactor,
+    with: Option<&ast::With>,
+    scope: &Scope,
+    places: &Places,
+) -> SqlResult<Option<Vec<(String, String)>>> {
+    let mut rewriter = Rewriter::new(scope, places);
+    if let Some(with) = with {
+        rewriter.with(&mut with.clone())?;
+    }
+    rewriter.frames.push(Frame::default());
+    rewriter.factor(&mut relation.clone())?;
+    let Some(relation) = rewriter.frames.last().and_then(|frame| frame.relations.last()) else {
+        return Ok(None);
+    };
+    let named = |columns: Vec<String>| {
+        columns.into_iter().map(|column| (relation.name.clone(), column)).collect()
+    };
+    Ok(relation.columns().map(named))
 }
 
 /// `SELECT projection FROM name [alias] WHERE selection`.
@@ -142,6 +183,7 @@ struct Rewriter<'a> {
     frames: Vec<Frame>,
     /// Namespace and name of tables and views that were met.
     uses: Vec<(String, String)>,
+    through_views: Vec<(String, String)>,
     /// Views that have become their queries so far, and how deep in each other they stand here.
     views: usize,
     views_deep: usize,
@@ -155,6 +197,7 @@ impl<'a> Rewriter<'a> {
             ctes: Vec::new(),
             frames: Vec::new(),
             uses: Vec::new(),
+            through_views: Vec::new(),
             views: 0,
             views_deep: 0,
         }
@@ -166,16 +209,7 @@ impl Rewriter<'_> {
     fn query(&mut self, query: &mut ast::Query) -> SqlResult<Option<Vec<String>>> {
         let outer_ctes = self.ctes.len();
         if let Some(with) = &mut query.with {
-            for cte in &mut with.cte_tables {
-                quote(&mut cte.alias.name);
-                let name = cte.alias.name.value.clone();
-                let listed = column_list(&mut cte.alias);
-                if with.recursive {
-                    self.ctes.push((name.clone(), listed.clone()));
-                }
-                let columns = self.query(&mut cte.query)?;
-                self.ctes.push((name, listed.or(columns)));
-            }
+            self.with(with)?;
         }
         let depth = self.frames.len();
         let columns = self.set_expr(&mut query.body)?;
@@ -184,6 +218,21 @@ impl Rewriter<'_> {
         self.frames.truncate(depth);
         self.ctes.truncate(outer_ctes);
         Ok(columns)
+    }
+
+    /// Common table expressions, seen from here on.
+    fn with(&mut self, with: &mut ast::With) -> SqlResult<()> {
+        for cte in &mut with.cte_tables {
+            quote(&mut cte.alias.name);
+            let name = cte.alias.name.value.clone();
+            let listed = column_list(&mut cte.alias);
+            if with.recursive {
+                self.ctes.push((name.clone(), listed.clone()));
+            }
+            let columns = self.query(&mut cte.query)?;
+            self.ctes.push((name, listed.or(columns)));
+        }
+        Ok(())
     }
 
     fn order_by(

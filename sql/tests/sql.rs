@@ -176,7 +176,7 @@ fn shown_plan(plan: &Plan, out: &mut String) {
                         let _ = writeln!(out, "  Row: {}", row.join(", "));
                     }
                 }
-                InsertSource::Query { query, defaults } => {
+                InsertSource::Query { query, defaults, .. } => {
                     let _ = writeln!(out, "  Query {query}; {} defaults", defaults.len());
                 }
                 InsertSource::Copied { defaults } => {
@@ -199,7 +199,7 @@ fn shown_plan(plan: &Plan, out: &mut String) {
             }
             shown_output(&delete.returning, out);
         }
-        Plan::CreateTable { table, if_not_exists } => {
+        Plan::CreateTable { table, if_not_exists, .. } => {
             let shown = |c: &Column| {
                 format!(
                     "{} {}{}{}",
@@ -221,7 +221,7 @@ fn shown_plan(plan: &Plan, out: &mut String) {
                 table.ttl_s
             );
         }
-        Plan::DropTable { tables } => {
+        Plan::DropTable { tables, .. } => {
             let names: Vec<&str> = tables.iter().map(|t| t.name.as_str()).collect();
             let _ = writeln!(out, "DropTable {}", names.join(", "));
         }

@@ -25,10 +25,38 @@ use datafusion::logical_expr::{
     Subquery, lit,
 };
 
+use crate::functions::only::only;
+
 /// The plan without such subqueries in its projections and filters.
 pub(crate) fn decorrelate(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| node.map_expressions(one_row))?.data;
     let mut number = 0;
     Ok(plan.transform_up_with_subqueries(|node| rewrite(node, &mut number))?.data)
+}
+
+/// Correlated scalar subqueries without an aggregate get one that takes a single row: so DataFusion
+/// knows that they give one value.
+fn one_row(expr: Expr) -> Result<Transformed<Expr>> {
+    expr.transform(|expr| {
+        let Expr::ScalarSubquery(subquery) = &expr else { return Ok(Transformed::no(expr)) };
+        let LogicalPlan::Projection(projection) = &*subquery.subquery else {
+            return Ok(Transformed::no(expr));
+        };
+        let ([value], LogicalPlan::Filter(_)) = (&projection.expr[..], &*projection.input) else {
+            return Ok(Transformed::no(expr));
+        };
+        if subquery.outer_ref_columns.is_empty() || value.contains_outer() {
+            return Ok(Transformed::no(expr));
+        }
+        let (qualifier, name) = value.qualified_name();
+        let only = only().call(vec![value.clone().unalias()]);
+        let plan = LogicalPlanBuilder::from(projection.input.as_ref().clone())
+            .aggregate(Vec::<Expr>::new(), [only.alias("only")])?
+            .project([Expr::Column(Column::from_name("only")).alias_qualified(qualifier, name)])?
+            .build()?;
+        let one = Subquery { subquery: Arc::new(plan), ..subquery.clone() };
+        Ok(Transformed::yes(Expr::ScalarSubquery(one)))
+    })
 }
 
 fn rewrite(node: LogicalPlan, number: &mut usize) -> Result<Transformed<LogicalPlan>> {

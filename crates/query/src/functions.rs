@@ -8,7 +8,9 @@ mod describe;
 mod json;
 mod marked;
 mod matches;
+pub(crate) mod only;
 mod registered;
+pub(crate) mod sequences;
 mod sleep;
 
 use std::hash::{Hash, Hasher};
@@ -113,6 +115,9 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
         state.register_udf(function.clone())?;
     }
     state.register_udf(Arc::new(sleep::pg_sleep()))?;
+    for function in sequences::functions() {
+        state.register_udf(function)?;
+    }
     Ok(())
 }
 

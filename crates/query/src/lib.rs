@@ -43,5 +43,6 @@ pub use datafusion::arrow;
 pub use datafusion::execution::SendableRecordBatchStream;
 pub use engine::{Engine, Field, Options, Prepared};
 pub use error::sql_error;
+pub use functions::sequences::Numbers;
 pub use session::{KnownSetting, SessionInfo, Settings};
 pub use types::{NUMERIC_SCALE, PG_TYPE, PG_TYPMOD, column_type, field_oid};

@@ -13,6 +13,8 @@ use datafusion::execution::TaskContext;
 use model::Catalog;
 use store::{Store, Transaction, View};
 
+use crate::functions::sequences::Numbers;
+
 /// Looks a setting up by name.
 pub type Settings = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -52,6 +54,8 @@ pub struct SessionInfo {
     pub known_settings: Arc<[KnownSetting]>,
     /// The transaction block that the session is in.
     pub transaction: Option<Arc<Transaction>>,
+    /// Sequences as the session sees them.
+    pub numbers: Option<Arc<dyn Numbers>>,
 }
 
 impl fmt::Debug for SessionInfo {

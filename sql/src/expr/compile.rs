@@ -19,7 +19,7 @@ use super::typing::{
     met, no_operator, operand,
 };
 use super::{Cmp, Expr, Node, Pseudo, Row, literal};
-use crate::parse::{Places, too_deep};
+use crate::parse::{self, Places, too_deep};
 use crate::resolve;
 use crate::types::numeric::Op;
 use crate::types::{self, Field, can_cast, from_sql_name, parse_text};
@@ -56,6 +56,9 @@ pub(crate) struct Compiler<'a> {
     pub(crate) alias: Option<&'a str>,
     /// Whether `excluded.x` is seen.
     pub(crate) excluded: bool,
+    /// The namespace of sequences that give none, where numbers may be drawn: once for each value
+    /// that is written.
+    pub(crate) draws: Option<&'a str>,
     pub(crate) places: &'a Places,
     /// Types of `$1..` as far as they are known.
     params: RefCell<Vec<Option<ColumnType>>>,
@@ -97,6 +100,7 @@ impl<'a> Compiler<'a> {
             table,
             alias: None,
             excluded: false,
+            draws: None,
             places,
             params: RefCell::new(declared.iter().map(known).collect()),
             depth: Cell::new(0),
@@ -112,6 +116,7 @@ impl<'a> Compiler<'a> {
             table: Some(table),
             alias: None,
             excluded: false,
+            draws: None,
             places: self.places,
             params: RefCell::new(self.params.borrow().clone()),
             depth: Cell::new(0),

@@ -17,6 +17,8 @@ impl fmt::Display for Expr {
             Node::Param(index) => write!(f, "${}", index + 1),
             Node::Bin(name) | Node::Key { name, .. } => f.write_str(&identifier(name)),
             Node::WholeKey => f.write_str("PK"),
+            Node::NextVal(_, name) => write!(f, "nextval('{}'::regclass)", identifier(name)),
+            Node::RandomUuid => f.write_str("gen_random_uuid()"),
             Node::Pseudo(pseudo) => f.write_str(pseudo.name()),
             Node::Excluded(name) => write!(f, "excluded.{}", identifier(name)),
             Node::Not(inner) => write!(f, "NOT {}", Inner(inner)),
@@ -131,6 +133,8 @@ impl fmt::Display for Inner<'_> {
                 | Node::Bin(_)
                 | Node::Key { .. }
                 | Node::WholeKey
+                | Node::NextVal(..)
+                | Node::RandomUuid
                 | Node::Pseudo(_)
                 | Node::Excluded(_)
                 | Node::Call(..)

@@ -19,6 +19,16 @@ pub(super) fn eval(expr: &Expr, row: &Row) -> SqlResult<Option<Value>> {
             Some(key) => key_column(expr.column_type, key, *index, *of)?,
             None => None,
         },
+        Node::NextVal(namespace, name) => {
+            let draw = row.draw.ok_or_else(no_numbers)?;
+            Some(Value::Integer(draw.number(namespace, name)?))
+        }
+        Node::RandomUuid => {
+            let bits = row.draw.ok_or_else(no_numbers)?.random();
+            // Version 4, variant 1: RFC 4122.
+            let bits = bits & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+            Some(Value::Blob(bits.to_be_bytes().to_vec()))
+        }
         Node::WholeKey => key(row).map(|key| key_value(expr.column_type, key)),
         Node::Pseudo(pseudo) => row.record.and_then(|record| self::pseudo(*pseudo, record, row)),
         Node::Excluded(name) => row.excluded.and_then(|excluded| excluded(name)),
@@ -534,4 +544,8 @@ pub(crate) fn key_of(values: Vec<Value>) -> Option<Key> {
     };
     let parts: Vec<Key> = values.into_iter().map(one).collect::<Option<_>>()?;
     if parts.len() == 1 { parts.into_iter().next() } else { Some(encode_composite(&parts)) }
+}
+
+fn no_numbers() -> SqlError {
+    SqlError::new("XX000", "an expression draws numbers where there are none")
 }

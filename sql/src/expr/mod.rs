@@ -24,7 +24,7 @@ use std::borrow::Cow;
 
 use model::{Column, ColumnType, Name, Table, Value};
 
-pub use row::{Excluded, Row};
+pub use row::{Draw, Excluded, Row};
 
 pub(crate) use compile::{Compiler, Unfit, aql_cast};
 pub(crate) use display::identifier;
@@ -57,6 +57,10 @@ pub(crate) enum Node {
     WholeKey,
     Pseudo(Pseudo),
     Excluded(Name),
+    /// `nextval`: namespace and name.
+    NextVal(String, String),
+    /// `gen_random_uuid()`.
+    RandomUuid,
     Not(Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
@@ -190,6 +194,22 @@ impl Expr {
         self.children(&mut |child| child.bins(out));
     }
 
+    /// Whether each evaluation gives another value, drawn from outside.
+    pub(crate) fn draws(&self) -> bool {
+        let mut draws = matches!(self.node, Node::NextVal(..) | Node::RandomUuid);
+        self.children(&mut |child| draws |= child.draws());
+        draws
+    }
+
+    /// Adds namespace and name of the sequences that the expression takes a number from, each as
+    /// often as it does so.
+    pub fn sequences<'e>(&'e self, out: &mut Vec<(&'e str, &'e str)>) {
+        if let Node::NextVal(namespace, name) = &self.node {
+            out.push((namespace, name));
+        }
+        self.children(&mut |child| child.sequences(out));
+    }
+
     /// The bin, where the expression is just one. Its value is the record's own, except that a
     /// value which does not have the column's type is an error in [`Expr::eval`].
     pub fn as_bin(&self) -> Option<&Name> {
@@ -220,6 +240,7 @@ impl Expr {
         match &self.node {
             Node::Bin(_) | Node::Key { .. } | Node::WholeKey => false,
             Node::Pseudo(_) | Node::Excluded(_) => false,
+            Node::NextVal(..) | Node::RandomUuid => false,
             _ => {
                 let mut all = true;
                 self.children(&mut |child| all &= child.is_constant());
@@ -248,6 +269,7 @@ impl Expr {
         match &self.node {
             Node::Const(_) | Node::Param(_) | Node::Bin(_) | Node::Key { .. } => {}
             Node::WholeKey | Node::Pseudo(_) | Node::Excluded(_) => {}
+            Node::NextVal(..) | Node::RandomUuid => {}
             Node::Not(inner) | Node::Neg(inner) | Node::Cast(inner) | Node::Coerce(inner) => {
                 see(inner)
             }

@@ -4,7 +4,7 @@ use sqlparser::ast;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::{Words, parsed, query, refuse};
-use crate::parse::{Cut, Like, Statement, TableAs, View};
+use crate::parse::{CreateSequence, Cut, Like, Statement, TableAs, View};
 use crate::{SqlError, SqlResult};
 
 /// `CREATE TABLE ..`, after TABLE.
@@ -162,8 +162,44 @@ pub(super) fn drop(cut: &Cut, mut words: Words, kind: &str) -> SqlResult<Stateme
     Ok(match kind {
         "TABLE" => Statement::DropTable { names, if_exists, cascade },
         "VIEW" => Statement::DropView { names, if_exists, cascade },
+        "SEQUENCE" => Statement::DropSequence { names, if_exists },
         _ => return Err(refuse::create(kind, cut)),
     })
+}
+
+/// CREATE SEQUENCE.
+pub(super) fn create_sequence(cut: &Cut) -> SqlResult<Statement> {
+    match parsed(cut, cut.tokens.to_vec())? {
+        ast::Statement::CreateSequence {
+            temporary: false,
+            if_not_exists,
+            name,
+            data_type,
+            sequence_options: options,
+            owned_by,
+        } => {
+            let owned_by = owned_by.filter(|owner| !owner.to_string().eq_ignore_ascii_case("none"));
+            let create = CreateSequence { name, data_type, options, owned_by, if_not_exists };
+            Ok(Statement::CreateSequence(Box::new(create)))
+        }
+        _ => Err(cut.syntax_error(1)),
+    }
+}
+
+/// `ALTER SEQUENCE name RESTART [[WITH] n]`, after SEQUENCE.
+pub(super) fn alter_sequence(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    let name = words.object_name()?;
+    if !words.eat("RESTART") {
+        return Err(SqlError::unsupported("this form of ALTER SEQUENCE is not supported")
+            .hint("ALTER SEQUENCE name RESTART [WITH n], or DROP and CREATE it"));
+    }
+    let mut restart = None;
+    if words.eat("WITH") || words.token().is_some() {
+        let text = words.text().ok_or_else(|| words.error())?;
+        restart = Some(text.parse().map_err(|_| cut.syntax_error(words.at() - 1))?);
+    }
+    words.end(cut)?;
+    Ok(Statement::AlterSequence { name, restart })
 }
 
 pub(super) fn if_not_exists(words: &mut Words) -> SqlResult<bool> {

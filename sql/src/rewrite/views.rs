@@ -55,6 +55,8 @@ impl Rewriter<'_> {
         (inner.views, inner.views_deep) = (self.views, self.views_deep + 1);
         let given = inner.query(&mut query)?;
         self.views = inner.views;
+        self.through_views.append(&mut inner.uses);
+        self.through_views.append(&mut inner.through_views);
         let names: Vec<String> = view.columns.iter().map(|column| column.name.clone()).collect();
         let shown = alias.as_ref().map_or(view.name.as_str(), |alias| alias.name.value.as_str());
         let more = given.map_or(0, |given| given.len().saturating_sub(names.len()));

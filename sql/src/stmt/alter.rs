@@ -86,8 +86,15 @@ impl Context<'_> {
         use ast::AlterTableOperation as Op;
         Ok(Some(match operation {
             Op::AddColumn { if_not_exists, column_def, .. } => {
-                let (column, is_key) = self.column_def(column_def)?;
+                let (mut column, is_key) = self.column_def(column_def)?;
                 let place = |error| self.places.mark(error, column_def.name.span);
+                let of = (table.namespace.as_str(), table.name.as_str());
+                if self.numbered(of, column_def, &mut column)?.is_some() {
+                    let message = "a new column cannot be serial or an identity column";
+                    return Err(place(SqlError::unsupported(message).hint(
+                        "CREATE SEQUENCE, ADD COLUMN, fill it, then SET DEFAULT nextval('..')",
+                    )));
+                }
                 if table.resolve(&column.name, false).is_some() {
                     if *if_not_exists {
                         return Ok(None);
@@ -106,7 +113,7 @@ impl Context<'_> {
                     ));
                 }
                 let fill = column.default.is_some();
-                let fill = fill.then(|| self.default(&self.compiler(None), &column)).transpose()?;
+                let fill = fill.then(|| self.default(table, &column)).transpose()?;
                 TableChange::AddColumn { column, fill }
             }
             Op::DropColumn { column_names, if_exists, .. } => {

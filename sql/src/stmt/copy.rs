@@ -41,7 +41,8 @@ impl Context<'_> {
         let Some(Statement::Insert(insert, ..)) = statement else {
             return Err(SqlError::new("XX000", "COPY made no INSERT"));
         };
-        let (plan, _) = self.insert(&insert, InsertMode::Insert, &Options::default())?;
+        let options = Options { overriding: true, ..Options::default() };
+        let (plan, _) = self.insert(&insert, InsertMode::Insert, &options)?;
         match plan {
             Plan::Insert(Insert {
                 table,

@@ -6,6 +6,7 @@ use model::{Column, ColumnType, Notes, Table, limits};
 use sqlparser::ast;
 
 use super::Context;
+use super::sequence::serial_type;
 use crate::front;
 use crate::parse::Like;
 use crate::plan::Plan;
@@ -68,14 +69,15 @@ impl Context<'_> {
         }
         let (namespace, name) = self.new_name(&create.name)?;
         let mut key_names = Vec::new();
-        let mut notes = Notes::default();
+        let (mut notes, mut sequences) = (Notes::default(), Vec::new());
         let mut columns = Vec::with_capacity(create.columns.len());
         for (number, def) in create.columns.iter().enumerate() {
             let here = likes.iter().filter(|like| like.before == number);
             here.clone().try_for_each(|like| {
                 self.take_alike(like, &mut columns, &mut key_names, &mut notes)
             })?;
-            let (column, is_key) = self.column_def(def)?;
+            let (mut column, is_key) = self.column_def(def)?;
+            sequences.extend(self.numbered((&namespace, &name), def, &mut column)?);
             if columns.iter().any(|c: &Column| c.name == column.name) {
                 let message = format!("column \"{}\" specified more than once", column.name);
                 return Err(self.places.mark(SqlError::new("42701", message), def.name.span));
@@ -109,7 +111,7 @@ impl Context<'_> {
             oid: 0,
         };
         self.declared_checks(&table, create, &mut notes)?;
-        Ok(Plan::CreateTable { table, notes, if_not_exists: create.if_not_exists })
+        Ok(Plan::CreateTable { table, notes, sequences, if_not_exists: create.if_not_exists })
     }
 
     /// Adds what a LIKE gives.
@@ -157,7 +159,10 @@ impl Context<'_> {
             let message = format!("column name \"{name}\" is a system column's");
             return Err(place(SqlError::new("42701", message).hint("choose another name")));
         }
-        let column_type = from_sql_name(&def.data_type).map_err(place)?;
+        let column_type = match serial_type(&def.data_type) {
+            Some(serial) => serial,
+            None => from_sql_name(&def.data_type).map_err(place)?,
+        };
         let mut column = Column { name, column_type, not_null: false, default: None };
         let mut is_key = false;
         for option in &def.options {
@@ -170,6 +175,8 @@ impl Context<'_> {
                 }
                 // Planned once all columns are known.
                 ast::ColumnOption::Check(_) => {}
+                // See `numbered`.
+                ast::ColumnOption::Generated { generation_expr: None, .. } => {}
                 other => return Err(place(refused(&other.to_string()))),
             }
         }
@@ -178,7 +185,8 @@ impl Context<'_> {
 
     /// The text of a default that will compile when rows are inserted.
     pub(super) fn checked_default(&self, e: &ast::Expr, column: &Column) -> SqlResult<String> {
-        let c = crate::expr::Compiler::new(self.places, &[], None);
+        let mut c = crate::expr::Compiler::new(self.places, &[], None);
+        c.draws = Some(self.scope.namespace);
         super::ours(c.assigned(e, column, false), "this expression as a default")?;
         Ok(e.to_string())
     }
@@ -318,7 +326,7 @@ fn refused(constraint: &str) -> SqlError {
     } else if upper.contains("UNIQUE") {
         ("UNIQUE", "only the primary key is unique; make it the key, or part of it")
     } else if upper.contains("GENERATED") || upper.contains("IDENTITY") {
-        ("GENERATED", "a table without PRIMARY KEY gets generated keys")
+        ("GENERATED .. STORED", "compute the value where it is read, in a view for instance")
     } else {
         (constraint, "columns take NOT NULL, DEFAULT and PRIMARY KEY")
     };

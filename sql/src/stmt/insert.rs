@@ -10,8 +10,8 @@ use crate::expr::compile::Compiled;
 use crate::expr::{Compiler, Expr, Unfit};
 use crate::parse::{self, InsertMode, Options};
 use crate::plan::{Assignment, Insert, InsertSource, OnConflict, Plan};
-use crate::resolve;
 use crate::{SqlError, SqlResult};
+use crate::{resolve, rewrite};
 
 impl Context<'_> {
     pub(super) fn insert(
@@ -35,9 +35,13 @@ impl Context<'_> {
             // Without a key nothing can be put into a set that is not there.
             resolve::table(name, self.scope, self.places)?;
         }
-        let c = self.compiler(None);
+        let mut c = self.compiler(None);
+        c.draws = Some(self.scope.namespace);
         let given = columns.len();
-        let defaults = self.defaults(&c, &table, &mut columns)?;
+        if let Some(query) = insert.source.as_ref().filter(|_| !options.overriding) {
+            self.check_identity(&table, &columns, plain_values(query))?;
+        }
+        let defaults = self.defaults(&table, &mut columns)?;
         let source = self.source(&c, insert, &table, &mut columns, given, defaults)?;
         let known = seen(&table, &columns);
         let mut c = c.of_table(&known);
@@ -124,29 +128,50 @@ impl Context<'_> {
     }
 
     /// Adds every column that has a default and is not named, and gives its value.
-    fn defaults(
-        &self,
-        c: &Compiler,
-        table: &Table,
-        columns: &mut Vec<Column>,
-    ) -> SqlResult<Vec<Expr>> {
+    fn defaults(&self, table: &Table, columns: &mut Vec<Column>) -> SqlResult<Vec<Expr>> {
         let mut values = Vec::new();
         for column in table.key.iter().chain(&table.columns) {
             if column.default.is_none() || columns.iter().any(|c| c.name == column.name) {
                 continue;
             }
-            values.push(self.default(c, column)?);
+            values.push(self.default(table, column)?);
             columns.push(column.clone());
         }
         Ok(values)
     }
 
+    /// A number that is given for a column that is GENERATED ALWAYS: 428C9.
+    fn check_identity(
+        &self,
+        table: &Table,
+        columns: &[Column],
+        values: Option<&ast::Values>,
+    ) -> SqlResult<()> {
+        for (i, column) in columns.iter().enumerate() {
+            let default =
+                |row: &ast::Parens<Vec<ast::Expr>>| row.content.get(i).is_none_or(is_default);
+            let given = values.is_none_or(|values| !values.rows.iter().all(default));
+            if given && self.identity(table, &column.name) == Some(true) {
+                let name = &column.name;
+                let message = format!("cannot insert a non-DEFAULT value into column \"{name}\"");
+                let detail =
+                    format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS.");
+                return Err(SqlError::new("428C9", message)
+                    .detail(detail)
+                    .hint("Use OVERRIDING SYSTEM VALUE to override."));
+            }
+        }
+        Ok(())
+    }
+
     /// The value of DEFAULT for a column.
-    pub(super) fn default(&self, c: &Compiler, column: &Column) -> SqlResult<Expr> {
+    pub(super) fn default(&self, table: &Table, column: &Column) -> SqlResult<Expr> {
         let Some(text) = &column.default else {
             return Ok(Expr::constant(None, column.column_type));
         };
         let e = parse::expression(text)?;
+        let mut c = Compiler::new(self.places, &[], None);
+        c.draws = Some(&table.namespace);
         ours(c.assigned(&e, column, false), &format!("the default of column \"{}\"", column.name))
     }
 
@@ -185,7 +210,9 @@ impl Context<'_> {
             // A bin takes whatever the query gives.
             columns.iter_mut().for_each(|column| column.column_type = ColumnType::Jsonb);
         }
-        Ok(InsertSource::Query { query: self.query(query)?, defaults })
+        let mut query = query.clone();
+        let whole = rewrite::prepare_noting(&mut query, self.scope, self.places)?.table(table);
+        Ok(InsertSource::Query { query, defaults, whole })
     }
 
     fn rows(
@@ -209,7 +236,7 @@ impl Context<'_> {
             for (i, column) in columns[..given].iter().enumerate() {
                 row.push(match values.content.get(i) {
                     Some(e) if !is_default(e) => c.assigned(e, column, !table.declared)?,
-                    _ => self.default(c, column)?,
+                    _ => self.default(table, column)?,
                 });
             }
             row.extend(defaults.iter().cloned());
@@ -340,6 +367,11 @@ impl Context<'_> {
         for assignment in assignments {
             match (&assignment.target, &assignment.value) {
                 (ast::AssignmentTarget::ColumnName(name), value) => add(name, value)?,
+                (ast::AssignmentTarget::Tuple(names), ast::Expr::Nested(value))
+                    if names.len() == 1 =>
+                {
+                    add(&names[0], value)?;
+                }
                 (ast::AssignmentTarget::Tuple(names), ast::Expr::Tuple(values))
                     if names.len() == values.len() =>
                 {
@@ -365,7 +397,10 @@ impl Context<'_> {
         e: &ast::Expr,
     ) -> Compiled<Expr> {
         match is_default(e) {
-            true => Ok(self.default(c, column)?),
+            true => match self.default(table, column)? {
+                drawn if drawn.draws() => Err(Unfit::NotOurs),
+                expr => Ok(expr),
+            },
             false => c.assigned(e, column, !table.declared),
         }
     }
@@ -439,7 +474,7 @@ fn plain_values(query: &ast::Query) -> Option<&ast::Values> {
     }
 }
 
-fn is_default(e: &ast::Expr) -> bool {
+pub(super) fn is_default(e: &ast::Expr) -> bool {
     matches!(e, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
 }
 

@@ -7,10 +7,12 @@ mod copy;
 mod ddl;
 mod delete;
 mod insert;
+mod joined;
 mod keys;
 mod like;
 mod namespace;
 mod select;
+mod sequence;
 mod show;
 mod update;
 mod view;
@@ -61,14 +63,27 @@ impl Context<'_> {
                 let (tables, missing) = self.dropped(names, *if_exists)?;
                 alone(Plan::DropTable { tables, missing, cascade: *cascade })
             }
+            Statement::CreateSequence(create) => alone(self.create_sequence(create)?),
+            Statement::AlterSequence { name, restart } => {
+                let sequence = self.sequence(name)?;
+                alone(Plan::RestartSequences { sequences: vec![(sequence, *restart)] })
+            }
+            Statement::DropSequence { names, if_exists } => {
+                let (sequences, missing) = self.sequences(names, *if_exists)?;
+                alone(Plan::DropSequence { sequences, missing })
+            }
             Statement::DropView { names, if_exists, cascade } => {
                 let (views, missing) = self.views(names, *if_exists)?;
                 alone(Plan::DropView { views, missing, cascade: *cascade })
             }
-            Statement::Truncate { names, if_exists, before_lut_ms } => alone(Plan::Truncate {
-                tables: self.tables_or_namespaces(names, *if_exists)?,
-                before_lut_ms: *before_lut_ms,
-            }),
+            Statement::Truncate { names, if_exists, before_lut_ms, restart_identity } => {
+                let tables = self.tables_or_namespaces(names, *if_exists)?;
+                let restart = match restart_identity {
+                    true => tables.iter().flat_map(|table| self.owned_by(table)).collect(),
+                    false => Vec::new(),
+                };
+                alone(Plan::Truncate { tables, before_lut_ms: *before_lut_ms, restart })
+            }
             Statement::CreateNamespace { name, settings, if_not_exists, word } => {
                 alone(self.create_namespace(name, settings, *if_not_exists, word)?)
             }

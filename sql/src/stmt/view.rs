@@ -28,7 +28,7 @@ impl Context<'_> {
             named: !create.columns.is_empty(),
             text: create.text.clone(),
             path: self.scope.namespace.to_string(),
-            uses: known,
+            uses: known.named,
         };
         Ok(Plan::CreateView { view, query, names, or_replace: create.or_replace })
     }

@@ -62,11 +62,6 @@ fn named(word: &str, args: &[String]) -> SqlResult<ColumnType> {
         "blob" => Bytea,
         "timestamptz" => Timestamptz,
         "varchar" => Varchar(args.first().and_then(|n| n.parse().ok())),
-        "serial" | "serial4" | "bigserial" | "serial8" | "smallserial" | "serial2" => {
-            return Err(SqlError::unsupported(format!("type \"{word}\" is not supported")).hint(
-                "leave the primary key out for generated keys, or use a uuid or bigint that you give",
-            ));
-        }
         other => return Err(unknown(other)),
     })
 }

@@ -112,7 +112,7 @@ fn check_name(context: &Context, table: &Table, check: &Check) -> Row {
 fn check_constraints(context: &Context) -> Grid {
     let rows = objects::all_checks(context).map(|(table, check)| -> Row {
         let mut row = check_name(context, table, check);
-        row.push(("check_clause", check.text.as_str().into()));
+        row.push(("check_clause", format!("({})", check.text).into()));
         row
     });
     Grid::new("", rows.collect())
@@ -128,12 +128,23 @@ fn columns(context: &Context) -> Grid {
             let mut row = name_of(context, table);
             row.extend([
                 ("column_name", column.name.as_str().into()),
-                ("column_default", column.default.as_deref().into()),
+                ("column_default", default_of(table, column, context)),
                 ("ordinal_position", number.into()),
                 ("is_nullable", yes_or_no(!is_key && !column.not_null)),
                 ("udt_catalog", catalog(context)),
             ]);
             row.extend(of_type(column_oid(column.column_type), typmod(column.column_type), number));
+            let identity = match objects::identity(table, column, context) {
+                "a" => Some("ALWAYS"),
+                "d" => Some("BY DEFAULT"),
+                _ => None,
+            };
+            if let Some(identity) = identity {
+                row.extend([
+                    ("is_identity", "YES".into()),
+                    ("identity_generation", identity.into()),
+                ]);
+            }
             rows.push(row);
         }
     }
@@ -166,6 +177,14 @@ fn columns(context: &Context) -> Grid {
         }
     }
     Grid::new(COLUMNS, rows)
+}
+
+/// An identity column has no default.
+fn default_of(table: &Table, column: &Column, context: &Context) -> Cell {
+    match objects::identity(table, column, context) {
+        "" => column.default.as_deref().into(),
+        _ => Cell::Null,
+    }
 }
 
 fn yes_or_no(yes: bool) -> Cell {

@@ -212,3 +212,41 @@ pub(super) fn pg_sequence(context: &Context) -> Vec<Row> {
     };
     sequences(context).map(row).collect()
 }
+
+/// Namespace and name of the sequence of this OID.
+pub(crate) fn sequence_name(oid: i64, context: &Context) -> Option<(String, String)> {
+    let found = sequences(context).find(|sequence| i64::from(sequence_oid(sequence)) == oid)?;
+    Some((found.namespace.clone(), found.name.clone()))
+}
+
+/// Whether a column is an identity column: `a` of GENERATED ALWAYS, `d` of BY DEFAULT, else empty.
+pub(super) fn identity(table: &Table, column: &Column, context: &Context) -> &'static str {
+    let sequences = context.catalog.objects(&table.namespace).sequences.values();
+    let owners = sequences.filter_map(|sequence| sequence.owner.as_ref());
+    let mut owned = owners.filter(|owner| owner.table == table.name && owner.column == column.name);
+    match owned.find_map(|owner| owner.identity) {
+        Some(true) => "a",
+        Some(false) => "d",
+        None => "",
+    }
+}
+
+/// Rows of `pg_sequences`.
+pub(super) fn pg_sequences(context: &Context) -> Vec<Row> {
+    let owner = context.session.user.as_str();
+    let row = |sequence: &Arc<Sequence>| -> Row {
+        vec![
+            ("schemaname", sequence.namespace.as_str().into()),
+            ("sequencename", sequence.name.as_str().into()),
+            ("sequenceowner", owner.into()),
+            ("data_type", column_oid(sequence.column_type).into()),
+            ("start_value", sequence.start.into()),
+            ("min_value", sequence.min.into()),
+            ("max_value", sequence.max.into()),
+            ("increment_by", sequence.increment.into()),
+            ("cycle", sequence.cycle.into()),
+            ("cache_size", 1i64.into()),
+        ]
+    };
+    sequences(context).map(row).collect()
+}

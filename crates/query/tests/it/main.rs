@@ -32,6 +32,7 @@ pub(crate) fn session() -> SessionInfo {
         settings: Arc::new(|name| (name == "server_version_num").then(|| "150000".to_string())),
         known_settings: Arc::new([]),
         transaction: None,
+        numbers: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Catalog, Column, Object, ObjectKind, Table, View, limits};
+use model::{Catalog, Column, ColumnType, Object, ObjectKind, Table, View, limits};
 use sql::plan::{CreateTableAs, Insert, InsertSource, OnConflict};
 use sql::{SqlError, SqlResult};
 
@@ -87,7 +87,8 @@ impl<S: Operated> Executor<S> {
         if let Some(block) = &session.block {
             block.emptied(&table.namespace, &table.name);
         }
-        let source = InsertSource::Query { query: create.query.clone(), defaults: Vec::new() };
+        let (query, defaults) = (create.query.clone(), Vec::new());
+        let source = InsertSource::Query { query, defaults, whole: false };
         let insert = Insert {
             table: table.clone(),
             columns: table.columns.clone(),
@@ -246,10 +247,29 @@ fn columns_of(fields: &[query::Field], names: &[String]) -> SqlResult<Vec<Column
             let message = format!("column \"{name}\" specified more than once");
             return Err(SqlError::new("42701", message).hint("give it another name with AS"));
         }
-        let column_type = field.column_type;
+        let column_type = type_of(field);
         columns.push(Column { name, column_type, not_null: false, default: None });
     }
     Ok(columns)
+}
+
+/// The type of a query's column, with its length or precision where that is known.
+fn type_of(field: &query::Field) -> ColumnType {
+    // PostgreSQL keeps them four above what they are.
+    let Ok(modifier) = u32::try_from(field.typmod.saturating_sub(4)) else {
+        return field.column_type;
+    };
+    match crate::pg::column_type(field.oid) {
+        Some(ColumnType::Varchar(_)) => ColumnType::Varchar(Some(modifier)),
+        Some(ColumnType::Numeric { .. }) => {
+            let (precision, scale) = (modifier >> 16, modifier & 0xffff);
+            match (u8::try_from(precision), u8::try_from(scale)) {
+                (Ok(precision), Ok(scale)) => ColumnType::Numeric { precision, scale },
+                _ => field.column_type,
+            }
+        }
+        _ => field.column_type,
+    }
 }
 
 /// A view may get more columns at its end; others may rest on those that it has.

@@ -28,8 +28,8 @@ use model::{ColumnType, ErrorKind, Key, Name, Object, Record, Value};
 use query::SessionInfo;
 use sql::expr::{Expr, Row};
 use sql::plan::{
-    Get, Insert, InsertSource, OnConflict, Operate, Output, Plan, Planned, Query,
-    Session as Command, Target,
+    Delete, Get, Insert, InsertSource, OnConflict, Operate, Output, Plan, Planned, Query,
+    Session as Command, Target, Update,
 };
 use sql::{Parsed, Scope, SqlError, SqlResult};
 use store::{Locks, Store, Transaction, Ttl, View};
@@ -191,7 +191,7 @@ impl<S: Operated> Executor<S> {
             Plan::Insert(insert) => {
                 let settings = settings(session)?;
                 let written = writer(&settings).insert(insert).await?;
-                Ok(answer("INSERT 0", written, &insert.returning))
+                Ok(answer("INSERT 0", written, returning(&insert.returning)))
             }
             Plan::CopyIn { insert, options } => {
                 let defaults = match &insert.source {
@@ -217,12 +217,12 @@ impl<S: Operated> Executor<S> {
             Plan::Update(update) => {
                 let settings = settings(session)?;
                 let written = writer(&settings).update(update).await?;
-                Ok(answer("UPDATE", written, &update.returning))
+                Ok(answer("UPDATE", written, columns(&ready.planned.plan, ready.query.as_ref())))
             }
             Plan::Delete(delete) => {
                 let settings = settings(session)?;
                 let written = writer(&settings).delete(delete).await?;
-                Ok(answer("DELETE", written, &delete.returning))
+                Ok(answer("DELETE", written, columns(&ready.planned.plan, ready.query.as_ref())))
             }
             Plan::Truncate { tables, before_lut_ms } => {
                 for table in tables {
@@ -494,10 +494,14 @@ fn declared_type(oid: u32) -> Option<ColumnType> {
     column_type(oid).filter(|t| !matches!(t, ColumnType::Text | ColumnType::Varchar(_)))
 }
 
-fn answer(word: &'static str, written: write::Written, returning: &[Output]) -> Answer<ArrowRows> {
+fn answer(
+    word: &'static str,
+    written: write::Written,
+    returning: Option<Vec<Field>>,
+) -> Answer<ArrowRows> {
     match returning {
-        [] => Answer::Done(Tag::Count(word, written.count)),
-        _ => Answer::Values(Tag::Rows(word), written.rows),
+        None => Answer::Done(Tag::Count(word, written.count)),
+        Some(_) => Answer::Values(Tag::Rows(word), written.rows),
     }
 }
 
@@ -544,6 +548,11 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
             query.map(|query| query.fields().iter().map(query_field).collect())
         }
         Plan::Insert(insert) => returning(&insert.returning),
+        Plan::Update(Update { returned, .. }) | Plan::Delete(Delete { returned, .. })
+            if !returned.is_empty() =>
+        {
+            query.map(|query| last_fields(query, returned))
+        }
         Plan::Update(update) => returning(&update.returning),
         Plan::Delete(delete) => returning(&delete.returning),
         Plan::ShowConfig { .. } => Some(admin::config_fields()),
@@ -557,6 +566,17 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
         Plan::Explain { .. } => Some(vec![Field::new("QUERY PLAN", ColumnType::Text)]),
         _ => None,
     }
+}
+
+/// The last columns of a query under these names.
+fn last_fields(query: &query::Prepared, names: &[String]) -> Vec<Field> {
+    let fields = query.fields();
+    let last = &fields[fields.len().saturating_sub(names.len())..];
+    let named = |(field, name): (&query::Field, &String)| Field {
+        name: name.as_str().into(),
+        ..query_field(field)
+    };
+    last.iter().zip(names).map(named).collect()
 }
 
 fn returning(output: &[Output]) -> Option<Vec<Field>> {

@@ -94,18 +94,26 @@ impl<S: Store> Writer<'_, S> {
                 let rows = rows.iter().map(|row| self.values(row)).collect::<SqlResult<Rows>>()?;
                 self.insert_rows(insert, rows).await
             }
-            InsertSource::Query { query, defaults } => {
+            InsertSource::Query { query, defaults, whole } => {
                 let given = insert.columns.len() - defaults.len();
                 let types: Vec<_> = insert.columns[..given].iter().map(|c| c.column_type).collect();
                 let rest = self.values(defaults)?;
                 let mut written = Written::default();
                 let mut batches = self.query(query).await?;
+                let mut all = Rows::new();
                 while let Some(batch) = batches.next_batch().await? {
                     let mut rows = query::batch_values(&batch, &types)?;
                     rows.iter_mut().for_each(|row| row.extend(rest.iter().cloned()));
+                    if *whole {
+                        all.append(&mut rows);
+                        continue;
+                    }
                     let more = self.insert_rows(insert, rows).await?;
                     written.count += more.count;
                     written.rows.extend(more.rows);
+                }
+                if !all.is_empty() {
+                    written = self.insert_rows(insert, all).await?;
                 }
                 Ok(written)
             }
@@ -343,7 +351,8 @@ impl<S: Store> Writer<'_, S> {
                 let change = Change::Write { bins, replace: false, ttl };
                 self.checked(&update.checks, table, &itself(record), Some(record), change)
             };
-            return self.by_query(table, query, &columns, &update.returning, change).await;
+            let returning = (&update.returning[..], update.returned.len());
+            return self.by_query(table, query, &columns, returning, change).await;
         }
         let change = |record: &Record| {
             let bins = assigned(table, &update.assignments, &self.row(table, record))?;
@@ -358,7 +367,8 @@ impl<S: Store> Writer<'_, S> {
         let table = &delete.table;
         if let Target::Query(query) = &delete.target {
             let change = |_: &Record, _: &[Option<Value>]| Ok(Change::Delete);
-            return self.by_query(table, query, &[], &delete.returning, change).await;
+            let returning = (&delete.returning[..], delete.returned.len());
+            return self.by_query(table, query, &[], returning, change).await;
         }
         let change = |_: &Record| Ok(Change::Delete);
         let unread = Some(Change::Delete);
@@ -464,23 +474,33 @@ impl<S: Store> Writer<'_, S> {
         table: &Table,
         query: &Query,
         columns: &[&Column],
-        returning: &[Output],
+        (returning, returned): (&[Output], usize),
         change: impl Fn(&Record, &[Option<Value>]) -> SqlResult<Change> + Sync + Send,
     ) -> SqlResult<Written> {
         let mut types = vec![ColumnType::Text, ColumnType::Int4];
         types.extend(columns.iter().map(|column| column.column_type));
+        let prepared = self.queries.prepare(query, self.session.info.clone(), &[]).await?;
+        let fields = prepared.fields();
+        let last = &fields[fields.len().saturating_sub(returned)..];
+        types.extend(last.iter().map(|field| field.column_type));
+        let values = 2..2 + columns.len();
         let mut written = Written::default();
         let mut settled: HashSet<Digest> = HashSet::new();
         for _ in 0..QUERY_ROUNDS {
             let mut again = false;
             // The whole answer first: a scan must not meet what the statement itself wrote.
-            let rows = self.query_rows(query, &types).await?;
+            let rows = self.query_rows(&prepared, &types).await?;
             for chunk in rows.chunks(SCAN_BATCH) {
                 let mut found = Vec::with_capacity(chunk.len());
                 for row in chunk {
                     let (target, generation) = identity(row)?;
                     if settled.insert(target.digest) {
-                        found.push((target, generation, &row[2..]));
+                        found.push(Found {
+                            target,
+                            generation,
+                            values: &row[values.clone()],
+                            returned: &row[values.end..],
+                        });
                     }
                 }
                 let conflicts =
@@ -496,9 +516,9 @@ impl<S: Store> Writer<'_, S> {
             .hint("other writers kept changing the rows; try again"))
     }
 
-    async fn query_rows(&self, query: &Query, types: &[ColumnType]) -> SqlResult<Rows> {
+    async fn query_rows(&self, query: &query::Prepared, types: &[ColumnType]) -> SqlResult<Rows> {
         let mut rows = Vec::new();
-        let mut batches = self.query(query).await?;
+        let mut batches = self.queries.start(query, self.params, self.session.info.clone())?;
         while let Some(batch) = batches.next_batch().await? {
             rows.extend(query::batch_values(&batch, types)?);
         }
@@ -509,17 +529,17 @@ impl<S: Store> Writer<'_, S> {
     async fn apply_seen(
         &self,
         table: &Table,
-        found: &[(Named, u16, &[Option<Value>])],
+        found: &[Found<'_>],
         returning: &[Output],
         change: &(impl Fn(&Record, &[Option<Value>]) -> SqlResult<Change> + Sync + Send),
         written: &mut Written,
     ) -> SqlResult<Vec<Digest>> {
-        let targets: Vec<Named> = found.iter().map(|(target, _, _)| target.clone()).collect();
+        let targets: Vec<Named> = found.iter().map(|found| found.target.clone()).collect();
         let mut carried = Carried::default();
         let mut conflicts = Vec::new();
         let mut returned = Returned::new();
         let decide = |i: usize, seen: Seen<'_>| {
-            let (target, generation, values) = &found[i];
+            let Found { target, generation, values, returned: by_query } = &found[i];
             match seen.record()? {
                 None => Ok(Change::Keep),
                 Some(record) if record.generation != *generation => {
@@ -529,7 +549,9 @@ impl<S: Store> Writer<'_, S> {
                 Some(record) => {
                     let change = carried.carry(change(record, values))?;
                     let row = self.returned(table, target, record, &change, returning);
-                    returned.extend(carried.carry(row)?.map(|row| (i, row)));
+                    let row = carried.carry(row)?;
+                    let queried = (!by_query.is_empty()).then(|| by_query.to_vec());
+                    returned.extend(row.or(queried).map(|row| (i, row)));
                     Ok(change)
                 }
             }
@@ -545,6 +567,17 @@ impl<S: Store> Writer<'_, S> {
 /// Rows of RETURNING by the number of their target: a change that is decided twice, because there
 /// was no room the first time, is told once.
 type Returned = BTreeMap<usize, Vec<Option<Value>>>;
+
+/// A record that a query names, and what it gives for it.
+struct Found<'a> {
+    target: Named,
+    /// The generation that the query has seen.
+    generation: u16,
+    /// New values.
+    values: &'a [Option<Value>],
+    /// RETURNING, where the query computes it.
+    returned: &'a [Option<Value>],
+}
 
 /// A row of an INSERT, ready to write.
 struct NewRow {

@@ -141,10 +141,44 @@ impl Compiler<'_> {
             return Err(Unfit::NotOurs);
         }
         let name = name.value.to_ascii_lowercase();
+        match (name.as_str(), &args[..]) {
+            ("nextval", [sequence]) => return self.nextval(sequence),
+            ("gen_random_uuid", []) if self.draws.is_some() => {
+                return Ok(Expr::new(Node::RandomUuid, ColumnType::Uuid).into());
+            }
+            _ => {}
+        }
         if let ([only], Some(t)) = (&args[..], aql_cast(&name)) {
             return self.aql_cast(only, t, &name);
         }
         Ok(self.call(&name, &args)?.into())
+    }
+
+    /// `nextval('ns.name')`, where the name is written there.
+    fn nextval(&self, sequence: &ast::Expr) -> Compiled<Part> {
+        let text = match sequence {
+            ast::Expr::Cast { expr, .. } => &**expr,
+            other => other,
+        };
+        let (ast::Expr::Value(value), Some(namespace)) = (text, self.draws) else {
+            return Err(Unfit::NotOurs);
+        };
+        let ast::Value::SingleQuotedString(text) = &value.value else {
+            return Err(Unfit::NotOurs);
+        };
+        let folded = |ident: &ast::Ident| match ident.quote_style {
+            Some(_) => ident.value.clone(),
+            None => ident.value.to_lowercase(),
+        };
+        let (namespace, name) = match parse::expression(text)? {
+            ast::Expr::CompoundIdentifier(parts) => match &parts[..] {
+                [namespace, name] => (folded(namespace), folded(name)),
+                _ => return Err(Unfit::NotOurs),
+            },
+            ast::Expr::Identifier(name) => (namespace.to_string(), folded(&name)),
+            _ => return Err(Unfit::NotOurs),
+        };
+        Ok(Expr::new(Node::NextVal(namespace, name), ColumnType::Int8).into())
     }
 
     /// aql's `JSON('..')`, `INT('5')`.

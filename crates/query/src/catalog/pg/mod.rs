@@ -37,6 +37,7 @@ pub(super) fn grid(relation: &Relation, context: &Context, session: &dyn Session
         | "pg_stat_xact_user_tables" => tables::statistics(context),
         "pg_views" => Grid::new("", objects::pg_views(context)),
         "pg_description" => Grid::new("", objects::descriptions(context)),
+        "pg_sequences" => Grid::new("", objects::pg_sequences(context)),
         "pg_sequence" => Grid::new("", objects::pg_sequence(context)),
         "pg_database" => server::databases(context),
         "pg_roles" | "pg_authid" => server::roles(context),

@@ -77,7 +77,13 @@ pub(super) fn attributes(context: &Context) -> Grid {
     let mut rows = Vec::new();
     for table in tables(context) {
         for (column, number, is_key) in columns(table) {
-            rows.push(attribute(table.oid, column, number, is_key || column.not_null));
+            let mut row = attribute(table.oid, column, number, is_key || column.not_null);
+            let identity = objects::identity(table, column, context);
+            if !identity.is_empty() {
+                row.retain(|(name, _)| *name != "atthasdef");
+                row.extend([("attidentity", identity.into()), ("atthasdef", false.into())]);
+            }
+            rows.push(row);
         }
     }
     for table in keyed(context) {
@@ -146,7 +152,9 @@ pub(super) fn defaults(context: &Context) -> Grid {
     let mut rows = Vec::new();
     for table in tables(context) {
         for (column, number, _) in columns(table) {
-            if let Some(default) = &column.default {
+            if let Some(default) = &column.default
+                && objects::identity(table, column, context).is_empty()
+            {
                 rows.push(vec![
                     ("oid", (table.oid ^ 1 << 30 ^ number as u32).into()),
                     ("adrelid", table.oid.into()),
