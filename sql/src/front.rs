@@ -419,7 +419,7 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
         return create_index(cut, words);
     }
     if kind == "SEQUENCE" && !temporary {
-        return define::create_sequence(cut);
+        return define::create_sequence(cut, words);
     }
     if kind != "TABLE" {
         return Err(refuse::create(&kind, cut));

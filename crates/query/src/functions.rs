@@ -429,6 +429,7 @@ fn casts(list: &mut Vec<Arc<ScalarUDF>>) {
         Ok(ColumnarValue::Array(Arc::new(builder.finish())))
     });
     let uuid = Returns::Fixed(DataType::FixedSizeBinary(16), Some("uuid"));
+    add(list, "gen_random_uuid", Volatility::Volatile, uuid.clone(), sequences::random_uuids);
     add(list, "aeriedb_uuid", Immutable, uuid, |args| {
         let input = texts(args, 0)?;
         let mut builder = FixedSizeBinaryBuilder::new(16);

@@ -25,9 +25,7 @@ pub(super) fn eval(expr: &Expr, row: &Row) -> SqlResult<Option<Value>> {
         }
         Node::RandomUuid => {
             let bits = row.draw.ok_or_else(no_numbers)?.random();
-            // Version 4, variant 1: RFC 4122.
-            let bits = bits & !(0xf << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62;
-            Some(Value::Blob(bits.to_be_bytes().to_vec()))
+            Some(Value::Blob(types::random_uuid(bits).to_vec()))
         }
         Node::WholeKey => key(row).map(|key| key_value(expr.column_type, key)),
         Node::Pseudo(pseudo) => row.record.and_then(|record| self::pseudo(*pseudo, record, row)),

@@ -9,11 +9,13 @@ use crate::{SqlError, SqlResult};
 
 /// `CREATE TABLE ..`, after TABLE.
 pub(super) fn create_table(cut: &Cut, words: Words) -> SqlResult<Statement> {
-    if let Some(at) = top_level(cut, "AS", words.at()) {
+    if let Some(at) = top_level(cut, "AS", words.at())
+        && !is_word(&cut.tokens[at.saturating_sub(1)], "GENERATED")
+    {
         return table_as(cut, words, at);
     }
     let (tokens, likes) = without_likes(cut)?;
-    match parsed(cut, tokens)? {
+    match parsed(cut, identities_in_order(tokens))? {
         ast::Statement::CreateTable(table) => Ok(Statement::CreateTable(Box::new(table), likes)),
         _ => Err(cut.syntax_error(1)),
     }
@@ -168,8 +170,12 @@ pub(super) fn drop(cut: &Cut, mut words: Words, kind: &str) -> SqlResult<Stateme
 }
 
 /// CREATE SEQUENCE.
-pub(super) fn create_sequence(cut: &Cut) -> SqlResult<Statement> {
-    match parsed(cut, cut.tokens.to_vec())? {
+pub(super) fn create_sequence(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    if_not_exists(&mut words)?;
+    words.object_name()?;
+    let mut tokens = cut.tokens[..words.at()].to_vec();
+    tokens.extend(in_order(&cut.tokens[words.at()..]));
+    match parsed(cut, tokens)? {
         ast::Statement::CreateSequence {
             temporary: false,
             if_not_exists,
@@ -184,6 +190,47 @@ pub(super) fn create_sequence(cut: &Cut) -> SqlResult<Statement> {
         }
         _ => Err(cut.syntax_error(1)),
     }
+}
+
+/// The words that begin an option of a sequence, in the order in which sqlparser wants the options.
+const OPTIONS: [&str; 8] =
+    ["AS", "INCREMENT", "MINVALUE", "MAXVALUE", "START", "CACHE", "CYCLE", "OWNED"];
+
+/// Options of a sequence, which may come in any order, in sqlparser's.
+fn in_order(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let mut options: Vec<(usize, Vec<TokenWithSpan>)> = vec![(0, Vec::new())];
+    let mut after_no = false;
+    for (i, token) in tokens.iter().enumerate() {
+        let no = is_word(token, "NO");
+        // The word after NO says what it is about.
+        let word = if no { tokens.get(i + 1).unwrap_or(token) } else { token };
+        let rank = OPTIONS.iter().position(|option| is_word(word, option));
+        if let Some(rank) = rank.filter(|_| !after_no) {
+            options.push((rank, Vec::new()));
+        }
+        after_no = no;
+        if let Some((_, option)) = options.last_mut() {
+            option.push(token.clone());
+        }
+    }
+    options.sort_by_key(|(rank, _)| *rank);
+    options.into_iter().flat_map(|(_, option)| option).collect()
+}
+
+/// The same inside `IDENTITY (..)`.
+fn identities_in_order(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut at = 0;
+    while at + 1 < tokens.len() {
+        let begins = is_word(&tokens[at], "IDENTITY") && tokens[at + 1].token == Token::LParen;
+        let close = tokens[at..].iter().position(|t| t.token == Token::RParen);
+        if let (true, Some(close)) = (begins, close) {
+            let inside = at + 2..(at + close).max(at + 2);
+            let ordered = in_order(&tokens[inside.clone()]);
+            tokens.splice(inside, ordered);
+        }
+        at += 1;
+    }
+    tokens
 }
 
 /// `ALTER SEQUENCE name RESTART [[WITH] n]`, after SEQUENCE.

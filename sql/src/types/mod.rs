@@ -14,6 +14,12 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+/// A UUID of version 4 of random bits: RFC 4122.
+pub fn random_uuid(bits: u128) -> [u8; 16] {
+    let free = !(0xf << 76 | 0b11 << 62);
+    (bits & free | 0x4 << 76 | 0b10 << 62).to_be_bytes()
+}
+
 pub use cast::coerce;
 pub(crate) use cast::{can_cast, cast, jsonb_text};
 pub use names::from_sql_name;

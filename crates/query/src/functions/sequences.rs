@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, Int64Array};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DataFusionError, Result};
@@ -43,6 +43,9 @@ pub trait Numbers: Send + Sync {
 
     /// The number that the session drew last.
     fn last(&self) -> SqlResult<i64>;
+
+    /// 128 bits that nobody can guess.
+    fn random(&self) -> u128;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,6 +146,19 @@ impl AsyncScalarUDFImpl for Function {
         }
         Ok(ColumnarValue::Array(Arc::new(Int64Array::from(out))))
     }
+}
+
+/// `gen_random_uuid()`: version 4, variant 1 of RFC 4122.
+pub(super) fn random_uuids(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let context = Context::of(&args.config_options)?;
+    let Some(numbers) = &context.session.numbers else {
+        return Err(DataFusionError::Internal("a session without random numbers".into()));
+    };
+    let mut builder = FixedSizeBinaryBuilder::with_capacity(args.number_rows, 16);
+    for _ in 0..args.number_rows {
+        builder.append_value(sql::types::random_uuid(numbers.random()))?;
+    }
+    Ok(ColumnarValue::Array(Arc::new(builder.finish())))
 }
 
 async fn set(

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use model::{Catalog, Column, ColumnType, Object, ObjectKind, Table, View, limits};
+use model::{
+    Catalog, Column, ColumnType, Object, ObjectKind, Owner, Sequence, Table, View, limits,
+};
 use sql::plan::{CreateTableAs, Insert, InsertSource, OnConflict};
 use sql::{SqlError, SqlResult};
 
 use super::admin::Operated;
 use super::background::ArrowRows;
-use super::{Executor, Ready, no_query, settings, write};
+use super::{Executor, Ready, no_query, write};
+use store::Given;
+
 use crate::pg::{Answer, Notice, SessionState, Tag};
 
 /// Whether a relation of this name is declared.
@@ -98,7 +102,7 @@ impl<S: Operated> Executor<S> {
             checks: Vec::new(),
             returning: Vec::new(),
         };
-        let settings = settings(session)?;
+        let settings = self.settings(session)?;
         // A block may fill a set that it has made itself with any number of rows.
         let loads = |block: &Arc<store::Transaction>| !block.loads(&table.namespace, &table.name);
         let block = session.block.clone().filter(loads);
@@ -109,6 +113,8 @@ impl<S: Operated> Executor<S> {
             session: &settings,
             params,
             now_ms: self.store.now_ms(),
+            sequences: &self.sequences,
+            drawn: &session.drawn,
         };
         Ok(writer.insert(&insert).await?.count)
     }
@@ -171,10 +177,66 @@ impl<S: Operated> Executor<S> {
         for (namespace, name) in all.iter().filter(|one| !names.contains(one)) {
             self.drop_view(namespace, name).await?;
         }
+        let catalog = self.store.catalog();
         for (namespace, name) in &names {
             self.store.drop_table(namespace, name).await?;
+            let all = catalog.objects(namespace).sequences.values();
+            let owned = |s: &&Arc<Sequence>| s.owner.as_ref().is_some_and(|o| o.table == *name);
+            for sequence in all.filter(owned) {
+                self.store.undefine(namespace, ObjectKind::Sequence, &sequence.name).await?;
+            }
         }
         Ok(Answer::Done(Tag::Text("DROP TABLE")))
+    }
+
+    pub(super) async fn create_sequence(
+        &self,
+        session: &mut SessionState,
+        sequence: &Sequence,
+        if_not_exists: bool,
+    ) -> SqlResult<Answer<ArrowRows>> {
+        let (namespace, name) = (&sequence.namespace, &sequence.name);
+        if is_taken(&self.store.catalog(), namespace, name) {
+            taken(session, name, if_not_exists, "choose another name")?;
+        } else {
+            let object = Object::Sequence(sequence.clone());
+            self.store.define(namespace, name, object).await?;
+        }
+        Ok(Answer::Done(Tag::Text("CREATE SEQUENCE")))
+    }
+
+    /// Lets a sequence begin anew: with this number, or with its first.
+    pub(super) async fn restart(&self, sequence: &Sequence, next: Option<i64>) -> SqlResult<()> {
+        let last = next.unwrap_or(sequence.start);
+        self.sequences.set(sequence, Given { last, called: false }).await
+    }
+
+    pub(super) async fn drop_sequences(
+        &self,
+        session: &mut SessionState,
+        sequences: &[Arc<Sequence>],
+        missing: &[String],
+    ) -> SqlResult<Answer<ArrowRows>> {
+        tell_missing(session, missing);
+        let catalog = self.store.catalog();
+        for sequence in sequences {
+            if let Some(owner) = used_by(sequence, &catalog) {
+                let name = &sequence.name;
+                let message =
+                    format!("cannot drop sequence {name} because other objects depend on it");
+                return Err(SqlError::new("2BP01", message)
+                    .detail(format!(
+                        "default value for column {} of table {} depends on sequence {name}",
+                        owner.column, owner.table
+                    ))
+                    .hint("ALTER TABLE .. ALTER COLUMN .. DROP DEFAULT first, or DROP TABLE."));
+            }
+        }
+        for sequence in sequences {
+            let (namespace, name) = (&sequence.namespace, &sequence.name);
+            self.store.undefine(namespace, ObjectKind::Sequence, name).await?;
+        }
+        Ok(Answer::Done(Tag::Text("DROP SEQUENCE")))
     }
 
     async fn drop_view(&self, namespace: &str, name: &str) -> SqlResult<()> {
@@ -227,6 +289,14 @@ fn depended_on(kind: &str, name: &str, view: &str) -> SqlError {
     SqlError::new("2BP01", message)
         .detail(format!("view {view} depends on {kind} {name}"))
         .hint("Use DROP ... CASCADE to drop the dependent objects too.")
+}
+
+/// The column that still draws its default from its sequence.
+fn used_by<'s>(sequence: &'s Sequence, catalog: &Catalog) -> Option<&'s Owner> {
+    let owner = sequence.owner.as_ref()?;
+    let table = catalog.namespaces.get(&sequence.namespace)?.tables.get(&owner.table)?;
+    let default = table.column(&owner.column)?.default.as_ref()?;
+    default.starts_with("nextval(").then_some(owner)
 }
 
 fn tell_missing(session: &mut SessionState, missing: &[String]) {

@@ -6,7 +6,7 @@ use model::Value;
 use sql::SqlResult;
 use sql::plan::Plan;
 
-use super::{Executor, Operated, Ready, query_of, session_info};
+use super::{Executor, Operated, Ready, query_of};
 use crate::pg::{Answer, SessionState};
 
 impl<S: Operated> Executor<S> {
@@ -23,7 +23,7 @@ impl<S: Operated> Executor<S> {
         if let (Some(_), Some(query)) = (query_of(plan), &ready.query) {
             // A write's own query is only planned here: it runs with the write.
             let run = analyze && matches!(plan, Plan::Query(_));
-            let below = self.queries.explain(query, params, run, session_info(session));
+            let below = self.queries.explain(query, params, run, self.session_info(session));
             let below = below.await?;
             let indent = if lines.is_empty() { "" } else { "  " };
             lines.extend(below.into_iter().map(|line| format!("{indent}{line}")));

@@ -18,6 +18,7 @@ mod info;
 mod introspection;
 mod keys;
 mod operate;
+mod sequences;
 mod set_config;
 mod show;
 mod write;
@@ -37,6 +38,7 @@ use store::{Locks, Store, Transaction, Ttl, View};
 pub use admin::Operated;
 pub use background::ArrowRows;
 use background::Queries;
+use sequences::{Sequences, SessionNumbers};
 
 use crate::pg::{
     Answer, Backend, CopyIn, CopyOut, Field, Notice, Prepared, SessionState, Tag, Writes,
@@ -51,6 +53,7 @@ pub struct Executor<S: Store> {
     store: Arc<S>,
     queries: Queries<S>,
     locks: Arc<Locks>,
+    sequences: Arc<Sequences<S>>,
 }
 
 /// A statement that was prepared.
@@ -96,7 +99,36 @@ impl<S: Operated> Executor<S> {
     /// An executor over this store.
     pub fn new(store: Arc<S>) -> SqlResult<Executor<S>> {
         let queries = Queries::new(store.clone())?;
-        Ok(Executor { queries, store, locks: Arc::default() })
+        let sequences = Arc::new(Sequences::new(store.clone()));
+        Ok(Executor { queries, store, locks: Arc::default(), sequences })
+    }
+
+    /// What a session's settings mean to a statement.
+    fn settings(&self, session: &SessionState) -> SqlResult<Session> {
+        let record_ttl = match session.settings.get("record_ttl").map(str::parse::<i64>) {
+            Some(Ok(-1)) => Some(Ttl::Never),
+            Some(Ok(seconds)) if seconds > 0 => u32::try_from(seconds).ok().map(Ttl::Seconds),
+            _ => None,
+        };
+        Ok(Session { info: self.session_info(session), record_ttl })
+    }
+
+    fn session_info(&self, session: &SessionState) -> SessionInfo {
+        let settings = session.settings.clone();
+        SessionInfo {
+            user: session.user.clone(),
+            database: session.database.clone(),
+            namespace: session.namespace().to_string(),
+            pid: session.pid,
+            settings: Arc::new(move |name: &str| settings.get(name).map(str::to_string)),
+            known_settings: known_settings(),
+            transaction: session.block.clone(),
+            numbers: Some(Arc::new(self.numbers(session))),
+        }
+    }
+
+    fn numbers(&self, session: &SessionState) -> SessionNumbers<S> {
+        SessionNumbers { sequences: self.sequences.clone(), drawn: session.drawn.clone() }
     }
 
     async fn ready(
@@ -114,9 +146,9 @@ impl<S: Operated> Executor<S> {
         };
         let planned = sql::plan(parsed, &scope)?;
         let query = match query_of(&planned.plan) {
-            Some(query) => {
-                Some(self.queries.prepare(query, session_info(session), &planned.params).await?)
-            }
+            Some(query) => Some(
+                self.queries.prepare(query, self.session_info(session), &planned.params).await?,
+            ),
             None => None,
         };
         let params = match &query {
@@ -155,12 +187,15 @@ impl<S: Operated> Executor<S> {
     ) -> SqlResult<Answer<ArrowRows>> {
         let store = &*self.store;
         let view = View::new(self.store.clone(), session.block.clone()).waiting_for(&self.locks);
+        let drawn = session.drawn.clone();
         let writer = |settings| write::Writer {
             store: &view,
             queries: &self.queries,
             session: settings,
             params,
             now_ms: store.now_ms(),
+            sequences: &self.sequences,
+            drawn: &drawn,
         };
         let done = Ok(Answer::Done(Tag::Text("")));
         match &ready.planned.plan {
@@ -185,11 +220,11 @@ impl<S: Operated> Executor<S> {
                     session.notice(Notice::warning("0A000", message));
                 }
                 let query = ready.query.as_ref().ok_or_else(no_query)?;
-                let rows = self.queries.start(query, params, session_info(session))?;
+                let rows = self.queries.start(query, params, self.session_info(session))?;
                 Ok(Answer::Stream(Tag::Rows("SELECT"), rows))
             }
             Plan::Insert(insert) => {
-                let settings = settings(session)?;
+                let settings = self.settings(session)?;
                 let written = writer(&settings).insert(insert).await?;
                 Ok(answer("INSERT 0", written, returning(&insert.returning)))
             }
@@ -215,23 +250,38 @@ impl<S: Operated> Executor<S> {
                 }))
             }
             Plan::Update(update) => {
-                let settings = settings(session)?;
+                let settings = self.settings(session)?;
                 let written = writer(&settings).update(update).await?;
                 Ok(answer("UPDATE", written, columns(&ready.planned.plan, ready.query.as_ref())))
             }
             Plan::Delete(delete) => {
-                let settings = settings(session)?;
+                let settings = self.settings(session)?;
                 let written = writer(&settings).delete(delete).await?;
                 Ok(answer("DELETE", written, columns(&ready.planned.plan, ready.query.as_ref())))
             }
-            Plan::Truncate { tables, before_lut_ms } => {
+            Plan::CreateSequence { sequence, if_not_exists } => {
+                self.create_sequence(session, sequence, *if_not_exists).await
+            }
+            Plan::RestartSequences { sequences } => {
+                for (sequence, next) in sequences {
+                    self.restart(sequence, *next).await?;
+                }
+                Ok(Answer::Done(Tag::Text("ALTER SEQUENCE")))
+            }
+            Plan::DropSequence { sequences, missing } => {
+                self.drop_sequences(session, sequences, missing).await
+            }
+            Plan::Truncate { tables, before_lut_ms, restart } => {
                 for table in tables {
                     view.truncate(&table.namespace, &table.name, *before_lut_ms).await?;
                 }
+                for sequence in restart {
+                    self.restart(sequence, None).await?;
+                }
                 Ok(Answer::Done(Tag::Text("TRUNCATE TABLE")))
             }
-            Plan::CreateTable { table, notes, if_not_exists } => {
-                self.create_table(session, table, notes, *if_not_exists).await
+            Plan::CreateTable { table, notes, sequences, if_not_exists } => {
+                self.create_table(session, table, (notes, sequences), *if_not_exists).await
             }
             Plan::AlterTable { table, changes } => {
                 if let Some(table) = table {
@@ -296,7 +346,7 @@ impl<S: Operated> Executor<S> {
         &self,
         session: &mut SessionState,
         table: &model::Table,
-        notes: &model::Notes,
+        (notes, sequences): (&model::Notes, &[model::Sequence]),
         if_not_exists: bool,
     ) -> SqlResult<Answer<ArrowRows>> {
         let catalog = self.store.catalog();
@@ -309,6 +359,10 @@ impl<S: Operated> Executor<S> {
                 let (namespace, set) = (&table.namespace, &table.name);
                 // First: a table never stands there without its checks.
                 self.store.define(namespace, set, Object::Notes(notes.clone())).await?;
+                for sequence in sequences {
+                    let object = Object::Sequence(sequence.clone());
+                    self.store.define(namespace, &sequence.name, object).await?;
+                }
                 self.store.declare(table.clone()).await?;
                 if let Some(block) = &session.block
                     && self.store.count(namespace, set).await? == 0
@@ -410,13 +464,15 @@ impl<S: Operated> Backend for Executor<S> {
         // A block may load a set that it has emptied itself with any number of rows.
         let block = session.block.clone().filter(|block| !block.loads(namespace, set));
         let view = View::new(self.store.clone(), block);
-        let settings = settings(session)?;
+        let settings = self.settings(session)?;
         let writer = write::Writer {
             store: &view,
             queries: &self.queries,
             session: &settings,
             params: &[],
             now_ms: self.store.now_ms(),
+            sequences: &self.sequences,
+            drawn: &session.drawn,
         };
         Ok(writer.copied(insert, rows).await?.count)
     }
@@ -441,6 +497,9 @@ impl<S: Operated> Backend for Executor<S> {
                 Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => {
                     Writes::AtOnce
                 }
+                Plan::CreateSequence { .. }
+                | Plan::RestartSequences { .. }
+                | Plan::DropSequence { .. } => Writes::AtOnce,
                 Plan::CreateTableAs(_) | Plan::CreateView { .. } | Plan::DropView { .. } => {
                     Writes::AtOnce
                 }
@@ -654,7 +713,7 @@ fn row<'a>(
     params: &'a [Option<Value>],
     now_ms: u64,
 ) -> Row<'a> {
-    Row { record, key, set, excluded: None, params, now_ms }
+    Row { record, key, set, params, now_ms, ..Row::default() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -674,26 +733,4 @@ fn record_exists_action(session: &SessionState) -> SqlResult<OnConflict> {
             return Err(SqlError::new("22023", message));
         }
     })
-}
-
-fn settings(session: &SessionState) -> SqlResult<Session> {
-    let record_ttl = match session.settings.get("record_ttl").map(str::parse::<i64>) {
-        Some(Ok(-1)) => Some(Ttl::Never),
-        Some(Ok(seconds)) if seconds > 0 => u32::try_from(seconds).ok().map(Ttl::Seconds),
-        _ => None,
-    };
-    Ok(Session { info: session_info(session), record_ttl })
-}
-
-fn session_info(session: &SessionState) -> SessionInfo {
-    let settings = session.settings.clone();
-    SessionInfo {
-        user: session.user.clone(),
-        database: session.database.clone(),
-        namespace: session.namespace().to_string(),
-        pid: session.pid,
-        settings: Arc::new(move |name: &str| settings.get(name).map(str::to_string)),
-        known_settings: known_settings(),
-        transaction: session.block.clone(),
-    }
 }

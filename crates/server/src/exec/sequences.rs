@@ -15,6 +15,8 @@ use sql::expr::{Draw, Expr};
 use sql::{SqlError, SqlResult};
 use store::{Given, Store};
 
+use crate::pg::Drawn;
+
 /// Numbers that are taken at once, if no more are needed.
 const TAKE: usize = 32;
 
@@ -33,13 +35,6 @@ struct Taken {
     /// The declaration that the numbers are of; another one begins anew.
     of: Option<Arc<Sequence>>,
     numbers: VecDeque<i64>,
-}
-
-/// What a session has drawn: `currval`, `lastval`.
-#[derive(Debug, Default)]
-pub(crate) struct Drawn {
-    values: HashMap<Name, i64>,
-    last: Option<i64>,
 }
 
 impl<S: Store> Sequences<S> {
@@ -132,7 +127,11 @@ impl<S: Store> Sequences<S> {
             let next = self.next(namespace, name, count).await?;
             numbers.insert((namespace.to_string(), name.to_string()), next.into());
         }
-        Ok(Numbered { numbers: Mutex::new(numbers), drawn: drawn.clone(), random: RandomState::new() })
+        Ok(Numbered {
+            numbers: Mutex::new(numbers),
+            drawn: drawn.clone(),
+            random: RandomState::new(),
+        })
     }
 }
 
@@ -215,6 +214,10 @@ impl<S: Store> Numbers for SessionNumbers<S> {
                 format!("currval of sequence \"{}\" is not yet defined in this session", name.1);
             SqlError::new("55000", message).hint("call nextval first")
         })
+    }
+
+    fn random(&self) -> u128 {
+        random(&RandomState::new())
     }
 
     fn last(&self) -> SqlResult<i64> {

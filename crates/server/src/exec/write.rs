@@ -1,6 +1,7 @@
 //! INSERT, UPDATE and DELETE: each record atomically, expressions evaluated under its lock.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use model::{Column, ColumnType, Digest, Error, ErrorKind, Name, Record, Table, Value};
 use sql::expr::{Expr, Row};
@@ -11,7 +12,9 @@ use sql::{SqlError, SqlResult};
 use store::{Bins, Change, ScanCursor, Seen, Store, Target as Named, Ttl, View};
 
 use super::background::{ArrowRows, Queries};
+use super::sequences::Sequences;
 use super::{Rows, Session, checks, keys, outputs, passes, row};
+use crate::pg::Drawn;
 
 /// Records read at once by an UPDATE or DELETE that scans.
 const SCAN_BATCH: usize = 1000;
@@ -34,6 +37,8 @@ pub(super) struct Writer<'a, S: Store> {
     pub(super) session: &'a Session,
     pub(super) params: &'a [Option<Value>],
     pub(super) now_ms: u64,
+    pub(super) sequences: &'a Sequences<S>,
+    pub(super) drawn: &'a Arc<Mutex<Drawn>>,
 }
 
 /// Carries a statement's error out of a closure that can only give the store's.
@@ -65,10 +70,27 @@ impl<S: Store> Writer<'_, S> {
         Row { params: self.params, now_ms: self.now_ms, ..Row::default() }
     }
 
-    /// The values of expressions that see no record.
-    fn values(&self, exprs: &[Expr]) -> SqlResult<Vec<Option<Value>>> {
-        let constants = self.constants();
-        exprs.iter().map(|expr| expr.eval(&constants)).collect()
+    /// The values of rows of expressions that see no record.
+    async fn values(&self, rows: &[Vec<Expr>]) -> SqlResult<Rows> {
+        let numbers = self.sequences.draw(rows.iter().flatten(), 1, self.drawn).await?;
+        let row = Row { draw: Some(&numbers), ..self.constants() };
+        let values = |exprs: &Vec<Expr>| exprs.iter().map(|expr| expr.eval(&row)).collect();
+        rows.iter().map(values).collect()
+    }
+
+    /// Adds the values of defaults to each row.
+    async fn complete(&self, rows: &mut Rows, defaults: &[Expr]) -> SqlResult<()> {
+        if defaults.is_empty() {
+            return Ok(());
+        }
+        let numbers = self.sequences.draw(defaults.iter(), rows.len(), self.drawn).await?;
+        let constants = Row { draw: Some(&numbers), ..self.constants() };
+        for row in rows {
+            for default in defaults {
+                row.push(default.eval(&constants)?);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn ttl(&self, ttl: Option<&Expr>, otherwise: Ttl) -> SqlResult<Ttl> {
@@ -90,20 +112,16 @@ impl<S: Store> Writer<'_, S> {
     /// Runs an INSERT, UPSERT or REPLACE.
     pub(super) async fn insert(&self, insert: &Insert) -> SqlResult<Written> {
         match &insert.source {
-            InsertSource::Values(rows) => {
-                let rows = rows.iter().map(|row| self.values(row)).collect::<SqlResult<Rows>>()?;
-                self.insert_rows(insert, rows).await
-            }
+            InsertSource::Values(rows) => self.insert_rows(insert, self.values(rows).await?).await,
             InsertSource::Query { query, defaults, whole } => {
                 let given = insert.columns.len() - defaults.len();
                 let types: Vec<_> = insert.columns[..given].iter().map(|c| c.column_type).collect();
-                let rest = self.values(defaults)?;
                 let mut written = Written::default();
                 let mut batches = self.query(query).await?;
                 let mut all = Rows::new();
                 while let Some(batch) = batches.next_batch().await? {
                     let mut rows = query::batch_values(&batch, &types)?;
-                    rows.iter_mut().for_each(|row| row.extend(rest.iter().cloned()));
+                    self.complete(&mut rows, defaults).await?;
                     if *whole {
                         all.append(&mut rows);
                         continue;
@@ -126,8 +144,7 @@ impl<S: Store> Writer<'_, S> {
     /// Stores rows of a COPY.
     pub(super) async fn copied(&self, insert: &Insert, mut rows: Rows) -> SqlResult<Written> {
         if let InsertSource::Copied { defaults } = &insert.source {
-            let rest = self.values(defaults)?;
-            rows.iter_mut().for_each(|row| row.extend(rest.iter().cloned()));
+            self.complete(&mut rows, defaults).await?;
         }
         self.insert_rows(insert, rows).await
     }

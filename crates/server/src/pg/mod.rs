@@ -60,6 +60,7 @@ pub use backend::{
 };
 pub(crate) use known_settings::known_settings;
 pub use settings::Settings;
+pub(crate) use state::Drawn;
 pub use state::{SessionState, Transaction};
 pub use types::column_type;
 

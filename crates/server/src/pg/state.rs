@@ -1,6 +1,7 @@
 //! What a session is between statements, shared with the executor.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use store::Savepoint;
 
@@ -29,6 +30,14 @@ impl Transaction {
     }
 }
 
+/// What a session has drawn of sequences: `currval`, `lastval`.
+#[derive(Debug, Default)]
+pub(crate) struct Drawn {
+    /// By namespace and name.
+    pub(crate) values: HashMap<(String, String), i64>,
+    pub(crate) last: Option<i64>,
+}
+
 /// A session's own state.
 #[derive(Debug)]
 pub struct SessionState {
@@ -54,6 +63,8 @@ pub struct SessionState {
     /// The namespaces there are, as `search_path` needs them.
     namespaces: Vec<String>,
     notices: Vec<Notice>,
+    /// Shared with its statements.
+    pub(crate) drawn: Arc<Mutex<Drawn>>,
 }
 
 impl SessionState {
@@ -79,6 +90,7 @@ impl SessionState {
             savepoints: Vec::new(),
             namespaces,
             notices: Vec::new(),
+            drawn: Arc::default(),
         }
     }
 

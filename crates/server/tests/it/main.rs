@@ -1,6 +1,7 @@
 //! The daemon as its users meet it: a real process, real files, real sockets, `kill -9`.
 
 mod bank;
+mod declared;
 mod fields;
 mod flip;
 mod kill9;
