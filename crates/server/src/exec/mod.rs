@@ -325,7 +325,7 @@ impl<S: Operated> Executor<S> {
                 show::bins(store, namespace.as_deref(), set.as_deref())
             }
             Plan::Operate(operate) => {
-                let settings = settings(session)?;
+                let settings = self.settings(session)?;
                 let done = writer(&settings).operate(operate).await?;
                 Ok(match operate.output[..] {
                     [] => Answer::Done(Tag::Count("OPERATE", done.count)),
