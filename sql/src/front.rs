@@ -50,6 +50,7 @@ pub(crate) fn statement(cut: &Cut) -> SqlResult<Statement> {
         "ALTER" => namespace::alter(cut, words),
         "COPY" => copy::copy(cut, words),
         "TRUNCATE" => truncate(cut, words),
+        "COMMENT" => define::comment(cut, words),
         "EXPLAIN" => explain(cut, words),
         "SHOW" => show(cut, words),
         "SET" if namespace::is_set_config(&words) => namespace::set_config(cut, words),
@@ -483,7 +484,7 @@ fn truncate(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
 
 /// `EXPLAIN [ANALYZE] [VERBOSE] statement`, `EXPLAIN (ANALYZE, ..) statement`.
 fn explain(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
-    let mut analyze = false;
+    let (mut analyze, mut json) = (false, false);
     if words.eat_token(&Token::LParen) {
         loop {
             let option = words.word().ok_or_else(|| words.error())?;
@@ -491,10 +492,12 @@ fn explain(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             if !matches!(words.token(), Some(Token::Comma | Token::RParen)) {
                 let value = words.text().ok_or_else(|| words.error())?;
                 on = !matches!(value.to_ascii_lowercase().as_str(), "off" | "false" | "0");
-                if option == "FORMAT" && !value.eq_ignore_ascii_case("text") {
-                    return Err(
-                        SqlError::unsupported("EXPLAIN gives text only").hint("leave FORMAT out")
-                    );
+                if option == "FORMAT" {
+                    json = value.eq_ignore_ascii_case("json");
+                    if !json && !value.eq_ignore_ascii_case("text") {
+                        let message = format!("EXPLAIN (FORMAT {value}) is not supported");
+                        return Err(SqlError::unsupported(message).hint("FORMAT is text or json"));
+                    }
                 }
             }
             if matches!(option.as_str(), "ANALYZE" | "ANALYSE") {
@@ -525,7 +528,7 @@ fn explain(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
                 .hint("run the statement without EXPLAIN"));
         }
     }
-    Ok(Statement::Explain { analyze, statement })
+    Ok(Statement::Explain { analyze, json, statement })
 }
 
 fn show(cut: &Cut, mut words: Words) -> SqlResult<Statement> {

@@ -75,6 +75,12 @@ pub(crate) enum Statement {
         if_exists: bool,
         cascade: bool,
     },
+    Comment {
+        /// TABLE, VIEW, SEQUENCE or COLUMN.
+        kind: &'static str,
+        name: ast::ObjectName,
+        text: Option<String>,
+    },
     CreateSequence(Box<CreateSequence>),
     AlterSequence {
         name: ast::ObjectName,
@@ -137,6 +143,7 @@ pub(crate) enum Statement {
     ShowBins(Option<ast::ObjectName>),
     Explain {
         analyze: bool,
+        json: bool,
         statement: Box<Statement>,
     },
     Session(Session),
@@ -247,6 +254,7 @@ impl Statement {
             Statement::CreateTableAs(_) => "CREATE TABLE AS",
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView { .. } => "DROP VIEW",
+            Statement::Comment { .. } => "COMMENT",
             Statement::CreateSequence(_) => "CREATE SEQUENCE",
             Statement::AlterSequence { .. } => "ALTER SEQUENCE",
             Statement::DropSequence { .. } => "DROP SEQUENCE",

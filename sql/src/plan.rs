@@ -98,6 +98,15 @@ pub enum Plan {
         /// Whether one of this name is replaced.
         or_replace: bool,
     },
+    /// COMMENT ON.
+    Comment {
+        /// Namespace and name of the relation.
+        relation: (String, String),
+        /// Its column; empty for the relation itself.
+        column: String,
+        /// The comment; `None` takes it away.
+        text: Option<String>,
+    },
     /// CREATE SEQUENCE.
     CreateSequence {
         /// The sequence.
@@ -199,6 +208,8 @@ pub enum Plan {
     Explain {
         /// Whether to run it and count.
         analyze: bool,
+        /// FORMAT JSON.
+        json: bool,
         /// The statement explained.
         plan: Box<Plan>,
     },
@@ -455,6 +466,8 @@ pub struct Operate {
     pub operations: Vec<Operation>,
     /// The bins of the operations that answer.
     pub output: Vec<Name>,
+    /// Conditions that the record must not make false.
+    pub checks: Vec<Check>,
 }
 
 /// Which records an UPDATE or DELETE is about.

@@ -249,6 +249,33 @@ pub(super) fn alter_sequence(cut: &Cut, mut words: Words) -> SqlResult<Statement
     Ok(Statement::AlterSequence { name, restart })
 }
 
+/// `COMMENT ON TABLE name IS 'text'`, after COMMENT.
+pub(super) fn comment(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    words.expect("ON")?;
+    let at = words.at();
+    let kind = match words.word().as_deref() {
+        Some("TABLE") => "table",
+        Some("VIEW") => "view",
+        Some("SEQUENCE") => "sequence",
+        Some("COLUMN") => "column",
+        Some(other) => {
+            let error = SqlError::unsupported(format!("COMMENT ON {other} is not supported"))
+                .hint("COMMENT ON TABLE, VIEW, SEQUENCE and COLUMN are there");
+            return Err(cut.places.mark(error, cut.tokens[at].span));
+        }
+        None => return Err(words.error()),
+    };
+    let name = words.object_name()?;
+    words.expect("IS")?;
+    let text = match words.token() {
+        Some(Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_)) => words.text(),
+        _ if words.eat("NULL") => None,
+        _ => return Err(words.error()),
+    };
+    words.end(cut)?;
+    Ok(Statement::Comment { kind, name, text })
+}
+
 pub(super) fn if_not_exists(words: &mut Words) -> SqlResult<bool> {
     Ok(words.eat("IF") && words.expect("NOT")? && words.expect("EXISTS")?)
 }

@@ -109,8 +109,9 @@ pub(super) fn unknown(first: &str, cut: &Cut) -> SqlError {
             "columns need no declaration: an undeclared set takes any bin; DROP TABLE and CREATE TABLE declare anew, ALTER TABLE .. SET (..) changes settings",
         ),
         "NOTIFY" => ("NOTIFY", "there is no message bus here"),
-        "COMMENT" | "SECURITY" | "IMPORT" | "REFRESH" | "REINDEX" | "CLUSTER" | "CALL" | "DO"
-        | "MERGE" | "LOAD" | "REASSIGN" => {
+        "DO" | "CALL" => (first, "there is no procedural language; send the statements one by one"),
+        "SECURITY" | "IMPORT" | "REFRESH" | "REINDEX" | "CLUSTER" | "MERGE" | "LOAD"
+        | "REASSIGN" => {
             (first, "SELECT, INSERT, UPSERT, UPDATE, DELETE, CREATE TABLE and SHOW are there")
         }
         "PRINT" | "SYSTEM" | "RUN" | "HELP" | "QUIT" | "EXIT" | "Q" => {
@@ -140,9 +141,19 @@ pub(super) fn create(kind: &str, cut: &Cut) -> SqlError {
         }
         "DATABASE" => ("DATABASE", "a node is one database; its schemas are namespaces"),
         "USER" | "ROLE" => ("ROLE", "this release has no users and roles of its own"),
-        "OR" | "FUNCTION" | "PROCEDURE" | "TRIGGER" | "TYPE" | "DOMAIN" | "SEQUENCE"
-        | "EXTENSION" | "POLICY" | "RULE" | "AGGREGATE" | "OPERATOR" | "CAST" | "COLLATION"
-        | "SERVER" | "FOREIGN" => (kind, "CREATE TABLE is there"),
+        "FUNCTION" | "PROCEDURE" | "AGGREGATE" | "OPERATOR" | "CAST" => (
+            kind,
+            "there is no procedural language; a view names a query, the client runs the rest",
+        ),
+        "TRIGGER" | "RULE" | "EVENT" => {
+            (kind, "nothing runs by itself after a write; DEFAULT and CHECK act on each row")
+        }
+        "TYPE" | "DOMAIN" => (kind, "use a built-in type with a CHECK constraint"),
+        "EXTENSION" => (kind, "what is there is built in: gen_random_uuid() for instance"),
+        "POLICY" => (kind, "this release has no users and roles of its own"),
+        "OR" | "COLLATION" | "SERVER" | "FOREIGN" | "PUBLICATION" | "SUBSCRIPTION" => {
+            (kind, "CREATE TABLE, VIEW and SEQUENCE are there")
+        }
         other => {
             let error = cut.syntax_error(1);
             return match nearest(

@@ -270,7 +270,15 @@ fn declare(cut: &Cut, mut words: Words) -> SqlResult<Session> {
     let name = words.name()?;
     while !words.eat("CURSOR") {
         match words.word().as_deref() {
-            Some("BINARY" | "INSENSITIVE" | "ASENSITIVE" | "NO" | "SCROLL") => {}
+            Some("NO") => {
+                words.expect("SCROLL")?;
+            }
+            Some("SCROLL") => {
+                let error = SqlError::unsupported("SCROLL cursors are not supported")
+                    .hint("leave SCROLL out: FETCH and MOVE go forward, or read all rows at once");
+                return Err(cut.places.mark(error, cut.tokens[words.at() - 1].span));
+            }
+            Some("BINARY" | "INSENSITIVE" | "ASENSITIVE") => {}
             _ => return Err(cut.syntax_error(words.at())),
         }
     }

@@ -38,7 +38,11 @@ impl Context<'_> {
         let operations = operate.operations.clone();
         let answering = operations.iter().filter(|operation| operation.answers());
         let output: Vec<Name> = answering.filter_map(Operation::bin).cloned().collect();
-        Ok((Plan::Operate(Operate { table, keys, operations, output }), c.params()))
+        let checks = self.checks(&table)?;
+        Ok((
+            Plan::Operate(Operate { table: table.clone(), keys, operations, output, checks }),
+            c.params(),
+        ))
     }
 
     /// Tables, and all those of a namespace where a name is a namespace's and no table's.

@@ -3,6 +3,7 @@
 mod alter;
 mod aql;
 mod check;
+mod comment;
 mod copy;
 mod ddl;
 mod delete;
@@ -63,6 +64,9 @@ impl Context<'_> {
                 let (tables, missing) = self.dropped(names, *if_exists)?;
                 alone(Plan::DropTable { tables, missing, cascade: *cascade })
             }
+            Statement::Comment { kind, name, text } => {
+                alone(self.comment(kind, name, text.as_deref())?)
+            }
             Statement::CreateSequence(create) => alone(self.create_sequence(create)?),
             Statement::AlterSequence { name, restart } => {
                 let sequence = self.sequence(name)?;
@@ -115,9 +119,10 @@ impl Context<'_> {
             Statement::ShowBins(name) => alone(self.show_bins(name.as_ref())?),
             Statement::Operate(operate) => self.operate(operate),
             Statement::Info(request) => alone(Plan::Info(request.clone())),
-            Statement::Explain { analyze, statement } => {
+            Statement::Explain { analyze, json, statement } => {
                 let (plan, params) = self.statement(statement)?;
-                Ok((Plan::Explain { analyze: *analyze, plan: Box::new(plan) }, params))
+                let (analyze, json) = (*analyze, *json);
+                Ok((Plan::Explain { analyze, json, plan: Box::new(plan) }, params))
             }
             Statement::Session(Session::Declare { name, hold, query }) => {
                 let mut query = query.clone();

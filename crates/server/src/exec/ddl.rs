@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{
-    Catalog, Column, ColumnType, Object, ObjectKind, Owner, Sequence, Table, View, limits,
+    Catalog, Column, ColumnType, Notes, Object, ObjectKind, Owner, Sequence, Table, View, limits,
 };
 use sql::plan::{CreateTableAs, Insert, InsertSource, OnConflict};
 use sql::{SqlError, SqlResult};
@@ -189,6 +189,24 @@ impl<S: Operated> Executor<S> {
         Ok(Answer::Done(Tag::Text("DROP TABLE")))
     }
 
+    pub(super) async fn comment(
+        &self,
+        (namespace, name): &(String, String),
+        column: &str,
+        text: Option<&str>,
+    ) -> SqlResult<Answer<ArrowRows>> {
+        let catalog = self.store.catalog();
+        let said = catalog.objects(namespace).notes.get(name);
+        let mut notes = said.map_or_else(Notes::default, |notes| (**notes).clone());
+        // As in PostgreSQL an empty comment is none.
+        match text.filter(|text| !text.is_empty()) {
+            Some(text) => notes.comments.insert(column.to_string(), text.to_string()),
+            None => notes.comments.remove(column),
+        };
+        self.store.define(namespace, name, Object::Notes(notes)).await?;
+        Ok(Answer::Done(Tag::Text("COMMENT")))
+    }
+
     pub(super) async fn create_sequence(
         &self,
         session: &mut SessionState,
@@ -235,6 +253,7 @@ impl<S: Operated> Executor<S> {
         for sequence in sequences {
             let (namespace, name) = (&sequence.namespace, &sequence.name);
             self.store.undefine(namespace, ObjectKind::Sequence, name).await?;
+            self.store.undefine(namespace, ObjectKind::Notes, name).await?;
         }
         Ok(Answer::Done(Tag::Text("DROP SEQUENCE")))
     }

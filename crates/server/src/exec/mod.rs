@@ -18,6 +18,7 @@ mod info;
 mod introspection;
 mod keys;
 mod operate;
+mod plan_json;
 mod sequences;
 mod set_config;
 mod show;
@@ -259,6 +260,9 @@ impl<S: Operated> Executor<S> {
                 let written = writer(&settings).delete(delete).await?;
                 Ok(answer("DELETE", written, columns(&ready.planned.plan, ready.query.as_ref())))
             }
+            Plan::Comment { relation, column, text } => {
+                self.comment(relation, column, text.as_deref()).await
+            }
             Plan::CreateSequence { sequence, if_not_exists } => {
                 self.create_sequence(session, sequence, *if_not_exists).await
             }
@@ -333,8 +337,9 @@ impl<S: Operated> Executor<S> {
                 })
             }
             Plan::Info(request) => info::info(store, request),
-            Plan::Explain { analyze, plan } => {
+            Plan::Explain { analyze, json, plan } => {
                 let lines = self.explain(session, ready, plan, *analyze, params).await?;
+                let lines = if *json { vec![plan_json::of_lines(&lines)] } else { lines };
                 let row = |line| vec![Some(Value::String(line))];
                 Ok(Answer::Values(Tag::Text("EXPLAIN"), lines.into_iter().map(row).collect()))
             }
@@ -497,7 +502,8 @@ impl<S: Operated> Backend for Executor<S> {
                 Plan::Truncate { .. } | Plan::CreateTable { .. } | Plan::DropTable { .. } => {
                     Writes::AtOnce
                 }
-                Plan::CreateSequence { .. }
+                Plan::Comment { .. }
+                | Plan::CreateSequence { .. }
                 | Plan::RestartSequences { .. }
                 | Plan::DropSequence { .. } => Writes::AtOnce,
                 Plan::CreateTableAs(_) | Plan::CreateView { .. } | Plan::DropView { .. } => {
@@ -506,7 +512,7 @@ impl<S: Operated> Backend for Executor<S> {
                 Plan::AlterTable { .. } => Writes::AtOnce,
                 Plan::CreateNamespace { .. } | Plan::DropNamespace { .. } => Writes::AtOnce,
                 Plan::AlterNamespace { .. } | Plan::SetConfig { .. } => Writes::AtOnce,
-                Plan::Explain { analyze: true, plan } => writes(plan),
+                Plan::Explain { analyze: true, plan, .. } => writes(plan),
                 _ => Writes::Nothing,
             }
         }
@@ -622,7 +628,10 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
         Plan::ShowBins { .. } => Some(show::bin_fields()),
         Plan::Operate(operate) => operate_fields(operate),
         Plan::Info(_) => Some(info::info_fields()),
-        Plan::Explain { .. } => Some(vec![Field::new("QUERY PLAN", ColumnType::Text)]),
+        Plan::Explain { json, .. } => {
+            let text = Field::new("QUERY PLAN", ColumnType::Text);
+            Some(vec![if *json { Field { oid: plan_json::OID, ..text } } else { text }])
+        }
         _ => None,
     }
 }

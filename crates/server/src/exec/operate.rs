@@ -40,7 +40,7 @@ impl<S: Store> Writer<'_, S> {
                 Ok(done)
             }))?;
             answers = Some(done.answers);
-            Ok(match done.effect {
+            let change = match done.effect {
                 Effect::None => Change::Keep,
                 Effect::Delete if record.is_none() => Change::Keep,
                 Effect::Delete => Change::Delete,
@@ -49,7 +49,8 @@ impl<S: Store> Writer<'_, S> {
                     false if record.is_none() => Change::Keep,
                     false => Change::Delete,
                 },
-            })
+            };
+            carried.carry(self.checked(&operate.checks, table, &targets[i], record, change))
         };
         let done = self.store.modify_many(&table.namespace, &table.name, &targets, change).await;
         let outcomes = carried.unwrap(done)?;

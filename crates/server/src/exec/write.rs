@@ -229,7 +229,7 @@ impl<S: Store> Writer<'_, S> {
     }
 
     /// The change, once what it leaves of the record is held to the checks.
-    fn checked(
+    pub(super) fn checked(
         &self,
         checks: &[Check],
         table: &Table,

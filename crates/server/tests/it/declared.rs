@@ -1,4 +1,4 @@
-//! What SQL declares beside tables is there after a `kill -9`: checks, views, sequences.
+//! What SQL declares beside tables is there after a `kill -9`: checks, views, comments, sequences.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,10 @@ use crate::support::Node;
 async fn numbers(client: &Client, query: &str) -> Vec<i64> {
     let rows = client.query(query, &[]).await.expect(query);
     rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn text(client: &Client, query: &str) -> Option<String> {
+    client.query_one(query, &[]).await.expect(query).get(0)
 }
 
 async fn sqlstate(client: &Client, statement: &str) -> String {
@@ -28,6 +32,7 @@ async fn declarations_survive_a_kill() {
             CREATE VIEW big AS SELECT id, n FROM base WHERE n > 10;
             CREATE VIEW named (x, y) AS SELECT count(*), max(n) FROM big;
             CREATE VIEW gone AS SELECT 1 AS one; DROP VIEW gone;
+            COMMENT ON TABLE base IS 'the base'; COMMENT ON COLUMN base.t IS 'its text';
             ALTER TABLE base ADD CONSTRAINT short CHECK (length(t) < 3);
             CREATE TABLE plain (id int8 PRIMARY KEY, n int8 CHECK (n > 0));
             DROP TABLE plain; CREATE TABLE plain (id int8 PRIMARY KEY, n int8);
@@ -46,6 +51,10 @@ async fn declarations_survive_a_kill() {
     assert_eq!(sqlstate(&client, "INSERT INTO base VALUES (3, 1, 'abc')").await, "23514");
     client.batch_execute("INSERT INTO plain VALUES (1, -1)").await.expect("no check is left");
     assert_eq!(numbers(&client, "SELECT count(*) FROM copied").await, [2]);
+    let comment = "SELECT obj_description('base'::regclass, 'pg_class')";
+    assert_eq!(text(&client, comment).await.as_deref(), Some("the base"));
+    let comment = "SELECT col_description('base'::regclass, 3)";
+    assert_eq!(text(&client, comment).await.as_deref(), Some("its text"));
     assert_eq!(sqlstate(&client, "DROP TABLE base").await, "2BP01");
     let mine = "SELECT count(*) FROM information_schema.tables WHERE table_name LIKE 'aerie%'";
     assert_eq!(numbers(&client, mine).await, [0], "the system's own set is not shown");
