@@ -50,10 +50,10 @@ pub trait Numbers: Send + Sync {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
-    NextVal,
-    SetVal,
-    CurrVal,
-    LastVal,
+    Next,
+    Set,
+    Current,
+    Last,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -64,14 +64,14 @@ struct Function {
 
 /// The functions.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    [Kind::NextVal, Kind::SetVal, Kind::CurrVal, Kind::LastVal].map(function).into()
+    [Kind::Next, Kind::Set, Kind::Current, Kind::Last].map(function).into()
 }
 
 fn function(kind: Kind) -> Arc<ScalarUDF> {
     let taken = match kind {
-        Kind::NextVal | Kind::CurrVal => TypeSignature::Any(1),
-        Kind::SetVal => TypeSignature::OneOf(vec![TypeSignature::Any(2), TypeSignature::Any(3)]),
-        Kind::LastVal => TypeSignature::Nullary,
+        Kind::Next | Kind::Current => TypeSignature::Any(1),
+        Kind::Set => TypeSignature::OneOf(vec![TypeSignature::Any(2), TypeSignature::Any(3)]),
+        Kind::Last => TypeSignature::Nullary,
     };
     let function = Function { kind, signature: Signature::new(taken, Volatility::Volatile) };
     Arc::new(AsyncScalarUDF::new(Arc::new(function)).into_scalar_udf())
@@ -80,10 +80,10 @@ fn function(kind: Kind) -> Arc<ScalarUDF> {
 impl ScalarUDFImpl for Function {
     fn name(&self) -> &str {
         match self.kind {
-            Kind::NextVal => "nextval",
-            Kind::SetVal => "setval",
-            Kind::CurrVal => "currval",
-            Kind::LastVal => "lastval",
+            Kind::Next => "nextval",
+            Kind::Set => "setval",
+            Kind::Current => "currval",
+            Kind::Last => "lastval",
         }
     }
 
@@ -112,7 +112,7 @@ impl AsyncScalarUDFImpl for Function {
         for arg in &args.args {
             columns.push(arg.clone().into_array(rows)?);
         }
-        if self.kind == Kind::LastVal {
+        if self.kind == Kind::Last {
             let last = numbers.last().map_err(external)?;
             return Ok(ColumnarValue::Array(Arc::new(Int64Array::from(vec![last; rows]))));
         }
@@ -127,12 +127,12 @@ impl AsyncScalarUDFImpl for Function {
             };
             let same = names[row..].iter().take_while(|other| **other == names[row]).count();
             match self.kind {
-                Kind::NextVal => {
+                Kind::Next => {
                     let next = numbers.next(namespace, name, same).await.map_err(external)?;
                     out.extend(next.into_iter().map(Some));
                     row += same;
                 }
-                Kind::SetVal => {
+                Kind::Set => {
                     let value = set(numbers.as_ref(), (namespace, name), &columns, row).await?;
                     out.push(value);
                     row += 1;
