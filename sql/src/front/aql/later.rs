@@ -9,8 +9,8 @@ use crate::{SqlError, SqlResult};
 
 const MODULES: &str = "UPDATE and SELECT compute on bins under the record's lock, GROUP BY aggregates on \
      the node; Lua modules come with a later release";
-const ACCESS: &str = "this release has no users and roles of its own: whoever reaches the port may do \
-     everything, so let it listen where only friends are";
+const ACCESS: &str =
+    "this release has no users and roles of its own: whoever may connect may do everything";
 const JOBS: &str = "queries are not jobs here: a client cancels its own with Ctrl-C or a cancel \
      request, and statement_timeout ends what takes too long";
 const INDEXES: &str = "there are no secondary indexes yet: WHERE on any bin works and scans the set; \
@@ -114,22 +114,23 @@ fn admin(verb: &str, words: &mut Words) -> SqlResult<Refused> {
         return drop_index(verb, words);
     }
     words.skip();
+    if words.eat("IF") {
+        words.eat("NOT");
+        words.expect("EXISTS")?;
+    }
     let name = words.label()?;
     if kind == "USER" && words.eat("PASSWORD") {
         words.label()?;
     }
-    if words.eat("ROLE") || words.eat("ROLES") || words.eat("PRIVILEGE") || words.eat("PRIVILEGES")
-    {
+    if ["ROLE", "ROLES", "PRIVILEGE", "PRIVILEGES"].iter().any(|word| words.eat(word)) {
         words.labels()?;
     }
     if words.eat("WHITELIST") {
         words.labels()?;
     }
-    if words.eat("WITH") {
-        // PostgreSQL's options.
-        while words.token().is_some() {
-            words.skip();
-        }
+    // PostgreSQL's options, and further names.
+    while words.token().is_some() {
+        words.skip();
     }
     Ok(Some((format!("{verb} {kind} {name}"), ACCESS)))
 }
