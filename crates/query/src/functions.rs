@@ -364,7 +364,6 @@ fn constants(list: &mut Vec<Arc<ScalarUDF>>) {
         "pg_get_ruledef",
         "pg_get_triggerdef",
         "pg_get_partkeydef",
-        "pg_get_serial_sequence",
         "pg_get_statisticsobjdef",
         "pg_get_statisticsobjdef_columns",
         "pg_relation_filepath",

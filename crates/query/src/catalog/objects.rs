@@ -250,3 +250,18 @@ pub(super) fn pg_sequences(context: &Context) -> Vec<Row> {
     };
     sequences(context).map(row).collect()
 }
+
+/// Namespace and name of the sequence that numbers a column of the table of this OID.
+pub(crate) fn owned_sequence(
+    oid: u32,
+    column: &str,
+    context: &Context,
+) -> Option<(String, String)> {
+    let of = |sequence: &&Arc<Sequence>| {
+        sequence.owner.as_ref().is_some_and(|owner| {
+            relation_oid(&sequence.namespace, &owner.table) == oid && owner.column == column
+        })
+    };
+    let sequence = sequences(context).find(of)?;
+    Some((sequence.namespace.clone(), sequence.name.clone()))
+}

@@ -111,6 +111,9 @@ pub(crate) fn is_visible(oid: i64, context: &Context) -> Option<bool> {
     if let Some(table) = own.or_else(|| table_of_index(oid, context)) {
         return Some(table.namespace == context.session.namespace);
     }
+    if let Some((namespace, _)) = objects::name_of(oid, context) {
+        return Some(namespace == context.session.namespace);
+    }
     let system = lists::relations().iter().find(|known| i64::from(known.oid) == oid)?;
     Some(system.schema == "pg_catalog")
 }

@@ -28,6 +28,7 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
         each_number(args, |oid| catalog::objects::comment(oid, 0, context))
     });
     add_function(list, "col_description", Stable, text_type(), column_comment);
+    add_function(list, "pg_get_serial_sequence", Stable, text_type(), serial_sequence);
     add_function(list, "pg_get_constraintdef", Stable, text_type(), |args| {
         let context = Context::of(&args.config_options)?;
         let pretty = matches!(
@@ -92,6 +93,26 @@ fn view_definition(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         }),
         _ => each_number(args, of),
     }
+}
+
+/// The sequence that numbers a column, by the names of its table and of the column.
+fn serial_sequence(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let context = Context::of(&args.config_options)?;
+    let (tables, columns) = (texts(args, 0)?, texts(args, 1)?);
+    let mut builder = StringBuilder::new();
+    for pair in tables.as_string::<i32>().iter().zip(columns.as_string::<i32>()) {
+        let (Some(table), Some(column)) = pair else {
+            builder.append_null();
+            continue;
+        };
+        let oid = catalog::registered::read("regclass", table, context).map_err(external)?;
+        let found = catalog::objects::owned_sequence(oid, column, context);
+        let name = |(namespace, name): (String, String)| {
+            format!("{}.{}", quoted_ident(&namespace), quoted_ident(&name))
+        };
+        builder.append_option(found.map(name));
+    }
+    Ok(ColumnarValue::Array(Arc::new(builder.finish())))
 }
 
 fn column_comment(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {

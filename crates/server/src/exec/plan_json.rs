@@ -63,6 +63,11 @@ fn fold(nodes: &mut Vec<(usize, Map<String, Value>)>) {
 /// `PointGet on ns.set`, `FilterExec: id@0 = 1`.
 fn node(text: &str) -> Map<String, Value> {
     let mut node = Map::new();
+    // What ANALYZE counted stands behind the node's own words.
+    let (text, metrics) = match text.split_once(", metrics=[") {
+        Some((text, metrics)) => (text, Some(metrics.trim_end_matches(']'))),
+        None => (text, None),
+    };
     let mut put = |key: &str, value: &str| node.insert(key.to_string(), json!(value));
     match (text.split_once(": "), text.split_once(" on ")) {
         (Some((kind, details)), _) => {
@@ -71,11 +76,18 @@ fn node(text: &str) -> Map<String, Value> {
         }
         (None, Some((kind, relation))) => {
             put("Node Type", kind);
+            let (relation, details) = relation.split_once("  ").unwrap_or((relation, ""));
             let (schema, name) = relation.split_once('.').unwrap_or(("", relation));
             put("Schema", schema);
             put("Relation Name", name);
+            if !details.is_empty() {
+                put("Details", details);
+            }
         }
         (None, None) => drop(put("Node Type", text)),
+    }
+    if let Some(metrics) = metrics.filter(|metrics| !metrics.is_empty()) {
+        put("Metrics", metrics);
     }
     node
 }
@@ -92,7 +104,7 @@ mod tests {
     #[test]
     fn lines_become_a_tree() {
         let found = document(&[
-            "SortExec: expr=[n@0 ASC]",
+            "SortExec: expr=[n@0 ASC], metrics=[output_rows=3]",
             "  HashJoinExec: mode=Partitioned",
             "    SetScan: t",
             "    SetScan: u",
@@ -100,6 +112,7 @@ mod tests {
             "Execution Time: 1.500 ms",
         ]);
         assert_eq!(found[0]["Plan"]["Node Type"], "SortExec");
+        assert_eq!(found[0]["Plan"]["Metrics"], "output_rows=3");
         assert_eq!(found[0]["Plan"]["Actual Rows"], 3);
         assert_eq!(found[0]["Execution Time"], 1.5);
         let join = &found[0]["Plan"]["Plans"][0];
