@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Array;
 import java.sql.Connection;
+import java.sql.DatabaseMetaData;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -99,6 +100,41 @@ public class Pgjdbc {
         equal(((Number) one(c, "SELECT 1")).intValue(), 1);
         equal(c.isValid(5), true);
         equal(c.getTransactionIsolation(), Connection.TRANSACTION_READ_COMMITTED);
+    }
+
+    static int rows(ResultSet r) throws Exception {
+        int n = 0;
+        while (r.next()) n++;
+        return n;
+    }
+
+    static String first(ResultSet r, String column) throws Exception {
+        equal(r.next(), true);
+        return r.getString(column);
+    }
+
+    static void metaData(Connection c) throws Exception {
+        fresh(c, PLAIN, 0);
+        DatabaseMetaData m = c.getMetaData();
+        String schema = c.getSchema();
+        equal(first(m.getTables(null, schema, T, new String[] {"TABLE"}), "TABLE_TYPE"), "TABLE");
+        equal(rows(m.getColumns(null, schema, T, "%")), 3);
+        ResultSet key = m.getPrimaryKeys(null, schema, T);
+        equal(first(key, "COLUMN_NAME"), "id");
+        equal(List.of(key.getInt("KEY_SEQ"), key.getString("PK_NAME")), List.of(1, T + "_pkey"));
+        ResultSet index = m.getIndexInfo(null, schema, T, true, false);
+        equal(first(index, "COLUMN_NAME"), "id");
+        equal(index.getBoolean("NON_UNIQUE"), false);
+        equal(first(m.getBestRowIdentifier(null, schema, T, DatabaseMetaData.bestRowSession, false), "COLUMN_NAME"), "id");
+        equal(first(m.getSchemas(null, schema), "TABLE_SCHEM"), schema);
+        equal(first(m.getCatalogs(), "TABLE_CAT"), c.getCatalog());
+        equal(rows(m.getImportedKeys(null, schema, T)) + rows(m.getExportedKeys(null, schema, T)), 0);
+        equal(first(m.getFunctions(null, "pg_catalog", "upper"), "FUNCTION_NAME"), "upper");
+        if (rows(m.getFunctionColumns(null, "pg_catalog", "upper", "%")) < 2) throw new AssertionError("no arguments");
+        if (rows(m.getTypeInfo()) < 50) throw new AssertionError("few types");
+        equal(rows(m.getTablePrivileges(null, schema, T)), 7);
+        equal(m.getSQLKeywords().contains("vacuum"), true);
+        equal(m.getMaxColumnNameLength(), 63);
     }
 
     static void insertAndRead(Connection c) throws Exception {
@@ -329,7 +365,8 @@ public class Pgjdbc {
             }
         }, TIME_LIMIT_MS);
         List<Named> checks = List.of(
-            new Named("connection facts", Pgjdbc::connectionFacts), new Named("insert and read", Pgjdbc::insertAndRead),
+            new Named("connection facts", Pgjdbc::connectionFacts), new Named("meta data", Pgjdbc::metaData),
+            new Named("insert and read", Pgjdbc::insertAndRead),
             new Named("every type", Pgjdbc::everyType), new Named("named statements", Pgjdbc::namedStatements),
             new Named("fetch size", Pgjdbc::fetchSize), new Named("cancel", Pgjdbc::cancel), new Named("blocks", Pgjdbc::blocks),
             new Named("errors", Pgjdbc::errors), new Named("simple mode", Pgjdbc::simpleMode), new Named("clean up", Pgjdbc::cleanUp));
