@@ -7,22 +7,23 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
-    FixedSizeBinaryBuilder, Float32Array, Float64Array, Int16Array, Int32Array, Int64Array,
-    ListBuilder, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, FixedSizeBinaryBuilder,
+    Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, LargeBinaryArray, ListBuilder,
+    RecordBatch, RecordBatchOptions, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use datafusion::arrow::array::{BooleanBuilder, Float64Builder, Int64Builder};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int16Type, Int32Type,
-    Int64Type, SchemaRef, TimestampMicrosecondType,
+    DataType, Date32Type, Field, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    SchemaRef, TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
 use model::{ColumnType, Key, Name, Record, Table, Value, decode_composite, json};
+use sql::types::numeric::Numeric;
 use sql::{SqlError, SqlResult};
 
 use crate::error::sql_error;
+use crate::numbers::{Kind, convert, encoded, numeric_text};
 use crate::types::{self, data_type};
 
 /// Where a column's value is in a record.
@@ -308,35 +309,14 @@ fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-/// A decimal's digits at this scale; `None` when it has more digits than that holds.
-fn decimal(value: &Value, scale: i8) -> Option<i128> {
-    match value {
-        Value::String(s) => parse_decimal(s, scale),
-        Value::Integer(n) => i128::from(*n).checked_mul(10i128.checked_pow(scale as u32)?),
-        _ => None,
-    }
-}
-
-pub(crate) fn parse_decimal(text: &str, scale: i8) -> Option<i128> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+fn numeric(value: &Value) -> Option<Vec<u8>> {
+    let number = match value {
+        Value::String(s) => Numeric::parse(s, 0, 0).ok()?,
+        Value::Integer(n) => Numeric::from(*n),
+        Value::Double(d) => Numeric::of_f64(*d),
+        _ => return None,
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let fraction = fraction.trim_end_matches('0');
-    if fraction.len() > scale as usize {
-        return None;
-    }
-    let zeros = scale as usize - fraction.len();
-    let mut number: i128 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', zeros)) {
-        let digit = i128::from(digit.checked_sub(b'0').filter(|d| *d < 10)?);
-        number = number.checked_mul(10)?.checked_add(digit)?;
-    }
-    (number < 10i128.pow(38)).then_some(if negative { -number } else { number })
+    Some(encoded(&number))
 }
 
 fn array(column_type: ColumnType, cells: &[Cell<'_>]) -> Result<ArrayRef, Misfit> {
@@ -367,10 +347,8 @@ fn array(column_type: ColumnType, cells: &[Cell<'_>]) -> Result<ArrayRef, Misfit
             Arc::new(Date32Array::from(gather(cells, fit)?))
         }
         Numeric { .. } => {
-            let wanted = data_type(column_type);
-            let scale = if let DataType::Decimal128(_, scale) = wanted { scale } else { 0 };
-            let digits = gather(cells, |v| decimal(v, scale))?;
-            Arc::new(Decimal128Array::from(digits).with_data_type(wanted))
+            let numbers = gather(cells, numeric)?;
+            Arc::new(numbers.iter().map(Option::as_deref).collect::<LargeBinaryArray>())
         }
         Uuid => uuids(&gather(cells, |v| bytes(v).filter(|b| b.len() == 16))?),
         Int8Array | Float8Array | TextArray | BoolArray => lists(column_type, cells)?,
@@ -458,12 +436,13 @@ fn assignable(array: &ArrayRef, field: &Field, to: ColumnType) -> SqlResult<Arra
     let to_text = matches!(to, ColumnType::Text | ColumnType::Varchar(_));
     let textual = matches!(from, ColumnType::Text | ColumnType::Varchar(_));
     let json_target = matches!(to, ColumnType::Jsonb | ColumnType::GeoJson);
+    let numbers = Kind::of(&wanted).filter(|_| Kind::of(array.data_type()).is_some());
     let same = array.data_type() == &wanted && (to_text || !json_target || is_json);
     let allowed = same
         || array.data_type() == &DataType::Null
         || to_text
         || json_target && textual
-        || (array.data_type().is_numeric() && wanted.is_numeric())
+        || numbers.is_some()
         || (array.data_type().is_temporal() && wanted.is_temporal())
         || (array.data_type().is_nested() && wanted.is_nested())
         || textual && data_type(from) == wanted
@@ -476,6 +455,13 @@ fn assignable(array: &ArrayRef, field: &Field, to: ColumnType) -> SqlResult<Arra
         return Err(SqlError::new("42804", message)
             .detail(format!("the expression is \"{}\"", field.name()))
             .hint("cast the expression"));
+    }
+    if let Some(kind) = numbers {
+        let limits = match to {
+            ColumnType::Numeric { precision, scale } if precision > 0 => Some((precision, scale)),
+            _ => None,
+        };
+        return convert(array, kind, limits);
     }
     if array.data_type() == &wanted {
         return Ok(array.clone());
@@ -509,12 +495,7 @@ fn value_at(array: &ArrayRef, i: usize, column_type: ColumnType) -> SqlResult<Op
             Value::Integer(array.as_primitive::<TimestampMicrosecondType>().value(i))
         }
         Date => Value::Integer(array.as_primitive::<Date32Type>().value(i).into()),
-        Numeric { precision, .. } => {
-            let text = array.as_primitive::<Decimal128Type>().value_as_string(i);
-            let plain = precision == 0 && text.contains('.');
-            let short = text.trim_end_matches('0').trim_end_matches('.');
-            Value::String(if plain { short.to_string() } else { text })
-        }
+        Numeric { .. } => Value::String(numeric_text(array.as_binary::<i64>().value(i))),
         Uuid => Value::Blob(array.as_fixed_size_binary().value(i).to_vec()),
         Int8Array => items(array, i, Int8)?,
         Float8Array => items(array, i, Float8)?,
@@ -565,14 +546,5 @@ mod tests {
         assert_eq!(base64(&digest), "t/S4OIni2mfeaD4d9pGaHqzERsg=");
         assert_eq!(unbase64(&base64(&digest)).as_deref(), Some(&digest[..]));
         assert_eq!(unbase64("t/S4OIn i2mf"), None);
-    }
-
-    #[test]
-    fn decimals_keep_every_digit_or_refuse() {
-        assert_eq!(parse_decimal("-12.340", 2), Some(-1234));
-        assert_eq!(parse_decimal("12.345", 2), None);
-        assert_eq!(parse_decimal(".5", 3), Some(500));
-        assert_eq!(parse_decimal("1e5", 3), None);
-        assert_eq!(parse_decimal(&"9".repeat(40), 0), None);
     }
 }

@@ -36,7 +36,6 @@ use crate::columns::scalar_of;
 use crate::decorrelate::decorrelate;
 use crate::error::sql_error;
 use crate::interrupt::{self, interruptible};
-use crate::overflow::CheckOverflow;
 use crate::planner::Planner;
 use crate::scan::CountRecords;
 use crate::session::{Context, SessionInfo};
@@ -119,7 +118,6 @@ impl<S: Store> Engine<S> {
             .with_default_features()
             .with_type_planner(Arc::new(semantics::Types))
             .with_physical_optimizer_rule(Arc::new(CountRecords::<S>::new()))
-            .with_physical_optimizer_rule(Arc::new(CheckOverflow))
             .build();
         functions::register(&mut state).map_err(sql_error)?;
         let planner = Planner::new(options.parallelism.min(4))?;
@@ -256,7 +254,14 @@ fn prepare<S: Store>(
     rewrite::query(&mut query, &context)?;
     let mentioned = rewrite::mentioned_pseudo_columns(&query);
     let tables = Tables::new(store, &state, &context, mentioned);
-    let plan = logical(&tables, query, declared).map_err(sql_error)?;
+    let plan = match logical(&tables, query.clone(), declared).map_err(sql_error) {
+        // Two expressions of a select list look alike to DataFusion: the client is told `names`.
+        Err(error) if error.sqlstate == "42701" => {
+            rewrite::number_items(&mut query);
+            logical(&tables, query, declared).map_err(sql_error)?
+        }
+        planned => planned?,
+    };
     let plan = decorrelate(plan).map_err(sql_error)?;
     let plan = semantics::apply(plan, &state).map_err(sql_error)?;
     let params = semantics::param_types(&plan, declared).map_err(sql_error)?;

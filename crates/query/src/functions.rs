@@ -17,13 +17,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, FixedSizeBinaryBuilder, Float64Array, Int64Array,
-    ListBuilder, StringBuilder,
+    ArrayRef, AsArray, BinaryBuilder, FixedSizeBinaryBuilder, Int64Array, ListBuilder,
+    StringBuilder,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{
-    DataType, Field, FieldRef, Float32Type, Float64Type, Int64Type, TimeUnit,
-};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, TimeUnit};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::context::SessionState;
@@ -34,6 +32,7 @@ use datafusion::logical_expr::{
 use sql::SqlError;
 
 use crate::error::external;
+use crate::numbers;
 use crate::session::Context;
 use crate::text::{self, parse_bytea, parse_uuid};
 use crate::types::{PG_TYPE, mark};
@@ -118,16 +117,16 @@ pub(crate) fn register(state: &mut SessionState) -> Result<()> {
     for function in sequences::functions() {
         state.register_udf(function)?;
     }
+    for aggregate in numbers::aggregates() {
+        state.register_udaf(aggregate)?;
+    }
     Ok(())
 }
 
 /// The function of this name, for plans that we change ourselves.
 pub(crate) fn internal(name: &str) -> Arc<ScalarUDF> {
     let found = all().iter().find(|function| function.name() == name);
-    found.cloned().unwrap_or_else(|| match name {
-        "round" => datafusion::functions::math::round(),
-        _ => panic!("{name} is one of our functions"),
-    })
+    found.cloned().unwrap_or_else(|| panic!("{name} is one of our functions"))
 }
 
 fn all() -> &'static [Arc<ScalarUDF>] {
@@ -143,6 +142,7 @@ fn all() -> &'static [Arc<ScalarUDF>] {
         json::add(&mut list);
         matches::add(&mut list);
         registered::add(&mut list);
+        list.extend(numbers::scalar_functions());
         list
     })
 }
@@ -442,17 +442,6 @@ fn casts(list: &mut Vec<Arc<ScalarUDF>>) {
             }
         }
         Ok(ColumnarValue::Array(Arc::new(builder.finish())))
-    });
-    let float = Returns::Fixed(DataType::Float64, None);
-    add(list, "aeriedb_rint", Immutable, float, |args| {
-        let array = arg(args, 0)?.ok_or_else(|| missing(0))?;
-        let rounded: Float64Array = match array.data_type() {
-            DataType::Float32 => {
-                array.as_primitive::<Float32Type>().unary(|x| f64::from(x).round_ties_even())
-            }
-            _ => array.as_primitive::<Float64Type>().unary(f64::round_ties_even),
-        };
-        Ok(ColumnarValue::Array(Arc::new(rounded)))
     });
 }
 

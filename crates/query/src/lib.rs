@@ -5,7 +5,7 @@
 //!
 //! 1. [`Engine::prepare`] plans it once (`engine.rs`): the tree is made digestible (`rewrite.rs`),
 //!    names are looked up in one catalogue snapshot (`tables.rs`, `catalog/`), PostgreSQL's meaning
-//!    of literals and casts is put in (`semantics.rs`).
+//!    of literals and casts (`semantics.rs`) and of numbers (`numbers/`) is put in.
 //! 2. [`Engine::execute`] puts parameters in and starts it. Sets are read by `table.rs`: by key
 //!    (`get.rs`), by scan, or only counted (`scan.rs`); records become Arrow columns in
 //!    `columns.rs`.
@@ -27,7 +27,7 @@ mod get;
 mod interrupt;
 mod names;
 mod nesting;
-mod overflow;
+mod numbers;
 mod planner;
 mod rewrite;
 mod scan;
@@ -44,5 +44,6 @@ pub use datafusion::execution::SendableRecordBatchStream;
 pub use engine::{Engine, Field, Options, Prepared};
 pub use error::sql_error;
 pub use functions::sequences::Numbers;
+pub use numbers::numeric_text;
 pub use session::{KnownSetting, SessionInfo, Settings};
-pub use types::{NUMERIC_SCALE, PG_TYPE, PG_TYPMOD, column_type, field_oid};
+pub use types::{PG_TYPE, PG_TYPMOD, column_type, field_oid};

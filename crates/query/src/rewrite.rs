@@ -7,16 +7,19 @@
 //!    select list the same.
 //! 3. Where a statement mentions hidden columns (`GEN`, `TTL`, ..), `*` is written out.
 
+mod aggregates;
+mod literals;
+
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, JoinConstraint,
-    JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
-    TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
+    JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableAliasColumnDef,
+    TableFactor, TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
     WildcardAdditionalOptions,
 };
 use model::ColumnType;
@@ -109,8 +112,10 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.depth -= 1;
+        literals::plain_in_query(query);
+        places_of_groups(query);
         ControlFlow::Continue(())
     }
 
@@ -123,6 +128,11 @@ impl VisitorMut for Rewriter<'_> {
         select.projection.iter_mut().for_each(one_row_each);
         single_valued(select);
         distinct_names(&mut select.projection, self.depth == 1);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        literals::plain_in_select(select);
         ControlFlow::Continue(())
     }
 
@@ -156,6 +166,9 @@ impl VisitorMut for Rewriter<'_> {
 
 /// What stands in place of an expression, if something else does.
 fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
+    if let Some(typed) = literals::typed(expr) {
+        return Ok(Some(typed));
+    }
     Ok(match expr {
         Expr::Collate { expr, .. } => Some(take(expr)),
         Expr::BinaryOp { op, .. } => {
@@ -183,6 +196,10 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
         }
         Expr::Function(function) => {
             bare_function_name(&mut function.name);
+            literals::plain_in_call(function);
+            if let Some(other) = aggregates::rewritten(function) {
+                return Ok(Some(other));
+            }
             array_subquery(function).then(empty_array)
         }
         Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
@@ -686,6 +703,62 @@ fn name_columns(body: &mut SetExpr) {
         SetExpr::Query(query) => name_columns(&mut query.body),
         _ => {}
     }
+}
+
+/// `ORDER BY 1` of a grouped query as the expression in that place: DataFusion looks for the place's
+/// columns among the groups, and does not find `f(g)` of a group `g`.
+fn places_of_groups(query: &mut Query) {
+    let SetExpr::Select(select) = &*query.body else { return };
+    let grouped = match &select.group_by {
+        GroupByExpr::Expressions(exprs, _) => !exprs.is_empty(),
+        GroupByExpr::All(_) => false,
+    };
+    let Some(OrderByKind::Expressions(order)) = query.order_by.as_mut().map(|o| &mut o.kind) else {
+        return;
+    };
+    if !grouped || select.projection.iter().any(is_wildcard) {
+        return;
+    }
+    for item in order {
+        if let Expr::Value(value) = &item.expr
+            && let Value::Number(text, _) = &value.value
+            && let Some(place) = text.parse::<usize>().ok().and_then(|n| n.checked_sub(1))
+            && let Some(SelectItem::UnnamedExpr(expr @ Expr::Function(_))) =
+                select.projection.get(place)
+        {
+            item.expr = expr.clone();
+        }
+    }
+}
+
+/// Gives each unnamed expression of every select list a name of its own, and casts too: DataFusion
+/// names a cast as what is cast, so that the sums of two casts look alike.
+pub(crate) fn number_items(query: &mut Query) {
+    struct Numbering;
+    impl VisitorMut for Numbering {
+        type Break = ();
+
+        fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+            for (i, item) in select.projection.iter_mut().enumerate() {
+                if let SelectItem::UnnamedExpr(expr) = item
+                    && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+                {
+                    let name = names::guess(expr).unwrap_or_else(|| "?column?".to_string());
+                    let alias = Ident::with_quote('"', format!("{name} {i}"));
+                    *item = SelectItem::ExprWithAlias { expr: take(expr), alias };
+                }
+            }
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Some(named) = literals::named_cast(expr) {
+                *expr = named;
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let _ = query.visit(&mut Numbering);
 }
 
 /// DataFusion wants different names in a select list; what a second column of a name is called

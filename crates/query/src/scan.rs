@@ -16,7 +16,8 @@ use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::expressions::Literal;
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{BinaryExpr, Literal};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
@@ -89,14 +90,7 @@ impl<S: Store> Reader<S> {
         let mut rows =
             batch(&self.table, &self.columns, &self.schema, records, now_ms).map_err(external)?;
         if let Some(filter) = &self.filter {
-            let passed = filter.evaluate(&rows)?.into_array(rows.num_rows())?;
-            let passed = match passed.data_type() {
-                datafusion::arrow::datatypes::DataType::Null => {
-                    return Ok(RecordBatch::new_empty(self.output_schema()));
-                }
-                _ => passed,
-            };
-            rows = filter_record_batch(&rows, passed.as_boolean())?;
+            rows = passing(rows, filter)?;
         }
         let columns = rows.columns()[..self.output].to_vec();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
@@ -124,6 +118,24 @@ impl<S: Store> Reader<S> {
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
         self.filter.as_ref().map_or(Ok(TreeNodeRecursion::Continue), f)
+    }
+}
+
+/// The rows of which the filter is true. What stands right of an AND is asked of those only that
+/// passed what stands left: `n <> 0 AND 10 / n > 1` divides by no zero.
+fn passing(rows: RecordBatch, filter: &Arc<dyn PhysicalExpr>) -> Result<RecordBatch> {
+    if let Some(both) = filter.downcast_ref::<BinaryExpr>()
+        && *both.op() == Operator::And
+    {
+        return passing(passing(rows, both.left())?, both.right());
+    }
+    if rows.num_rows() == 0 {
+        return Ok(rows);
+    }
+    let passed = filter.evaluate(&rows)?.into_array(rows.num_rows())?;
+    match passed.data_type().is_null() {
+        true => Ok(rows.slice(0, 0)),
+        false => Ok(filter_record_batch(&rows, passed.as_boolean())?),
     }
 }
 

@@ -12,26 +12,29 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::expr::{Cast, InList, Placeholder, ScalarFunction};
+use datafusion::logical_expr::expr::{
+    Cast, GroupingSet, InList, InSubquery, Placeholder, ScalarFunction,
+};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::planner::{
-    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, TypePlanner,
+    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawFieldAccessExpr, TypePlanner,
 };
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, LogicalPlanBuilder,
-    Operator, lit,
+    Operator, Subquery, lit,
 };
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
 };
-use model::{ColumnType, json};
+use model::{ColumnType, Value, json};
+use sql::types::numeric::Numeric;
 use sql::{SqlError, SqlResult};
 
-use crate::columns::{parse_decimal, scalar_of};
-use crate::error::external;
+use crate::error::{external, sql_error};
 use crate::functions;
 use crate::names::last_of;
+use crate::numbers;
 use crate::text::{parse_bytea, parse_uuid};
 use crate::types::{self, PG_TYPE, REGISTERED};
 
@@ -128,20 +131,37 @@ fn custom(name: &str) -> Option<Field> {
     })
 }
 
-/// Operators that DataFusion has no meaning for: JSON access.
+/// Operators that DataFusion has no meaning for, or another: JSON access, numbers.
 #[derive(Debug)]
 pub(crate) struct Operators;
 
 impl ExprPlanner for Operators {
     fn plan_binary_op(
         &self,
-        expr: RawBinaryExpr,
-        _: &DFSchema,
+        mut expr: RawBinaryExpr,
+        schema: &DFSchema,
     ) -> Result<PlannerResult<RawBinaryExpr>> {
         let name = match expr.op {
             BinaryOperator::Arrow => "jsonb_get",
             BinaryOperator::LongArrow => "jsonb_get_text",
-            _ => return Ok(PlannerResult::Original(expr)),
+            BinaryOperator::StringConcat => {
+                for side in [&mut expr.left, &mut expr.right] {
+                    if numbers::is_numeric(side, schema) {
+                        *side = call("aeriedb_text", vec![side.clone()]);
+                    }
+                }
+                return Ok(PlannerResult::Original(expr));
+            }
+            _ => {
+                let found = match number_operator(&expr.op) {
+                    Some(op) => numbers::binary(&expr.left, op, &expr.right, schema)?,
+                    None => None,
+                };
+                return Ok(match found {
+                    Some(planned) => PlannerResult::Planned(planned),
+                    None => PlannerResult::Original(expr),
+                });
+            }
         };
         let args = vec![expr.left, expr.right];
         Ok(PlannerResult::Planned(call(name, args)))
@@ -160,9 +180,46 @@ impl ExprPlanner for Operators {
         }
         Ok(PlannerResult::Original(expr))
     }
+
+    fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        let name = expr.func.name();
+        if !(name == "corr" || name.starts_with("covar_") || name.starts_with("regr_")) {
+            return Ok(PlannerResult::Original(expr));
+        }
+        // PostgreSQL has these of doubles only.
+        let double = |arg| call("aeriedb_float8", vec![arg]);
+        let args = expr.args.into_iter().map(double).collect();
+        Ok(PlannerResult::Original(RawAggregateExpr { args, ..expr }))
+    }
+
+    fn plan_array_literal(
+        &self,
+        exprs: Vec<Expr>,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Original(numbers::unified(exprs, schema)?))
+    }
 }
 
-fn call(name: &str, args: Vec<Expr>) -> Expr {
+fn number_operator(op: &BinaryOperator) -> Option<Operator> {
+    Some(match op {
+        BinaryOperator::Plus => Operator::Plus,
+        BinaryOperator::Minus => Operator::Minus,
+        BinaryOperator::Multiply => Operator::Multiply,
+        BinaryOperator::Divide => Operator::Divide,
+        BinaryOperator::Modulo => Operator::Modulo,
+        BinaryOperator::Eq => Operator::Eq,
+        BinaryOperator::NotEq => Operator::NotEq,
+        BinaryOperator::Lt => Operator::Lt,
+        BinaryOperator::LtEq => Operator::LtEq,
+        BinaryOperator::Gt => Operator::Gt,
+        BinaryOperator::GtEq => Operator::GtEq,
+        _ => return None,
+    })
+}
+
+/// A call of one of our functions.
+pub(crate) fn call(name: &str, args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(functions::internal(name), args))
 }
 
@@ -172,16 +229,35 @@ pub(crate) fn apply(plan: LogicalPlan, _: &SessionState) -> Result<LogicalPlan> 
         let plan = counted_limit(plan)?;
         let schema = input_schema(&plan)?;
         let names = NamePreserver::new(&plan);
-        let each = |expr: Expr| {
+        let one = |expr: Expr| {
             let name = names.save(&expr);
             let expr = expr.transform_down(|e| searched(e, &schema))?.data;
             let new = expr.transform_up(|e| meaning(e, &schema))?;
             Ok(new.update_data(|e| name.restore(e)))
         };
+        let each = |expr: Expr| match expr {
+            // The columns are those of the sets.
+            Expr::GroupingSet(sets) => {
+                let sets = match sets {
+                    GroupingSet::Rollup(set) => GroupingSet::Rollup(each_of(set, &one)?),
+                    GroupingSet::Cube(set) => GroupingSet::Cube(each_of(set, &one)?),
+                    GroupingSet::GroupingSets(sets) => {
+                        let sets = sets.into_iter().map(|set| each_of(set, &one));
+                        GroupingSet::GroupingSets(sets.collect::<Result<_>>()?)
+                    }
+                };
+                Ok(Transformed::yes(Expr::GroupingSet(sets)))
+            }
+            expr => one(expr),
+        };
         let new = plan.map_expressions(each)?;
-        new.map_data(LogicalPlan::recompute_schema)
+        new.map_data(numbers::reconciled)
     };
     Ok(plan.transform_up_with_subqueries(node)?.data)
+}
+
+fn each_of(exprs: Vec<Expr>, of: &impl Fn(Expr) -> Result<Transformed<Expr>>) -> Result<Vec<Expr>> {
+    exprs.into_iter().map(|expr| Ok(of(expr)?.data)).collect()
 }
 
 /// Parameters of LIMIT and OFFSET are numbers.
@@ -245,16 +321,67 @@ fn meaning(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 false => Ok(Transformed::yes(functions::marked(expr, &field))),
             }
         }
+        Expr::InSubquery(search) => searched_in(search, schema),
+        Expr::ScalarFunction(call) => called(call, schema),
+        Expr::AggregateFunction(call) => {
+            let call = numbers::groups::aggregate(call, schema);
+            Ok(Transformed::yes(Expr::AggregateFunction(call)))
+        }
+        Expr::WindowFunction(call) => {
+            let call = numbers::groups::window(*call, schema);
+            Ok(Transformed::yes(Expr::from(call)))
+        }
         Expr::Case(case) => {
             if case.expr.is_none() {
                 for (when, _) in &case.when_then_expr {
                     must_be_boolean(when, "CASE/WHEN", schema)?;
                 }
             }
-            Ok(Transformed::no(Expr::Case(case)))
+            Ok(Transformed::yes(Expr::Case(numbers::case(case, schema)?)))
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// `x IN (SELECT ..)` of numerics.
+fn searched_in(search: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let InSubquery { expr, subquery, negated } = search;
+    let inner = subquery.subquery.schema();
+    let found = match &inner.columns()[..] {
+        [only] => Some(Expr::Column(only.clone())),
+        _ => None,
+    };
+    let numeric = |expr: &Expr, schema| numbers::is_numeric(expr, schema);
+    let needed = |column: &Expr| numeric(&expr, schema) || numeric(column, inner);
+    let Some(column) = found.filter(needed) else {
+        let search = InSubquery { expr, subquery, negated };
+        return Ok(Transformed::no(Expr::InSubquery(search)));
+    };
+    let plan = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone());
+    let plan = plan.project([numbers::key(column)])?.build()?;
+    let subquery = Subquery { subquery: Arc::new(plan), ..subquery };
+    let expr = Box::new(numbers::key(*expr));
+    Ok(Transformed::yes(Expr::InSubquery(InSubquery { expr, subquery, negated })))
+}
+
+/// Functions that stand for something else once the types of their arguments are known.
+fn called(function: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let new = match function.name() {
+        "coalesce" => {
+            let args = numbers::unified(function.args.clone(), schema)?;
+            let own = datafusion::functions::core::coalesce();
+            Some(Expr::ScalarFunction(ScalarFunction::new_udf(own, args)))
+        }
+        "nullif" => Some(match numbers::nullif(&function.args, schema)? {
+            Some(case) => case,
+            None => {
+                let own = datafusion::functions::core::nullif();
+                Expr::ScalarFunction(ScalarFunction::new_udf(own, function.args.clone()))
+            }
+        }),
+        name => numbers::restored(name, &function.args, schema),
+    };
+    Ok(new.map_or_else(|| Transformed::no(Expr::ScalarFunction(function)), Transformed::yes))
 }
 
 fn must_be_boolean(expr: &Expr, what: &str, schema: &DFSchema) -> Result<()> {
@@ -307,6 +434,9 @@ fn operands(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> 
         return Ok(Transformed::no(Expr::BinaryExpr(binary)));
     }
     let BinaryExpr { left, op, right } = binary;
+    if let Some(new) = numbers::binary(&left, op, &right, schema)? {
+        return Ok(Transformed::yes(new));
+    }
     let texts = (literal_text(&left).is_some(), literal_text(&right).is_some());
     let (left, right) = match texts {
         (true, false) => {
@@ -344,6 +474,9 @@ fn check_operands(
 }
 
 fn members(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Some(new) = numbers::in_list(&list, schema)? {
+        return Ok(Transformed::yes(new));
+    }
     let InList { expr, list, negated } = list;
     let list = list.into_iter().map(|item| adapted(item, &expr, schema));
     let list = list.collect::<Result<Vec<_>>>()?;
@@ -351,6 +484,9 @@ fn members(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
 }
 
 fn bounds(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    if let Some(new) = numbers::between(&between, schema)? {
+        return Ok(Transformed::yes(new));
+    }
     let Between { expr, negated, low, high } = between;
     let low = Box::new(adapted(*low, &expr, schema)?);
     let high = Box::new(adapted(*high, &expr, schema)?);
@@ -370,17 +506,18 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let literal = Expr::Literal(scalar, Some(cast.field.metadata().clone().into()));
         return Ok(Transformed::yes(literal));
     }
+    if let Some(new) = numbers::cast(&cast.expr, &from, &cast.field)? {
+        return Ok(Transformed::yes(new));
+    }
     let inner = *cast.expr;
     let new = match (from.data_type(), &to) {
         (DataType::Null, _) => None,
         (_, DataType::Utf8) if mark == Some("jsonb") && is_text(&from) => {
             Some(call("aeriedb_jsonb", vec![inner.clone()]))
         }
-        (DataType::Int64, DataType::Int64) if mark == Some("oid") => {
+        (DataType::LargeBinary, DataType::Utf8) => Some(call("aeriedb_text", vec![inner.clone()])),
+        (from_type, DataType::Int64) if mark == Some("oid") && from_type.is_integer() => {
             Some(call("aeriedb_oid", vec![inner.clone()]))
-        }
-        (DataType::Int64, DataType::Int64) if mark.is_none() && types::mark(&from).is_some() => {
-            Some(call("aeriedb_int8", vec![inner.clone()]))
         }
         (from_type, DataType::Utf8) if mark != Some("jsonb") => {
             let text = match from_type {
@@ -402,10 +539,6 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         (DataType::Utf8, DataType::FixedSizeBinary(16)) => {
             Some(call("aeriedb_uuid", vec![inner.clone()]))
         }
-        (DataType::Float32 | DataType::Float64, t) if t.is_integer() => {
-            Some(call("aeriedb_rint", vec![inner.clone()]))
-        }
-        (f, t) if f.is_decimal() && t.is_integer() => Some(call("round", vec![inner.clone()])),
         _ => None,
     };
     let changed = new.is_some();
@@ -465,20 +598,31 @@ pub(crate) fn text_scalar(text: &str, field: &Field) -> SqlResult<ScalarValue> {
             let bytes = parse_uuid(text).ok_or_else(bad)?;
             ScalarValue::FixedSizeBinary(16, Some(bytes.to_vec()))
         }
-        DataType::Decimal128(precision, scale) => {
-            let exact = parse_decimal(trimmed, *scale);
-            match exact {
-                Some(digits) => ScalarValue::Decimal128(Some(digits), *precision, *scale),
-                None => by_arrow(trimmed, field).ok_or_else(bad)?,
-            }
+        DataType::LargeBinary => {
+            let (precision, scale) = types::numeric_limits(field).unwrap_or((0, 0));
+            let number = Numeric::parse(text, precision, scale)?;
+            ScalarValue::LargeBinary(Some(numbers::encoded(&number)))
         }
-        DataType::List(_) => {
-            let kind = types::column_type(field);
-            let value = sql::types::parse_text(kind, text)?;
-            scalar_of(Some(&value), kind)?.cast_to(field.data_type()).map_err(|_| bad())?
-        }
+        DataType::List(item) => list_scalar(text, item)?,
         _ => by_arrow(trimmed, field).ok_or_else(bad)?,
     })
+}
+
+/// An array's text as a list of such items.
+fn list_scalar(text: &str, item: &Field) -> SqlResult<ScalarValue> {
+    let one = |value: Value| match value {
+        Value::String(text) if item.data_type() == &DataType::Utf8 => {
+            Ok(ScalarValue::Utf8(Some(text)))
+        }
+        Value::String(text) => text_scalar(&text, item),
+        Value::Nil => ScalarValue::try_from(item.data_type()).map_err(sql_error),
+        _ => Err(SqlError::unsupported("an array of arrays").hint("use jsonb")),
+    };
+    let items = match sql::types::parse_text(ColumnType::TextArray, text)? {
+        Value::List(items) => items.into_iter().map(one).collect::<SqlResult<Vec<_>>>()?,
+        _ => Vec::new(),
+    };
+    Ok(ScalarValue::List(ScalarValue::new_list_nullable(&items, item.data_type())))
 }
 
 fn by_arrow(text: &str, field: &Field) -> Option<ScalarValue> {
@@ -536,6 +680,7 @@ pub(crate) fn wire_types(plan: LogicalPlan) -> Result<LogicalPlan> {
         let new = match wire_type(field.data_type()) {
             None if types::registered(field).is_some() => call("aeriedb_reg_wire", vec![expr]),
             None => return expr,
+            Some(DataType::LargeBinary) => call("aeriedb_numeric", vec![expr]),
             Some(wanted) => Expr::Cast(Cast::new(Box::new(expr), wanted)),
         };
         new.alias_qualified(relation, field.name())
@@ -550,14 +695,13 @@ fn wire_type(data_type: &DataType) -> Option<DataType> {
         DataType::UInt32 | DataType::UInt64 => DataType::Int64,
         DataType::Float16 => DataType::Float32,
         DataType::Null | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
-        DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+        DataType::BinaryView => DataType::Binary,
         DataType::Date64 => DataType::Date32,
         DataType::Timestamp(unit, zone) if *unit != TimeUnit::Microsecond => {
             DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
         }
+        t if t.is_decimal() => DataType::LargeBinary,
         DataType::Dictionary(_, value) => wire_type(value).unwrap_or((**value).clone()),
-        DataType::Decimal256(_, scale) => DataType::Decimal128(38, *scale),
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => DataType::Decimal128(*p, *s),
         DataType::List(item) | DataType::LargeList(item) => {
             let inner = wire_type(item.data_type());
             if inner.is_none() && matches!(data_type, DataType::List(_)) {

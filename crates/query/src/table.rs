@@ -28,7 +28,6 @@ use store::Store;
 
 use crate::columns::{SetColumn, Source, pseudo_column, unbase64, value_of, visible_columns};
 use crate::get::BatchGet;
-use crate::overflow::checked;
 use crate::scan::{Reader, SetScan};
 
 /// A set that a statement reads.
@@ -120,7 +119,7 @@ impl<S: Store> TableProvider for SetTable<S> {
         if let Some(filter) = filter {
             let schema = DFSchema::try_from(reader.schema.as_ref().clone())?;
             let filter = unqualified(filter)?;
-            reader.filter = Some(checked(state.create_physical_expr(filter, &schema)?)?);
+            reader.filter = Some(state.create_physical_expr(filter, &schema)?);
         }
         if let Some(keys) = keys {
             return Ok(Arc::new(BatchGet::new(reader, keys, limit)));

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DFSchema, DataFusionError, Result, TableReference};
-use datafusion::datasource::provider_as_source;
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue, TableReference};
+use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use sql::SqlError;
@@ -102,8 +103,14 @@ impl<S: Store> ContextProvider for Tables<'_, S> {
         let schema = DFSchema::empty();
         let constant = |arg| simplifier.simplify(simplifier.coerce(arg, &schema)?);
         let args = args.into_iter().map(constant).collect::<Result<Vec<_>>>()?;
+        let small = args.iter().all(|arg| matches!(arg, Expr::Literal(ScalarValue::Int32(_), _)));
+        let args: Vec<_> = args.into_iter().map(wide).collect();
         let args = datafusion::catalog::TableFunctionArgs::new(&args, self.state);
-        Ok(provider_as_source(function.create_table_provider_with_args(args)?))
+        let provider = function.create_table_provider_with_args(args)?;
+        if small && provider.schema().fields().iter().all(|f| f.data_type() == &DataType::Int64) {
+            return integers(provider);
+        }
+        Ok(provider_as_source(provider))
     }
 
     fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> Result<Arc<dyn TableSource>> {
@@ -157,6 +164,28 @@ impl<S: Store> ContextProvider for Tables<'_, S> {
     fn udwf_names(&self) -> Vec<String> {
         self.state.window_functions().keys().cloned().collect()
     }
+}
+
+/// DataFusion's functions in FROM take bigints.
+fn wide(arg: Expr) -> Expr {
+    match arg {
+        Expr::Literal(ScalarValue::Int32(n), metadata) => {
+            Expr::Literal(ScalarValue::Int64(n.map(i64::from)), metadata)
+        }
+        other => other,
+    }
+}
+
+/// What a function of integers gives, as integers.
+fn integers(provider: Arc<dyn TableProvider>) -> Result<Arc<dyn TableSource>> {
+    let plan = LogicalPlanBuilder::scan("numbers", provider_as_source(provider), None)?;
+    let narrow = |column: Column| {
+        let name = column.name.clone();
+        semantics::call("aeriedb_int4", vec![Expr::Column(column)]).alias(name)
+    };
+    let columns: Vec<_> = plan.schema().columns().into_iter().map(narrow).collect();
+    let plan = plan.project(columns)?.build()?;
+    Ok(provider_as_source(Arc::new(ViewTable::new(plan, None))))
 }
 
 /// The function of this name, with or without `pg_catalog` before it.

@@ -12,12 +12,15 @@ use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
 use sql::SqlResult;
 
 use crate::error::sql_error;
+use crate::numbers::texts_of;
 use crate::types;
 
 /// An array as text.
 pub(crate) fn to_text(array: &ArrayRef, field: &Field) -> SqlResult<ArrayRef> {
-    if array.data_type() == &DataType::Utf8 {
-        return Ok(array.clone());
+    match array.data_type() {
+        DataType::Utf8 => return Ok(array.clone()),
+        DataType::LargeBinary => return Ok(texts_of(array)),
+        _ => {}
     }
     if let (Some(_), Some(named)) = (types::registered(field), array.as_struct_opt()) {
         return Ok(named.column(1).clone());

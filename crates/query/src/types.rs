@@ -2,8 +2,8 @@
 //!
 //! What Arrow cannot tell apart stands in a field's metadata under [`PG_TYPE`]: `jsonb` and
 //! `geojson` are Utf8, `uuid` is FixedSizeBinary(16), `hll` is Binary, `name`, `"char"` and
-//! other texts of the catalogue are Utf8, `oid` and the `reg*` types are Int64. Numbers without a declared scale
-//! are Decimal128(38, 10).
+//! other texts of the catalogue are Utf8, `oid` and the `reg*` types are Int64. LargeBinary is
+//! `numeric` (see `numbers`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,9 +22,6 @@ pub const PG_TYPMOD: &str = "pg_typmod";
 pub(crate) const REGISTERED: [&str; 6] =
     ["regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole"];
 
-/// Digits after the point of a `numeric` that declares none.
-pub const NUMERIC_SCALE: i8 = 10;
-
 /// The Arrow type that values of a column have.
 pub(crate) fn data_type(column_type: ColumnType) -> DataType {
     use ColumnType::*;
@@ -40,11 +37,7 @@ pub(crate) fn data_type(column_type: ColumnType) -> DataType {
         Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
         Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
         Date => DataType::Date32,
-        Numeric { precision: 0, .. } => DataType::Decimal128(38, NUMERIC_SCALE),
-        Numeric { precision, scale } => {
-            let precision = precision.min(38);
-            DataType::Decimal128(precision, scale.min(precision) as i8)
-        }
+        Numeric { .. } => DataType::LargeBinary,
         Uuid => DataType::FixedSizeBinary(16),
         Int8Array => list(DataType::Int64),
         Float8Array => list(DataType::Float64),
@@ -67,7 +60,6 @@ pub(crate) fn field(name: &str, column_type: ColumnType) -> Field {
         Hll => Some("hll"),
         Uuid => Some("uuid"),
         Varchar(_) => Some("varchar"),
-        Numeric { .. } => Some("numeric"),
         _ => None,
     };
     let mut metadata = HashMap::new();
@@ -110,7 +102,6 @@ pub(crate) fn mark(field: &Field) -> Option<&str> {
     let fits = match mark.as_str() {
         "uuid" => data_type == &DataType::FixedSizeBinary(16),
         "hll" => matches!(data_type, DataType::Binary | DataType::BinaryView),
-        "numeric" => data_type.is_decimal(),
         "oid" | "xid" => data_type == &DataType::Int64,
         "int2vector" | "oidvector" => data_type.is_nested(),
         // A struct is what the wire gets: number and name.
@@ -135,9 +126,16 @@ pub(crate) fn is_vector(field: &Field) -> bool {
 
 /// The type modifier of a field, or -1.
 pub(crate) fn field_typmod(field: &Field) -> i32 {
-    let sized = field.data_type().is_decimal() || mark(field) == Some("varchar");
+    let sized = field.data_type() == &DataType::LargeBinary || mark(field) == Some("varchar");
     let typmod = field.metadata().get(PG_TYPMOD).filter(|_| sized);
     typmod.and_then(|text| text.parse().ok()).unwrap_or(-1)
+}
+
+/// Precision and scale of a numeric that declares them.
+pub(crate) fn numeric_limits(field: &Field) -> Option<(u8, u8)> {
+    let bits = field_typmod(field).checked_sub(4).filter(|bits| *bits > 0)?;
+    let numeric = field.data_type() == &DataType::LargeBinary;
+    numeric.then_some(((bits >> 16) as u8, (bits & 0xff) as u8))
 }
 
 fn marked_oid(mark: &str) -> Option<u32> {
@@ -156,7 +154,8 @@ fn data_type_oid(data_type: &DataType) -> u32 {
         DataType::Int64 | DataType::UInt32 | DataType::UInt64 => 20,
         DataType::Float16 | DataType::Float32 => 700,
         DataType::Float64 => 701,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => 17,
+        DataType::LargeBinary => 1700,
+        DataType::Binary | DataType::BinaryView => 17,
         DataType::FixedSizeBinary(16) => 2950,
         DataType::FixedSizeBinary(_) => 17,
         DataType::Date32 | DataType::Date64 => 1082,
@@ -209,13 +208,14 @@ pub fn column_type(field: &Field) -> ColumnType {
         DataType::Int64 | DataType::UInt32 | DataType::UInt64 => Int8,
         DataType::Float16 | DataType::Float32 => Float4,
         DataType::Float64 => Float8,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Bytea,
+        DataType::Binary | DataType::BinaryView => Bytea,
         DataType::FixedSizeBinary(16) => Uuid,
         DataType::Date32 | DataType::Date64 => Date,
         DataType::Timestamp(_, None) => Timestamp,
         DataType::Timestamp(_, Some(_)) => Timestamptz,
-        DataType::Decimal128(precision, scale) if field_typmod(field) != -1 && *scale >= 0 => {
-            Numeric { precision: *precision, scale: *scale as u8 }
+        DataType::LargeBinary => {
+            let (precision, scale) = numeric_limits(field).unwrap_or((0, 0));
+            Numeric { precision, scale }
         }
         t if t.is_decimal() => Numeric { precision: 0, scale: 0 },
         DataType::List(item) | DataType::LargeList(item) => match item.data_type() {
@@ -231,6 +231,14 @@ pub fn column_type(field: &Field) -> ColumnType {
 /// PostgreSQL's name of the type of a field, for messages.
 pub(crate) fn type_name(field: &Field) -> String {
     column_type(field).to_string()
+}
+
+/// PostgreSQL's name of an Arrow type that nothing else is known of, for messages.
+pub(crate) fn data_type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Null => "unknown".to_string(),
+        other => type_name(&Field::new("", other.clone(), true)),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 mod array;
 mod cast;
 mod names;
-pub(crate) mod numeric;
+pub mod numeric;
 mod text_in;
 mod text_out;
 mod time;

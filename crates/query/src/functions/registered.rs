@@ -7,7 +7,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Volatility};
 
 use super::{Returns, add as add_function, arg, missing, text_type, texts};
@@ -26,8 +26,11 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
     add_function(list, "aeriedb_reg_text", Stable, text_type(), text);
     add_function(list, "aeriedb_reg_wire", Stable, Returns::Named(wire_type()), wire);
     add_function(list, "aeriedb_oid", Immutable, Returns::Fixed(DataType::Int64, Some("oid")), int);
-    add_function(list, "aeriedb_int8", Immutable, Returns::Fixed(DataType::Int64, None), int);
+    add_function(list, "pg_typeof", Stable, Returns::Fixed(DataType::Int64, Some("regtype")), kind);
 }
+
+/// The type of a literal that has none.
+const UNKNOWN: u32 = 705;
 
 /// What casts to it, what looks up or gives NULL, and the type.
 const KINDS: [(&str, &str, &str); 6] = [
@@ -42,6 +45,13 @@ const KINDS: [(&str, &str, &str); 6] = [
 /// The type that a function of [`KINDS`] returns.
 fn kind_of(args: &ScalarFunctionArgs) -> &str {
     types::mark(&args.return_field).unwrap_or_default()
+}
+
+/// The type of an argument.
+fn kind(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let field = args.arg_fields.first().ok_or_else(|| missing(0))?;
+    let oid = if field.data_type().is_null() { UNKNOWN } else { types::field_oid(field) };
+    Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(oid.into()))))
 }
 
 /// A number as it is, a text as the name of something that there must be.

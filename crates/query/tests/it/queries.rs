@@ -186,7 +186,7 @@ async fn errors_have_postgres_codes() {
             "SELECT name::int8 FROM people WHERE id = 1",
             "22P02 invalid input syntax for type bigint: \"n1\"",
         ),
-        ("SELECT city + 1 FROM people", "42883 operator does not exist: text + bigint"),
+        ("SELECT city + 1 FROM people", "42883 operator does not exist: text + integer"),
         (
             "SELECT id FROM people WHERE age",
             "42804 argument of WHERE must be type boolean, not type integer",

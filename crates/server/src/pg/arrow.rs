@@ -10,6 +10,7 @@ use query::arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch,
 use query::arrow::compute::cast;
 use query::arrow::datatypes::*;
 use query::arrow::util::display::{ArrayFormatter, FormatOptions};
+use query::numeric_text;
 use sql::{SqlError, SqlResult};
 
 use super::rows::Cell;
@@ -52,7 +53,7 @@ pub(crate) fn cell(array: &dyn Array, i: usize) -> SqlResult<Cell<'_>> {
         LargeUtf8 => text(array.as_string::<i64>().value(i)),
         Utf8View => text(array.as_string_view().value(i)),
         Binary => Cell::Bytes(array.as_binary::<i32>().value(i)),
-        LargeBinary => Cell::Bytes(array.as_binary::<i64>().value(i)),
+        LargeBinary => Cell::Text(Cow::Owned(numeric_text(array.as_binary::<i64>().value(i)))),
         BinaryView => Cell::Bytes(array.as_binary_view().value(i)),
         FixedSizeBinary(_) => Cell::Bytes(array.as_fixed_size_binary().value(i)),
         Date32 => Cell::Date(array.as_primitive::<Date32Type>().value(i).into()),
@@ -193,17 +194,6 @@ fn decimal(digits: String, scale: i8) -> Cell<'static> {
     Cell::Text(Cow::Owned(text))
 }
 
-/// A decimal of a column that declares no scale, without the zeros that Arrow's scale puts behind
-/// it.
-pub(crate) fn unpadded<'a>(cell: Cell<'a>, array: &dyn Array) -> Cell<'a> {
-    match cell {
-        Cell::Text(text) if array.data_type().is_decimal() && text.contains('.') => {
-            Cell::Text(Cow::Owned(text.trim_end_matches('0').trim_end_matches('.').to_string()))
-        }
-        cell => cell,
-    }
-}
-
 /// The array as a JSON list.
 pub(crate) fn json_list(array: &dyn Array) -> SqlResult<String> {
     let items: Vec<String> =
@@ -255,11 +245,15 @@ fn json_scalar(array: &dyn Array, i: usize) -> SqlResult<String> {
         Cell::Int(n) => n.to_string(),
         Cell::Float4(f) => serde_json::Value::from(f).to_string(),
         Cell::Float8(f) => serde_json::Value::from(f).to_string(),
-        Cell::Text(t) if array.data_type().is_decimal() => t.into_owned(),
+        Cell::Text(t) if is_number(array.data_type()) => t.into_owned(),
         Cell::Text(t) => serde_json::Value::String(t.into_owned()).to_string(),
         Cell::Array(items) => json_list(items.as_ref())?,
         _ => serde_json::Value::String(shown(array, i)?).to_string(),
     })
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    data_type.is_decimal() || data_type == &DataType::LargeBinary
 }
 
 /// The element as Arrow prints it.

@@ -136,11 +136,7 @@ impl<R> Open<R> {
                 *next += 1;
                 if let Some(out) = out {
                     put_data_row(out, fields, formats, |column, _| match columns.get(column) {
-                        Some(array) => {
-                            let cell = arrow::cell(array.as_ref() as &dyn Array, i)?;
-                            let scaled = fields.get(column).is_none_or(|f| f.typmod != -1);
-                            Ok(if scaled { cell } else { arrow::unpadded(cell, array.as_ref()) })
-                        }
+                        Some(array) => arrow::cell(array.as_ref() as &dyn Array, i),
                         None => Ok(super::rows::Cell::Null),
                     })?;
                 }

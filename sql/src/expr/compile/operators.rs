@@ -302,6 +302,9 @@ impl Compiler<'_> {
             return Err(if moment(ta) || moment(tb) { Unfit::NotOurs } else { none() });
         }
         let t = common(ta, tb).ok_or_else(none)?;
+        if op == Op::Rem && is_float(t) {
+            return Err(none());
+        }
         let t = if matches!(t, ColumnType::Numeric { .. }) { NUMERIC } else { t };
         let (x, y) = (self.promoted(x, t)?, self.promoted(y, t)?);
         self.folded(Expr::new(Node::Arith(op, Box::new(x), Box::new(y)), t))
