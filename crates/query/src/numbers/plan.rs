@@ -63,14 +63,12 @@ pub(crate) fn binary(
     Ok(function_of(&op).map(|name| call(name, vec![left, right])))
 }
 
-/// Both sides, where both are numbers: text without a type, NULL and parameters are what the other
+/// The types of both sides, where both are numbers, and the sides.
+type Sides = (Option<(Kind, Kind)>, Expr, Expr);
+
+/// Both sides of an operator: text without a type, NULL and parameters are what the other
 /// side is.
-#[allow(clippy::type_complexity)]
-fn settled(
-    left: &Expr,
-    right: &Expr,
-    schema: &DFSchema,
-) -> Result<(Option<(Kind, Kind)>, Expr, Expr)> {
+fn settled(left: &Expr, right: &Expr, schema: &DFSchema) -> Result<Sides> {
     let (l, r) = (kind_of(left, schema), kind_of(right, schema));
     Ok(match (l, r) {
         (Some(l), Some(r)) => (Some((l, r)), left.clone(), right.clone()),

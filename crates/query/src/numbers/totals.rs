@@ -13,6 +13,7 @@
 mod total;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
@@ -341,9 +342,8 @@ struct Distinct {
 impl Distinct {
     fn see(&mut self, array: &ArrayRef) -> Result<()> {
         for i in (0..array.len()).filter(|i| array.is_valid(*i)) {
-            let key = total::key_of(array, i);
-            if !self.seen.contains_key(&key) {
-                self.seen.insert(key, ScalarValue::try_from_array(array, i)?);
+            if let Entry::Vacant(unseen) = self.seen.entry(total::key_of(array, i)) {
+                unseen.insert(ScalarValue::try_from_array(array, i)?);
             }
         }
         Ok(())

@@ -6,6 +6,8 @@ use crate::{SqlError, SqlResult};
 
 /// Digits of a whole power at most; PostgreSQL's numbers end there too.
 const POWER_DIGITS_MAX: f64 = 131_072.0;
+/// Largest power of ten of a power that is no whole one: that of e to the 6000, as in PostgreSQL.
+const EXPONENT_MAX: f64 = 2605.76;
 /// Digits beyond those that are shown.
 const GUARD: usize = 12;
 
@@ -32,6 +34,9 @@ impl Numeric {
             Numeric::MinusInfinity => Ok(Numeric::from(0)),
             Numeric::Finite(number) => {
                 let magnitude = self.to_f64() * std::f64::consts::LOG10_E;
+                if magnitude.abs() >= EXPONENT_MAX {
+                    return vanished(magnitude);
+                }
                 let scale = result_scale(magnitude, number.scale)?;
                 let digits = scale + GUARD + magnitude.max(0.0) as usize;
                 number.exp(digits).at_scale(scale).checked()
@@ -108,6 +113,7 @@ impl Numeric {
         let positive = Decimal::new(false, base.magnitude.clone(), base.scale);
         let result = match Numeric::Finite(whole).to_i64().filter(|_| is_whole) {
             Some(n) if n.unsigned_abs() < 100_000 => positive.power(n, scale),
+            _ if size.abs() >= EXPONENT_MAX => return vanished(size),
             _ => {
                 let digits = scale + GUARD + size.max(0.0) as usize;
                 let more = exponent.to_f64().abs().log10().max(0.0) as usize;
@@ -127,6 +133,11 @@ impl Numeric {
             _ => Numeric::NaN,
         })
     }
+}
+
+/// A power too large to be computed, or too small to be told from zero.
+fn vanished(size: f64) -> SqlResult<Numeric> {
+    if size > 0.0 { Err(overflow()) } else { Decimal::zero(DISPLAY_MAX as usize).checked() }
 }
 
 /// Digits after the point of a result of about ten to the `size`.

@@ -65,6 +65,18 @@ fn specials() {
 }
 
 #[test]
+fn powers_have_an_end() {
+    assert_eq!(answer("exp", "6001", ""), "22003");
+    assert_eq!(answer("pow", "10", "200000"), "22003");
+    assert_eq!(answer("pow", "2.5", "1e9"), "22003");
+    assert!(number("-6001").exp().is_ok_and(|n| n.signum() == 0));
+    assert_eq!(answer("pow", "-2", "0.5"), "2201F");
+    assert_eq!(answer("pow", "0", "-1"), "2201F");
+    assert_eq!(answer("ln", "0", ""), "2201E");
+    assert_eq!(answer("sqrt", "-1", ""), "2201F");
+}
+
+#[test]
 fn doubles_by_their_fifteen_digits() {
     assert_eq!(Numeric::of_f64(0.1).to_string(), "0.1");
     assert_eq!(Numeric::of_f64(1e20).to_string(), "100000000000000000000");
