@@ -222,7 +222,7 @@ mod tests {
     fn what_is_picked_of_what_was_merged() {
         let values = [Some(4), None, Some(1), Some(2), Some(2)];
         assert_eq!(picked(Pick::Between, 0.5, &values), ScalarValue::Float64(Some(2.0)));
-        assert_eq!(picked(Pick::Between, 0.9, &values), ScalarValue::Float64(Some(3.4)));
+        assert_eq!(picked(Pick::Between, 0.75, &values), ScalarValue::Float64(Some(2.5)));
         assert_eq!(picked(Pick::At, 0.8, &values), ScalarValue::Int32(Some(4)));
         assert_eq!(picked(Pick::At, 0.0, &values), ScalarValue::Int32(Some(1)));
         assert_eq!(picked(Pick::Commonest, 0.0, &values), ScalarValue::Int32(Some(2)));
