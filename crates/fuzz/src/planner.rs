@@ -65,8 +65,10 @@ impl Target for Planner {
         // Planning changes nothing.
         self.0.get_or_insert_with(|| {
             let folder = tempfile::tempdir().expect("a temporary folder");
-            let node = Node::open(node::config(&folder)).expect("a node");
-            let executor = Arc::new(Executor::new(Arc::new(node)).expect("threads"));
+            let config = node::config(&folder);
+            let options = config.queries();
+            let node = Arc::new(Node::open(config).expect("a node"));
+            let executor = Arc::new(Executor::new(node, options).expect("threads"));
             let runtime = node::runtime();
             runtime.block_on(set_up(executor.clone()));
             Planning { runtime, executor, _folder: folder }

@@ -10,13 +10,16 @@
 //! statement takes a copy whose configuration carries its session. Nothing here writes.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::common::metadata::ScalarAndMetadata;
 use datafusion::common::{ParamValues, Result};
 use datafusion::execution::context::SessionState;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
@@ -47,6 +50,11 @@ use crate::{functions, names, nesting, rewrite, semantics, types};
 pub struct Options {
     /// Bytes that all running queries may take together for sorting, grouping and joining.
     pub memory_size: usize,
+    /// Folder for what does not fit there, which is the engine's own: what an earlier one has left
+    /// in it is removed. `None` takes a folder of the system's for temporary files.
+    pub spill_folder: Option<PathBuf>,
+    /// Bytes that all running queries may put there together.
+    pub spill_size: u64,
     /// Streams that one query reads a set with, and partitions of its joins and aggregates.
     pub parallelism: usize,
     /// Rows of a batch at most.
@@ -54,10 +62,16 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 512 MiB, as many streams as there are processors, and DataFusion's own batch size.
+    /// 512 MiB and 16 GiB, as many streams as there are processors, and DataFusion's own batch size.
     fn default() -> Options {
         let parallelism = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Options { memory_size: 512 << 20, parallelism, batch_rows: 8192 }
+        Options {
+            memory_size: 512 << 20,
+            spill_folder: None,
+            spill_size: 16 << 30,
+            parallelism,
+            batch_rows: 8192,
+        }
     }
 }
 
@@ -222,7 +236,14 @@ impl<S: Store> Engine<S> {
 
 fn runtime(options: &Options) -> Result<Arc<RuntimeEnv>> {
     let pool = Arc::new(FairSpillPool::new(options.memory_size));
-    RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()
+    let mut disk = DiskManagerBuilder::default().with_max_temp_directory_size(options.spill_size);
+    if let Some(folder) = &options.spill_folder {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => disk.set_mode(DiskManagerMode::Directories(vec![folder.clone()])),
+        }
+    }
+    RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()
 }
 
 fn config(options: &Options) -> SessionConfig {

@@ -32,9 +32,7 @@ fn of(error: &DataFusionError) -> SqlError {
         }
         DataFusionError::ArrowError(inner, _) => of_arrow(inner),
         DataFusionError::SchemaError(inner, _) => of_schema(inner),
-        DataFusionError::ResourcesExhausted(_) => SqlError::new("53200", "out of memory")
-            .detail("the query needs more memory than query-memory allows")
-            .hint("add a LIMIT or a narrower WHERE, or raise the limit"),
+        DataFusionError::ResourcesExhausted(_) => out_of_memory(),
         DataFusionError::NotImplemented(text) => SqlError::unsupported(first_line(text)),
         DataFusionError::Plan(text)
         | DataFusionError::Execution(text)
@@ -63,7 +61,9 @@ fn of_arrow(error: &ArrowError) -> SqlError {
         ArrowError::DivideByZero => SqlError::new("22012", "division by zero"),
         ArrowError::ArithmeticOverflow(_) => out_of_range("value"),
         ArrowError::ExternalError(inner) => of_external(inner.as_ref()),
-        ArrowError::MemoryError(_) => SqlError::new("53200", "out of memory"),
+        ArrowError::MemoryError(_) => out_of_memory(),
+        // A spill's file is written through Arrow, which keeps the text of the error alone.
+        ArrowError::IoError(text, _) if text.contains("max_temp_directory_size") => out_of_memory(),
         ArrowError::NotYetImplemented(text) => SqlError::unsupported(first_line(text)),
         ArrowError::CastError(text)
         | ArrowError::ParseError(text)
@@ -71,6 +71,16 @@ fn of_arrow(error: &ArrowError) -> SqlError {
         | ArrowError::InvalidArgumentError(text) => of_text(text),
         other => SqlError::new("XX000", other.to_string()),
     }
+}
+
+/// 53200.
+fn out_of_memory() -> SqlError {
+    SqlError::new("53200", "out of memory")
+        .detail(
+            "Running queries share query-memory; what they sort and group beyond it goes to disk, \
+             up to query-spill-size.",
+        )
+        .hint("add a LIMIT or a narrower WHERE, or raise these settings of the service")
 }
 
 fn out_of_range(what: &str) -> SqlError {

@@ -32,7 +32,8 @@ impl Daemon {
             listeners.push(listen(at, config.insecure).await?);
         }
         let node = Arc::new(Node::open(config.clone())?);
-        let backend = Arc::new(Executor::new(node.clone()).map_err(|e| e.to_string())?);
+        let backend = Executor::new(node.clone(), config.queries()).map_err(|e| e.to_string())?;
+        let backend = Arc::new(backend);
         let shutdown = CancellationToken::new();
         let options =
             pg::Options { max_connections: node.connections_max(), ..pg::Options::default() };

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod interrupt;
+mod memory;
 mod queries;
 mod store;
 
@@ -47,6 +48,11 @@ fn parse(text: &str) -> Query {
 impl Bench {
     /// People with keys 1..=count, an undeclared set, a set with a composite key, one of each type.
     pub(crate) fn new(count: i64) -> Bench {
+        Bench::with(count, Options { parallelism: 2, ..Options::default() })
+    }
+
+    /// The same with other limits.
+    pub(crate) fn with(count: i64, options: Options) -> Bench {
         use ColumnType::*;
         let mut store = Memory::default();
         let table = |name: &str, key, columns, declared, oid| Table {
@@ -112,7 +118,6 @@ impl Bench {
             ],
         );
         let store = Arc::new(store);
-        let options = Options { parallelism: 2, ..Options::default() };
         Bench { engine: Engine::new(store.clone(), options).expect("engine"), store }
     }
 

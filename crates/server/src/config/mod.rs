@@ -45,6 +45,10 @@ pub struct Config {
     pub postgres: Vec<HostPort>,
     /// Most client connections at a time.
     pub connections_max: u32,
+    /// Bytes of memory that running queries share for sorting, grouping and joining.
+    pub query_memory: u64,
+    /// Bytes on disk that running queries share for what does not fit there.
+    pub query_spill_size: u64,
     /// Whether addresses beyond loopback are allowed without authentication. A flag only.
     pub insecure: bool,
     /// Filter of the log, as `tracing` reads it; `None` leaves it to the daemon.
@@ -65,6 +69,8 @@ impl Config {
         Config {
             postgres: Vec::new(),
             connections_max: 0,
+            query_memory: 0,
+            query_spill_size: 0,
             insecure: false,
             log: None,
             namespaces: Vec::new(),
@@ -303,6 +309,16 @@ pub fn embedded_default(data_dir: &Path) -> Config {
 }
 
 impl Config {
+    /// The limits of queries. What they put on disk is beside the data, and gone after a restart.
+    pub fn queries(&self) -> query::Options {
+        query::Options {
+            memory_size: usize::try_from(self.query_memory).unwrap_or(usize::MAX),
+            spill_folder: self.data_dir.as_ref().map(|folder| folder.join("query-spill")),
+            spill_size: self.query_spill_size,
+            ..query::Options::default()
+        }
+    }
+
     /// Puts relative data files below a folder, which becomes the data folder.
     fn below(&mut self, folder: &Path) {
         self.namespaces.iter_mut().for_each(|namespace| namespace.below(folder));

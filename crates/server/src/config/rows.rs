@@ -2,7 +2,7 @@
 //!
 //! To add a setting, add a row; to honour one that was ignored, move its name from its group to a
 //! row. Names are Aerospike's, of every release from 4.0 on, so that a production file has no
-//! unknown parameter; `network.postgres` and `durability` are our own.
+//! unknown parameter; `network.postgres`, `durability` and the two `query-` ones are our own.
 
 use std::path::PathBuf;
 
@@ -117,6 +117,8 @@ const KEPT: &str = "Kept for the release that serves it.";
 
 const ENGINES: &[&str] = &["memory", "device", "pmem"];
 const TTL_MAX: u64 = limits::TTL_MAX_S as u64;
+/// A sort keeps 10 MiB aside in each of its streams, to be able to read back what it has put on disk.
+const QUERY_MEMORY_MIN: u64 = 64 << 20;
 const RECORD_MAX: u64 = limits::RECORD_SIZE_MAX as u64;
 const PERCENT: Kind = Count(0, 100);
 const CODECS: &[&str] = &["none", "lz4", "snappy", "zstd"];
@@ -149,6 +151,32 @@ pub(super) static ROWS: &[Setting] = &[
     )
     .dynamic()
     .node_shown(|c| c.connections_max.to_string()),
+    row(
+        "service",
+        "query-memory",
+        Size(QUERY_MEMORY_MIN, u64::MAX),
+        "512M",
+        Honoured,
+        "Memory that running queries share for sorting, grouping and joining.",
+        |d, v| {
+            d.config.query_memory = v.number;
+            Ok(None)
+        },
+    )
+    .node_shown(|c| show_size(c.query_memory)),
+    row(
+        "service",
+        "query-spill-size",
+        Size(0, u64::MAX),
+        "16G",
+        Honoured,
+        "Disk that running queries share for what they sort and group beyond query-memory.",
+        |d, v| {
+            d.config.query_spill_size = v.number;
+            Ok(None)
+        },
+    )
+    .node_shown(|c| show_size(c.query_spill_size)),
     context("", "logging", Block, Honoured, "What is logged."),
     context("logging", "console", Block, Honoured, "The log on standard error."),
     row("logging.console", "context", LOG_WORDS, "", LOG_LEVEL, "How much is logged.", log_level)

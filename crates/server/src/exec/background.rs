@@ -41,8 +41,8 @@ pub struct ArrowRows {
 }
 
 impl<S: Store> Queries<S> {
-    pub(super) fn new(store: Arc<S>) -> SqlResult<Queries<S>> {
-        let engine = Arc::new(Engine::new(store, query::Options::default())?);
+    pub(super) fn new(store: Arc<S>, options: query::Options) -> SqlResult<Queries<S>> {
+        let engine = Arc::new(Engine::new(store, options)?);
         let runtime = Builder::new_multi_thread()
             .thread_name("query")
             .thread_stack_size(STACK_SIZE)

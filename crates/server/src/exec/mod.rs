@@ -97,9 +97,9 @@ struct Session {
 }
 
 impl<S: Operated> Executor<S> {
-    /// An executor over this store.
-    pub fn new(store: Arc<S>) -> SqlResult<Executor<S>> {
-        let queries = Queries::new(store.clone())?;
+    /// An executor over this store; `options` are the limits of its queries.
+    pub fn new(store: Arc<S>, options: query::Options) -> SqlResult<Executor<S>> {
+        let queries = Queries::new(store.clone(), options)?;
         let sequences = Arc::new(Sequences::new(store.clone()));
         Ok(Executor { queries, store, locks: Arc::default(), sequences })
     }

@@ -129,6 +129,7 @@ impl<S: Store> Writer<'_, S> {
                     let more = self.insert_rows(insert, rows).await?;
                     written.count += more.count;
                     written.rows.extend(more.rows);
+                    give_way().await;
                 }
                 if !all.is_empty() {
                     written = self.insert_rows(insert, all).await?;
@@ -426,6 +427,7 @@ impl<S: Store> Writer<'_, S> {
                     let filter = filter.as_ref();
                     let change = (&change, None);
                     self.apply(table, &targets, filter, returning, change, &mut written).await?;
+                    give_way().await;
                 }
             }
             Target::Query(_) => return Err(SqlError::new("XX000", "a query is no key target")),
@@ -524,6 +526,7 @@ impl<S: Store> Writer<'_, S> {
                     self.apply_seen(table, &found, returning, &change, &mut written).await?;
                 again |= !conflicts.is_empty();
                 settled.retain(|digest| !conflicts.contains(digest));
+                give_way().await;
             }
             if !again {
                 return Ok(written);
@@ -579,6 +582,12 @@ impl<S: Store> Writer<'_, S> {
         written.count += outcomes.iter().filter(|outcome| outcome.changed).count() as u64;
         Ok(conflicts)
     }
+}
+
+/// Lets others run, those too who may end the statement: records in memory keep nobody waiting, so
+/// that many of them would be written without a pause.
+async fn give_way() {
+    tokio::task::yield_now().await;
 }
 
 /// Rows of RETURNING by the number of their target: a change that is decided twice, because there

@@ -91,7 +91,7 @@ impl Guard {
     }
 
     /// Whether the statement was ended already; for work that never waits.
-    fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.shutdown.is_cancelled() {
             return Err(Failure::Fatal(shutting_down()));
         }

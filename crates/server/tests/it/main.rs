@@ -5,6 +5,7 @@ mod declared;
 mod fields;
 mod flip;
 mod kill9;
+mod limits;
 mod malformed;
 mod namespaces;
 mod start;

@@ -127,6 +127,7 @@ impl<B: Backend> Session<B> {
         receiving: &mut Receiving<B>,
         data: &[u8],
     ) -> Result<(), Failure> {
+        self.guard.check()?;
         let pushed = receiving.decoder.push(data);
         pushed.map_err(|e| receiving.decoder.take_line().number(e, &receiving.copy.table))?;
         self.take_rows(receiving, BATCH).await
