@@ -22,6 +22,7 @@ mod explain;
 pub mod expr;
 mod front;
 mod geo;
+mod lift;
 pub mod matches;
 pub mod operate;
 mod parse;
@@ -36,6 +37,7 @@ use model::{Catalog, ColumnType};
 pub use deparse::{check_columns, check_definition};
 pub use error::{About, SqlError, SqlResult};
 pub use explain::explain_lines;
+pub use lift::{Lifted, Literal, lift};
 pub use parse::{Parsed, parse, session_command};
 
 use plan::{OnConflict, Planned};

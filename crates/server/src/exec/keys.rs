@@ -1,5 +1,6 @@
 //! From key expressions to records' names.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,11 +35,21 @@ pub(super) fn targets(table: &Table, keys: &Keys, row: &Row<'_>) -> SqlResult<Ve
             Some(other) => add(Some(named(table, key_of(other)?))),
         },
     }
-    if found.len() > 1 {
-        let mut seen = std::collections::HashSet::with_capacity(found.len());
+    if repeats(&found) {
+        let mut seen = HashSet::with_capacity(found.len());
         found.retain(|target| seen.insert(target.digest));
     }
     Ok(found)
+}
+
+/// Whether a record is named twice; sorting says so for less than hashing.
+fn repeats(targets: &[Target]) -> bool {
+    if targets.len() < 2 {
+        return false;
+    }
+    let mut digests: Vec<&Digest> = targets.iter().map(|target| &target.digest).collect();
+    digests.sort_unstable();
+    digests.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn target(table: &Table, lookup: &KeyLookup, row: &Row<'_>) -> SqlResult<Option<Target>> {

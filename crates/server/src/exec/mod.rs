@@ -33,7 +33,7 @@ use sql::plan::{
     Delete, Get, Insert, InsertSource, OnConflict, Operate, Output, Plan, Planned, Query,
     Session as Command, Target, Update,
 };
-use sql::{Parsed, Scope, SqlError, SqlResult};
+use sql::{Lifted, Parsed, Scope, SqlError, SqlResult};
 use store::{Locks, Store, Transaction, Ttl, View};
 
 pub use admin::Operated;
@@ -424,6 +424,22 @@ impl<S: Operated> Backend for Executor<S> {
             _ => false,
         };
         own && ready.planned.catalog_version == self.store.catalog_version()
+    }
+
+    fn lift(&self, text: &str) -> Option<Lifted> {
+        sql::lift(text)
+    }
+
+    fn takes_literals(&self, statement: &Statement) -> bool {
+        // Where nothing is declared, the literals themselves say the types.
+        let table = |table: &model::Table| table.declared;
+        match &lock(&statement.ready).planned.plan {
+            Plan::PointGet(get) | Plan::BatchGet(get) => table(&get.table),
+            Plan::Insert(insert) => table(&insert.table),
+            Plan::Update(update) => table(&update.table),
+            Plan::Delete(delete) => table(&delete.table),
+            _ => false,
+        }
     }
 
     async fn find(

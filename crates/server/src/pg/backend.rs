@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use model::{ColumnType, Value};
 use query::arrow::array::RecordBatch;
-use sql::SqlResult;
 use sql::plan::{CopyOptions, Session as Command};
+use sql::{Lifted, SqlResult};
 
 use super::state::SessionState;
 use super::types;
@@ -55,6 +55,13 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether the plan is the one that every session of its namespace would get, and the catalogue
     /// is still that of its making.
     fn serves_all(&self, statement: &Self::Statement) -> bool;
+
+    /// A text with its literals replaced by parameters, where that can be done.
+    fn lift(&self, text: &str) -> Option<Lifted>;
+
+    /// Whether a statement may run as the template of texts whose literals were lifted, so that each
+    /// literal means what a parameter of the type that the plan wants means.
+    fn takes_literals(&self, statement: &Self::Statement) -> bool;
 
     /// Looks up the records of a statement that reads by key: their rows go out without being made
     /// first. `None` where the statement is another one and [`Backend::execute`] runs it.

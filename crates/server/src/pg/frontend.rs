@@ -163,6 +163,10 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Result<&'a str, Failure> {
+        if let [0, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Ok("");
+        }
         let Some(end) = self.0.iter().position(|b| *b == 0) else {
             return Err(Failure::Fatal(protocol("invalid string in message")));
         };

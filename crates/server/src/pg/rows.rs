@@ -175,6 +175,13 @@ fn put_cell(out: &mut BytesMut, oid: u32, binary: bool, cell: &Cell<'_>) -> SqlR
         out.put_i32(-1);
         return Ok(());
     }
+    if let Cell::Text(text) = cell
+        && (!binary || types::is_text(oid))
+    {
+        out.put_u32(text.len() as u32);
+        out.put_slice(text.as_bytes());
+        return Ok(());
+    }
     let start = out.len();
     out.put_u32(0);
     if binary {

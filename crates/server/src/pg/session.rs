@@ -21,7 +21,7 @@ use super::Options;
 use super::backend::{
     Answer, Backend, Chunk, CopyIn, CopyOut, Field, Found, Notice, RowSource, Tag, Writes,
 };
-use super::cache::Plans;
+use super::cache::{Plans, Template};
 use super::copy::Receiving;
 use super::frontend::{Message, decode, frame};
 use super::guard::Guard;
@@ -282,7 +282,10 @@ impl<B: Backend> Session<B> {
         self.guard.begin(self.state.settings.hot().statement_timeout);
         if let Some(entry) = self.plans.get(&self.backend, &self.state, text, &[]) {
             self.check_block(&entry)?;
-            return self.simple_alone(entry).await;
+            return self.simple_alone(entry, Vec::new()).await;
+        }
+        if let Some((entry, values)) = self.of_template(text).await? {
+            return self.simple_alone(entry, values).await;
         }
         let mut parsed = self.backend.parse(&self.state, text)?.into_iter();
         match parsed.len() {
@@ -291,7 +294,7 @@ impl<B: Backend> Session<B> {
                 if let Some(alone) = parsed.next() {
                     let entry = Arc::new(self.prepare(alone, &[]).await?);
                     self.plans.keep(&self.backend, &self.state, text, &[], &entry);
-                    return self.simple_alone(entry).await;
+                    return self.simple_alone(entry, Vec::new()).await;
                 }
             }
             _ => {}
@@ -299,10 +302,41 @@ impl<B: Backend> Session<B> {
         self.simple_rest(parsed).await
     }
 
+    /// The plan that the text shares with those that have other literals, and the values of its own.
+    async fn of_template(
+        &mut self,
+        text: &str,
+    ) -> Result<Option<(Arc<Entry<B::Statement>>, Vec<Option<Value>>)>, Failure> {
+        let lifted = match self.plans.template(&self.backend, &self.state, text) {
+            Template::Known(entry, values) => {
+                self.check_block(&entry)?;
+                return Ok(Some((entry, values)));
+            }
+            Template::New(lifted) => lifted,
+            Template::None => return Ok(None),
+        };
+        let mut parsed = self.backend.parse(&self.state, &lifted.template).unwrap_or_default();
+        let entry = match parsed.pop() {
+            Some(alone) if parsed.is_empty() => match self.prepare(alone, &[]).await {
+                Ok(entry) => Some(Arc::new(entry)),
+                // The text itself will say what is wrong with it.
+                Err(Failure::Statement(_)) => None,
+                Err(failure) => return Err(failure),
+            },
+            _ => None,
+        };
+        let values = self.plans.keep_template(&self.backend, &self.state, &lifted, entry.as_ref());
+        Ok(entry.zip(values))
+    }
+
     /// Runs the only statement of a Query message.
-    async fn simple_alone(&mut self, entry: Arc<Entry<B::Statement>>) -> Result<(), Failure> {
+    async fn simple_alone(
+        &mut self,
+        entry: Arc<Entry<B::Statement>>,
+        params: Vec<Option<Value>>,
+    ) -> Result<(), Failure> {
         self.more_follows = false;
-        if let Some(copy) = self.simple_one(&entry).await? {
+        if let Some(copy) = self.simple_one(&entry, params).await? {
             self.receive(&entry, copy, Some(Vec::new().into_iter()));
             return Ok(());
         }
@@ -319,7 +353,7 @@ impl<B: Backend> Session<B> {
             self.more_follows = !parsed.as_slice().is_empty();
             self.guard.begin(self.state.settings.hot().statement_timeout);
             let entry = Arc::new(self.prepare(statement, &[]).await?);
-            if let Some(copy) = self.simple_one(&entry).await? {
+            if let Some(copy) = self.simple_one(&entry, Vec::new()).await? {
                 self.receive(&entry, copy, Some(parsed));
                 return Ok(());
             }
@@ -333,19 +367,20 @@ impl<B: Backend> Session<B> {
     async fn simple_one(
         &mut self,
         entry: &Arc<Entry<B::Statement>>,
+        params: Vec<Option<Value>>,
     ) -> Result<Option<CopyIn>, Failure> {
-        if !entry.params.is_empty() {
+        if entry.params.len() != params.len() {
             let error = SqlError::new("42P02", "there is no parameter $1");
             return Err(error.hint("prepare the statement, or write the value in it").into());
         }
         if let Some(columns) = &entry.columns
-            && let Some(found) = self.find(entry, &[]).await?
+            && let Some(found) = self.find(entry, &params).await?
         {
             self.wire.row_description(columns, |_| 0);
-            self.put_found(&found, &[], columns, &Formats::default())?;
+            self.put_found(&found, &params, columns, &Formats::default())?;
             return Ok(None);
         }
-        let started = match self.start(entry, Vec::new()).await? {
+        let started = match self.start(entry, params).await? {
             Started::CopyIn(copy) => return Ok(Some(copy)),
             started => started,
         };

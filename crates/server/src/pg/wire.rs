@@ -142,7 +142,7 @@ impl Wire {
 
     /// Appends a message that has no fields.
     pub(crate) fn bare(&mut self, kind: u8) {
-        self.message(kind, |_| ());
+        self.out.put_slice(&[kind, 0, 0, 0, 4]);
     }
 
     pub(crate) fn parameter_status(&mut self, name: &str, value: &str) {
@@ -153,7 +153,7 @@ impl Wire {
     }
 
     pub(crate) fn ready(&mut self, transaction: Transaction) {
-        self.message(b'Z', |out| out.put_u8(transaction.status()));
+        self.out.put_slice(&[b'Z', 0, 0, 0, 5, transaction.status()]);
         self.mark_finished();
     }
 
@@ -226,12 +226,14 @@ impl Wire {
             out.put_u16(fields.len() as u16);
             for (i, field) in fields.iter().enumerate() {
                 put_cstr(out, &field.name);
-                out.put_u32(field.table_oid);
-                out.put_i16(field.attnum);
-                out.put_u32(field.oid);
-                out.put_i16(types::size_of(field.oid));
-                out.put_i32(field.typmod);
-                out.put_u16(format(i));
+                let mut fixed = [0; 18];
+                fixed[..4].copy_from_slice(&field.table_oid.to_be_bytes());
+                fixed[4..6].copy_from_slice(&field.attnum.to_be_bytes());
+                fixed[6..10].copy_from_slice(&field.oid.to_be_bytes());
+                fixed[10..12].copy_from_slice(&types::size_of(field.oid).to_be_bytes());
+                fixed[12..16].copy_from_slice(&field.typmod.to_be_bytes());
+                fixed[16..].copy_from_slice(&format(i).to_be_bytes());
+                out.put_slice(&fixed);
             }
         });
     }
@@ -282,8 +284,7 @@ pub(crate) fn put_number(out: &mut BytesMut, mut number: u64) {
 
 /// Begins a message; the place of its length is for [`end`].
 pub(crate) fn begin(out: &mut BytesMut, kind: u8) -> usize {
-    out.put_u8(kind);
-    out.put_u32(0);
+    out.put_slice(&[kind, 0, 0, 0, 0]);
     out.len() - 4
 }
 

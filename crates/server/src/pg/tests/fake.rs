@@ -11,7 +11,7 @@ use std::sync::Arc;
 use model::{ColumnType, Value};
 use query::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use sql::plan::Session as Command;
-use sql::{SqlError, SqlResult};
+use sql::{Lifted, SqlError, SqlResult};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +72,14 @@ impl Backend for Fake {
 
     fn serves_all(&self, statement: &Statement) -> bool {
         statement.text.starts_with("echo") && statement.command.is_none()
+    }
+
+    fn lift(&self, _: &str) -> Option<Lifted> {
+        None
+    }
+
+    fn takes_literals(&self, _: &Statement) -> bool {
+        false
     }
 
     async fn find(
