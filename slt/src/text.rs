@@ -30,6 +30,12 @@ pub fn of(ty: &Type, raw: &[u8]) -> Result<String, String> {
         Type::DATE => date(bytes.i32()?),
         Type::TIMESTAMP => timestamp(i64::from_be_bytes(bytes.take()?), ""),
         Type::TIMESTAMPTZ => timestamp(i64::from_be_bytes(bytes.take()?), "+00"),
+        Type::TIME => clock(i64::from_be_bytes(bytes.take()?)),
+        Type::INTERVAL => {
+            let us = i64::from_be_bytes(bytes.take()?);
+            let days = bytes.i32()?;
+            interval(bytes.i32()?, days, us)
+        }
         Type::UUID => uuid(bytes.take()?),
         Type::VOID => String::new(),
         Type::BYTEA => format!("\\x{}", hex(bytes.rest())),
@@ -185,6 +191,34 @@ fn timestamp(us: i64, zone: &str) -> String {
     format!("{text}{zone}{era}")
 }
 
+/// `04:05:06.789`.
+fn clock(us: i64) -> String {
+    let (s, fraction) = (us.unsigned_abs() / 1_000_000, us.unsigned_abs() % 1_000_000);
+    let sign = if us < 0 { "-" } else { "" };
+    let mut text = format!("{sign}{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+    if fraction > 0 {
+        text += format!(".{fraction:06}").trim_end_matches('0');
+    }
+    text
+}
+
+/// `1 year 2 mons -3 days +04:05:06`.
+fn interval(months: i32, days: i32, us: i64) -> String {
+    let (mut parts, mut negative) = (Vec::new(), false);
+    for (count, unit) in [(months / 12, "year"), (months % 12, "mon"), (days, "day")] {
+        if count != 0 {
+            let plus = if negative && count > 0 { "+" } else { "" };
+            let plural = if count == 1 { "" } else { "s" };
+            parts.push(format!("{plus}{count} {unit}{plural}"));
+            negative = count < 0;
+        }
+    }
+    if us != 0 || parts.is_empty() {
+        parts.push(format!("{}{}", if negative && us >= 0 { "+" } else { "" }, clock(us)));
+    }
+    parts.join(" ")
+}
+
 /// The day of the Gregorian calendar, counted in eras of 400 years that begin in March.
 fn civil(days_since_1970: i64) -> (String, &'static str) {
     let days = days_since_1970 + 719_468;
@@ -267,6 +301,16 @@ mod tests {
         assert_eq!(date(-730_119), "0001-01-01");
         assert_eq!(date(-730_120), "0001-12-31 BC");
         assert_eq!(timestamp(-1, "+00"), "1999-12-31 23:59:59.999999+00");
+    }
+
+    #[test]
+    fn spans_of_time() {
+        assert_eq!(clock(14_706_789_000), "04:05:06.789");
+        assert_eq!(interval(14, -3, 3_600_000_000), "1 year 2 mons -3 days +01:00:00");
+        assert_eq!(
+            (interval(0, 0, 0), interval(0, 1, -1)),
+            ("00:00:00".into(), "1 day -00:00:00.000001".into())
+        );
     }
 
     #[test]

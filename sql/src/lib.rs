@@ -11,6 +11,7 @@
 //!    DataFusion by [`rewrite::prepare_query`].
 //!
 //! [`operate`] and [`mod@matches`] hold what aql alone does to a record and asks of it.
+//! [`functions`] are PostgreSQL's functions on single values, shared with the query engine.
 //!
 //! Always true: no text makes this crate panic or recurse without bound, and every error says where
 //! and what to try. Running plans, transactions and settings are left to others.
@@ -21,6 +22,7 @@ pub mod error;
 mod explain;
 pub mod expr;
 mod front;
+pub mod functions;
 mod geo;
 mod lift;
 pub mod matches;

@@ -551,6 +551,11 @@ impl Rewriter<'_> {
                 _ => None,
             }));
         }
+        if let Some(relation) = self.find_relation(ident) {
+            // A row as one value.
+            set(ident, relation.name.clone());
+            return Ok(());
+        }
         if opaque || is_keyword_value(ident) {
             if !quoted && opaque && !is_keyword_value(ident) {
                 let folded = ident.value.to_lowercase();
@@ -664,6 +669,9 @@ impl Rewriter<'_> {
                 if self.inside > 0 {
                     return std::ops::ControlFlow::Continue(());
                 }
+                if let ast::Expr::Function(function) = e {
+                    names_of_arguments(&mut function.args);
+                }
                 if let Some(cast) = aql_cast(e) {
                     *e = cast;
                 }
@@ -692,6 +700,25 @@ impl Rewriter<'_> {
         match ast::VisitMut::visit(e, &mut Walk { rewriter: self, inside: 0, fields: Vec::new() }) {
             std::ops::ControlFlow::Continue(()) => Ok(()),
             std::ops::ControlFlow::Break(error) => Err(error),
+        }
+    }
+}
+
+/// `f(name => value)`: the name is no column.
+fn names_of_arguments(args: &mut ast::FunctionArguments) {
+    let ast::FunctionArguments::List(list) = args else { return };
+    for arg in &mut list.args {
+        if let ast::FunctionArg::ExprNamed {
+            name: ast::Expr::Identifier(name),
+            arg: value,
+            operator,
+        } = arg
+        {
+            *arg = ast::FunctionArg::Named {
+                name: name.clone(),
+                arg: value.clone(),
+                operator: operator.clone(),
+            };
         }
     }
 }

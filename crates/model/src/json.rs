@@ -70,7 +70,7 @@ pub fn print_into(value: &Value, out: &mut String) {
         }
         Value::Map(pairs) => {
             out.push('{');
-            for (i, (key, item)) in pairs.iter().enumerate() {
+            for (i, (key, item)) in in_order(pairs).into_iter().enumerate() {
                 if i > 0 {
                     out.push_str(", ");
                 }
@@ -85,6 +85,18 @@ pub fn print_into(value: &Value, out: &mut String) {
             out.push('}');
         }
     }
+}
+
+/// The pairs in jsonb's order, which is that of the keys' lengths first.
+fn in_order(pairs: &[(Value, Value)]) -> Vec<&(Value, Value)> {
+    let length = |pair: &&(Value, Value)| match &pair.0 {
+        Value::String(key) => key.len(),
+        _ => 0,
+    };
+    let mut sorted: Vec<_> = pairs.iter().collect();
+    // Stable: keys of one length stay in the order of their bytes.
+    sorted.sort_by_key(length);
+    sorted
 }
 
 /// `\x` and two hexadecimal digits a byte, as PostgreSQL prints `bytea`.

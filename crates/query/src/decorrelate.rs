@@ -1,31 +1,20 @@
-//! Scalar subqueries that compare with the outer row by something else than equality.
+//! Scalar subqueries about the outer row that DataFusion cannot turn into joins: those that are tied
+//! to it by something else than equality, take rows in an order, or expand arrays.
 //!
-//! `SELECT (SELECT count(*) FROM t AS x WHERE x.b < t.b) FROM t`: DataFusion turns correlated
-//! subqueries into joins where they are tied by equality only, and gives up on the rest. Those become
-//! a join of their own here:
-//!
-//! 1. The outer rows get a number each.
-//! 2. They are joined, LEFT, with the subquery's rows and a mark, on the subquery's own condition.
-//! 3. That is grouped by the number (and by all outer columns, which depend on it); the subquery's
-//!    aggregates count only rows that have the mark.
-//! 4. The subquery's value is an expression over these groups.
-//!
-//! The unnesting of Neumann and Kemper, "Unnesting Arbitrary Queries" (BTW 2015), for the case of one
-//! aggregate over one filter; everything else is left to DataFusion, and refused by it.
+//! `SELECT (SELECT count(*) FROM t AS x WHERE x.b < t.b) FROM t`: the subquery's value is computed for
+//! all outer rows at once, as of a lateral one (`lateral.rs`), and stands beside them as a column.
 
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result};
-use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Filter, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Projection,
-    Subquery, lit,
+    BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, lit,
 };
 
 use crate::functions::only::only;
+use crate::lateral::beside;
 
 /// The plan without such subqueries in its projections and filters.
 pub(crate) fn decorrelate(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -130,85 +119,41 @@ fn replace(expr: Expr, found: &[(Subquery, Expr)]) -> Result<Expr> {
     })
 }
 
-/// Outer rows joined with what the subquery says of each, and its value; `None` where it is not one
-/// aggregate over one filter, or one that DataFusion can do.
+/// Outer rows with the subquery's value beside them; `None` where DataFusion can do it.
 fn join(
     outer: &LogicalPlan,
     subquery: &Subquery,
     number: usize,
 ) -> Result<Option<(LogicalPlan, Expr)>> {
-    let (value, inside) = match &*subquery.subquery {
-        LogicalPlan::Projection(projection) => match &projection.expr[..] {
-            [value] => (Some(value.clone()), &*projection.input),
-            _ => return Ok(None),
-        },
-        inside => (None, inside),
-    };
-    let LogicalPlan::Aggregate(aggregate) = inside else { return Ok(None) };
-    let LogicalPlan::Filter(filter) = &*aggregate.input else { return Ok(None) };
-    let plain = aggregate.group_expr.is_empty()
-        && !aggregate.aggr_expr.is_empty()
-        && !aggregate.aggr_expr.iter().any(Expr::contains_outer)
-        && filter.input.all_out_ref_exprs().is_empty();
-    if !plain || !split_conjunction(&filter.predicate).into_iter().any(is_hard) {
+    if !is_ours(&subquery.subquery)? {
         return Ok(None);
     }
-    let (row, mark) = (format!("__row {number}"), format!("__mark {number}"));
-    let outer = LogicalPlanBuilder::from(outer.clone())
-        .window([row_number().alias(row.clone())])?
-        .build()?;
-    let mut columns: Vec<Expr> =
-        filter.input.schema().columns().into_iter().map(Expr::Column).collect();
-    columns.push(lit(true).alias(mark.clone()));
-    let inner =
-        LogicalPlanBuilder::from(filter.input.as_ref().clone()).project(columns)?.build()?;
-    let condition = without_outer(filter.predicate.clone())?;
-    let groups: Vec<Expr> = outer.schema().columns().into_iter().map(Expr::Column).collect();
-    let marked = Expr::Column(Column::from_name(mark)).is_true();
-    let mut aggregates = Vec::with_capacity(aggregate.aggr_expr.len());
-    let mut names = Vec::with_capacity(aggregate.aggr_expr.len());
-    for (i, expr) in aggregate.aggr_expr.iter().enumerate() {
-        let Expr::AggregateFunction(AggregateFunction { func, params }) = expr.clone().unalias()
-        else {
-            return Ok(None);
-        };
-        let mut params = params;
-        let filter = match params.filter.take() {
-            Some(filter) => filter.and(marked.clone()),
-            None => marked.clone(),
-        };
-        params.filter = Some(Box::new(filter));
-        let name = format!("__value {number} {i}");
-        aggregates
-            .push(Expr::AggregateFunction(AggregateFunction { func, params }).alias(name.clone()));
-        names.push((expr.qualified_name(), name));
-    }
-    let joined = LogicalPlanBuilder::from(outer)
-        .join_on(inner, JoinType::Left, [condition])?
-        .aggregate(groups, aggregates)?
-        .build()?;
-    let first = names.first().map_or_else(String::new, |(_, name)| name.clone());
-    let value = match value {
-        None => Expr::Column(Column::from_name(first)),
-        Some(value) => {
-            let column = |expr: Expr| match &expr {
-                Expr::Column(column) => {
-                    let same = |(of, _): &&((Option<_>, String), String)| {
-                        of.0 == column.relation && of.1 == column.name
-                    };
-                    match names.iter().find(same) {
-                        Some((_, name)) => {
-                            Ok(Transformed::yes(Expr::Column(Column::from_name(name.clone()))))
-                        }
-                        None => Ok(Transformed::no(expr)),
-                    }
-                }
-                _ => Ok(Transformed::no(expr)),
-            };
-            without_outer(value.unalias())?.transform(column)?.data
-        }
-    };
-    Ok(Some((joined, value)))
+    let name = format!("__value {number}");
+    // Numbers of lateral subqueries count from 1 on: these are apart from them.
+    let joined = beside(outer, &subquery.subquery, &name, number + 1_000_000)?;
+    Ok(joined.map(|joined| (joined, Expr::Column(Column::from_name(name)))))
+}
+
+/// Whether DataFusion gives up on a subquery.
+fn is_ours(plan: &LogicalPlan) -> Result<bool> {
+    plan.exists(|node| {
+        Ok(match node {
+            LogicalPlan::Filter(filter) => {
+                split_conjunction(&filter.predicate).into_iter().any(is_hard)
+            }
+            LogicalPlan::Aggregate(aggregate) => {
+                let collects = |expr: &Expr| match expr.clone().unalias() {
+                    Expr::AggregateFunction(call) => call.func.name() == "array_agg",
+                    _ => false,
+                };
+                aggregate.aggr_expr.iter().any(collects)
+            }
+            LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => true,
+            LogicalPlan::Unnest(_) | LogicalPlan::Subquery(_) => true,
+            LogicalPlan::EmptyRelation(_) => true,
+            _ => false,
+        })
+    })
 }
 
 /// Whether a condition ties the subquery to the outer row by something else than `inner = outer`.
@@ -222,12 +167,4 @@ fn is_hard(condition: &Expr) -> bool {
         _ => false,
     };
     condition.contains_outer() && !by_equality
-}
-
-fn without_outer(expr: Expr) -> Result<Expr> {
-    let inner = |expr| match expr {
-        Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
-        expr => Ok(Transformed::no(expr)),
-    };
-    Ok(expr.transform(inner)?.data)
 }

@@ -53,7 +53,11 @@ fn of_external(error: &(dyn std::error::Error + 'static)) -> SqlError {
     if let Some(inner) = error.downcast_ref::<ArrowError>() {
         return of_arrow(inner);
     }
-    SqlError::new("XX000", error.to_string())
+    let text = error.to_string();
+    match text.contains("regex parse error") {
+        true => of_text(&text),
+        false => SqlError::new("XX000", text),
+    }
 }
 
 fn of_arrow(error: &ArrowError) -> SqlError {
@@ -164,6 +168,10 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string()
+}
+
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_string()
 }
@@ -199,6 +207,18 @@ fn of_text(text: &str) -> SqlError {
     }
     if has("Cannot cast string '") || has("Cannot cast string \"") {
         return bad_text(text);
+    }
+    if has("regex parse error") {
+        return SqlError::new("2201B", format!("invalid regular expression: {}", last_line(text)));
+    }
+    if has("Step cannot be zero") {
+        return SqlError::new("22023", "step size cannot equal zero");
+    }
+    if has("unnest() can only be applied") {
+        return SqlError::new(
+            "42883",
+            "function unnest of a value that is no array does not exist",
+        );
     }
     if has("Overflow") || has("overflow") || has("Can't cast value") || has("too large to store") {
         let kind = text.split("to type ").nth(1).and_then(|t| t.split_whitespace().next());

@@ -4,14 +4,17 @@
 //! the statement's configuration ([`Context`]).
 
 mod catalogue;
+mod datum;
 mod describe;
-mod json;
 mod marked;
 mod matches;
 pub(crate) mod only;
 mod registered;
+mod row;
 pub(crate) mod sequences;
+mod shared;
 mod sleep;
+mod zone;
 
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -37,7 +40,9 @@ use crate::session::Context;
 use crate::text::{self, parse_bytea, parse_uuid};
 use crate::types::{PG_TYPE, mark};
 
+pub(crate) use datum::{array_of, datums, type_of};
 pub(crate) use marked::marked;
+pub(crate) use shared::{LIST, pick};
 
 type Body = fn(&ScalarFunctionArgs) -> Result<ColumnarValue>;
 
@@ -139,10 +144,11 @@ fn all() -> &'static [Arc<ScalarUDF>] {
         strings(&mut list);
         catalogue::add(&mut list);
         describe::add(&mut list);
-        json::add(&mut list);
         matches::add(&mut list);
         registered::add(&mut list);
+        list.extend(shared::all().iter().cloned());
         list.extend(numbers::scalar_functions());
+        list.extend([row::row(), zone::timezone()]);
         list
     })
 }
@@ -402,13 +408,7 @@ fn casts(list: &mut Vec<Arc<ScalarUDF>>) {
     });
     let jsonb = Returns::Fixed(DataType::Utf8, Some("jsonb"));
     add(list, "aeriedb_jsonb", Immutable, jsonb, |args| {
-        each_text(args, |text| {
-            let value = model::json::parse(text).map_err(|_| {
-                let message = format!("invalid input syntax for type json: \"{text}\"");
-                external(SqlError::new("22P02", message))
-            })?;
-            Ok(Some(model::json::print(&value)))
-        })
+        each_text(args, |text| sql::functions::jsonb_of_text(text).map(Some).map_err(external))
     });
     add(list, "aeriedb_left", Immutable, text_type(), |args| {
         let length = numbers(args, 1)?;
@@ -447,17 +447,14 @@ fn casts(list: &mut Vec<Arc<ScalarUDF>>) {
 
 fn strings(list: &mut Vec<Arc<ScalarUDF>>) {
     use Volatility::Immutable;
-    add(list, "quote_ident", Immutable, text_type(), |args| {
-        each_text(args, |name| Ok(Some(quoted_ident(name))))
-    });
-    add(list, "quote_literal", Immutable, text_type(), |args| {
-        each_text(args, |text| {
-            let doubled = text.replace('\'', "''");
-            Ok(Some(match text.contains('\\') {
-                true => format!(" E'{}'", doubled.replace('\\', "\\\\")),
-                false => format!("'{doubled}'"),
-            }))
-        })
+    add(list, "pg_typeof", Immutable, text_type(), |args| {
+        let name = match args.arg_fields.first() {
+            Some(field) => {
+                type_of(field, matches!(args.args[0], ColumnarValue::Scalar(_))).to_string()
+            }
+            None => return Err(missing(0)),
+        };
+        text_value(name)
     });
     add(list, "aeriedb_escape", Immutable, text_type(), |args| {
         let escape = texts(args, 1)?;

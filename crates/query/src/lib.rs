@@ -17,17 +17,22 @@
 //! [`sql::SqlError`] with PostgreSQL's SQLSTATE ([`sql_error`]). Parsing, plans by key, writes and
 //! the wire are left to others.
 
+mod calls;
 mod catalog;
 mod columns;
 mod decorrelate;
 mod engine;
 mod error;
+mod from_rows;
 mod functions;
 mod get;
 mod interrupt;
+mod lateral;
 mod names;
 mod nesting;
 mod numbers;
+mod operators;
+mod ordered;
 mod planner;
 mod rewrite;
 mod scan;

@@ -16,6 +16,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// All names that the tree gives.
+    pub(crate) fn all(self) -> impl Iterator<Item = String> {
+        self.head.into_iter().chain(self.tail)
+    }
+
     /// The name of column `i` of `count`, if the tree tells one.
     pub(crate) fn get(&self, i: usize, count: usize) -> Option<&str> {
         let from_end = count - i;

@@ -10,7 +10,7 @@
 mod aggregates;
 mod literals;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, GroupByExpr, Ident,
     JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByKind, Query, Select,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableAliasColumnDef,
-    TableFactor, TableWithJoins, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
+    TableFactor, TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
     WildcardAdditionalOptions,
 };
 use model::ColumnType;
@@ -30,11 +30,14 @@ use crate::columns::{PSEUDO_COLUMNS, visible_columns};
 use crate::names::{self, last_of, of_ident};
 use crate::session::Context;
 use crate::types::REGISTERED;
+use crate::{calls, from_rows, operators};
 
 /// Rewrites a query in place.
 pub(crate) fn query(query: &mut Query, context: &Context) -> SqlResult<()> {
     let mentioned = mentioned_pseudo_columns(query);
-    let mut rewriter = Rewriter { context, hidden: !mentioned.is_empty(), error: None, depth: 0 };
+    let hidden = !mentioned.is_empty();
+    let mut rewriter =
+        Rewriter { context, hidden, error: None, depth: 0, scopes: Vec::new(), fields: Vec::new() };
     let _ = query.visit(&mut rewriter);
     rewriter.error.map_or(Ok(()), Err)
 }
@@ -89,6 +92,18 @@ struct Rewriter<'a> {
     hidden: bool,
     error: Option<SqlError>,
     depth: usize,
+    /// What the names of relations stand for where they are said like columns, select by select.
+    scopes: Vec<HashMap<String, Whole>>,
+    /// Where names stand that are fields of a value, or its relation: they are visited by themselves.
+    fields: Vec<*const Ident>,
+}
+
+/// What the name of a relation stands for as a value.
+enum Whole {
+    /// All its columns.
+    Row,
+    /// The one column of a function.
+    Column(Ident),
 }
 
 impl Rewriter<'_> {
@@ -106,6 +121,12 @@ impl VisitorMut for Rewriter<'_> {
         if self.depth > 1 {
             name_columns(&mut query.body);
         }
+        // ORDER BY is outside of its SELECT.
+        let scope = match &*query.body {
+            SetExpr::Select(select) => self.wholes(&select.from),
+            _ => HashMap::new(),
+        };
+        self.scopes.push(scope);
         if let Some(with) = &mut query.with {
             with.cte_tables.iter_mut().for_each(|cte| name_columns(&mut cte.query.body));
         }
@@ -116,6 +137,7 @@ impl VisitorMut for Rewriter<'_> {
         self.depth -= 1;
         literals::plain_in_query(query);
         places_of_groups(query);
+        self.scopes.pop();
         ControlFlow::Continue(())
     }
 
@@ -125,18 +147,39 @@ impl VisitorMut for Rewriter<'_> {
         {
             return self.fail(error);
         }
-        select.projection.iter_mut().for_each(one_row_each);
         single_valued(select);
-        distinct_names(&mut select.projection, self.depth == 1);
+        let scope = self.wholes(&select.from);
+        self.scopes.push(scope);
         ControlFlow::Continue(())
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        distinct_names(&mut select.projection, self.depth == 1);
         literals::plain_in_select(select);
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                self.keep_fields(root, access_chain)
+            }
+            Expr::Identifier(ident) if !self.fields.contains(&std::ptr::from_ref(ident)) => {
+                if let Some(whole) = self.whole(ident) {
+                    *expr = whole;
+                }
+            }
+            _ => {}
+        }
         ControlFlow::Continue(())
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(new) = calls::called(expr) {
+            *expr = new;
+            return ControlFlow::Continue(());
+        }
         match rewritten(expr, self.context) {
             Ok(None) => ControlFlow::Continue(()),
             Ok(Some(new)) => {
@@ -148,6 +191,9 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let Some(rows) = from_rows::derived(factor) {
+            *factor = rows;
+        }
         if let TableFactor::Table { name, alias, args: args @ Some(_), .. } = factor {
             bare_function_name(name);
             if last_of(name) == catalog::KEYWORDS {
@@ -200,12 +246,21 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
             if let Some(other) = aggregates::rewritten(function) {
                 return Ok(Some(other));
             }
-            array_subquery(function).then(empty_array)
+            array_subquery(function).map(|query| match reads_system(&query) {
+                true => empty_array(),
+                false => collected(query),
+            })
         }
         Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => {
             any_of(left, right, false)
         }
         Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => any_of(left, right, true),
+        Expr::AnyOp { left, compare_op, right, .. } => {
+            compared_to_all("aeriedb_any", left, compare_op, right)
+        }
+        Expr::AllOp { left, compare_op, right } => {
+            compared_to_all("aeriedb_all", left, compare_op, right)
+        }
         Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
             registered(expr, data_type, context)?
         }
@@ -218,23 +273,23 @@ fn rewritten(expr: &mut Expr, context: &Context) -> SqlResult<Option<Expr>> {
     })
 }
 
-fn take(expr: &mut Expr) -> Expr {
+pub(crate) fn take(expr: &mut Expr) -> Expr {
     std::mem::replace(expr, null())
 }
 
-fn null() -> Expr {
+pub(crate) fn null() -> Expr {
     Expr::Value(Value::Null.into())
 }
 
-fn string(text: impl Into<String>) -> Expr {
+pub(crate) fn string(text: impl Into<String>) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.into()).into())
 }
 
-fn number(n: u32) -> Expr {
+pub(crate) fn number(n: u32) -> Expr {
     Expr::Value(Value::Number(n.to_string(), false).into())
 }
 
-fn call(name: &str, args: Vec<Expr>) -> Expr {
+pub(crate) fn call(name: &str, args: Vec<Expr>) -> Expr {
     let arg = |e| FunctionArg::Unnamed(FunctionArgExpr::Expr(e));
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
@@ -304,9 +359,34 @@ fn name_result(function: &str, alias: &mut Option<TableAlias>) {
     }
 }
 
-/// `ARRAY(SELECT ..)`, which only catalogue queries say, about what we have none of.
-fn array_subquery(function: &Function) -> bool {
-    matches!(&function.args, FunctionArguments::Subquery(_)) && last_of(&function.name) == "array"
+/// The query of `ARRAY(SELECT ..)`.
+fn array_subquery(function: &Function) -> Option<Query> {
+    match &function.args {
+        FunctionArguments::Subquery(query) if last_of(&function.name) == "array" => {
+            Some(query.as_ref().clone())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a query is about the system catalogue, of whose arrays we have none.
+fn reads_system(query: &Query) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    relations(&select.from).any(is_system)
+}
+
+/// The one column of a query as an array.
+fn collected(query: Query) -> Expr {
+    let column = Ident::with_quote('"', "array");
+    let collect = call("array_agg", vec![Expr::Identifier(column.clone())]);
+    let alias = TableAlias {
+        explicit: true,
+        name: column.clone(),
+        columns: vec![TableAliasColumnDef { name: column, data_type: None }],
+        at: None,
+    };
+    let whole = from_rows::query_over(query, alias, collect);
+    call("aeriedb_array", vec![Expr::Subquery(Box::new(whole))])
 }
 
 /// `(_pg_expandarray(x)).n` and `.x`: the places and the elements of an array, a row each. By now
@@ -324,18 +404,10 @@ fn expanded(root: &mut Expr, chain: &[AccessExpr]) -> Option<Expr> {
     }
 }
 
-/// `generate_series(..)` in a select list is a set, a row each; DataFusion's own is an array.
-fn one_row_each(item: &mut SelectItem) {
-    if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item
-        && matches!(expr, Expr::Function(f) if last_of(&f.name) == "generate_series")
-    {
-        *expr = call("unnest", vec![take(expr)]);
-    }
-}
-
 /// The places of an array's elements, a row each.
 fn places_of(array: Expr) -> Expr {
-    let places = vec![call("array_lower", vec![array.clone()]), call("array_upper", vec![array])];
+    let places = ["array_lower", "array_upper"];
+    let places = places.map(|bound| call(bound, vec![array.clone(), number(1)])).to_vec();
     call("unnest", vec![call("generate_series", places)])
 }
 
@@ -387,11 +459,23 @@ fn any_of(left: &mut Expr, right: &mut Expr, negated: bool) -> Option<Expr> {
         let list = items.into_iter().map(item).collect();
         return Some(Expr::InList { expr: Box::new(take(left)), list, negated });
     }
-    let found = call("array_has", vec![take(right), take(left)]);
-    Some(match negated {
-        true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(found) },
-        false => found,
-    })
+    let (name, op) = if negated { ("aeriedb_all", "<>") } else { ("aeriedb_any", "=") };
+    Some(call(name, vec![string(op), take(left), take(right)]))
+}
+
+/// `x < ANY (array)`, `x >= ALL (array)`.
+fn compared_to_all(
+    function: &str,
+    left: &mut Expr,
+    op: &BinaryOperator,
+    right: &mut Expr,
+) -> Option<Expr> {
+    use BinaryOperator as B;
+    let compares = matches!(op, B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq);
+    if !compares || matches!(right, Expr::Subquery(_)) {
+        return None;
+    }
+    Some(call(function, vec![string(op.to_string()), take(left), take(right)]))
 }
 
 /// The last word of a type's name, lower case.
@@ -768,12 +852,11 @@ fn distinct_names(items: &mut [SelectItem], outer: bool) {
     let beside_all = outer && items.iter().any(is_wildcard);
     for (i, item) in items.iter_mut().enumerate() {
         let shown = match &*item {
-            SelectItem::UnnamedExpr(expr) => expr.to_string(),
+            SelectItem::UnnamedExpr(expr) => bare(expr).to_string(),
             SelectItem::ExprWithAlias { alias, .. } => of_ident(alias),
             _ => continue,
         };
-        // A scalar subquery has the name of its own column, whatever that is.
-        let subquery = matches!(item, SelectItem::UnnamedExpr(Expr::Subquery(_)));
+        let subquery = matches!(item, SelectItem::UnnamedExpr(e) if loses_its_name(e));
         let column = matches!(
             item,
             SelectItem::UnnamedExpr(Expr::Identifier(_) | Expr::CompoundIdentifier(_))
@@ -785,6 +868,33 @@ fn distinct_names(items: &mut [SelectItem], outer: bool) {
             *item = SelectItem::ExprWithAlias { expr: take(expr), alias };
         }
     }
+}
+
+/// Whether DataFusion's name of an expression leaves out what tells it apart from others: casts, types
+/// of literals, all of a subquery but its column.
+fn loses_its_name(expr: &Expr) -> bool {
+    struct Search;
+    impl Visitor for Search {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Subquery(_) | Expr::Cast { .. } | Expr::TypedString(_) => {
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Search).is_break()
+}
+
+/// Without casts: DataFusion calls a column as what is cast.
+fn bare(mut expr: &Expr) -> &Expr {
+    while let Expr::Cast { expr: inner, .. } | Expr::Nested(inner) = expr {
+        expr = inner;
+    }
+    expr
 }
 
 fn using(operator: &JoinOperator) -> Option<&Vec<ObjectName>> {
@@ -805,6 +915,67 @@ fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
 }
 
 impl Rewriter<'_> {
+    /// What the relations' names stand for, but for those that are columns' names, too.
+    fn wholes(&self, from: &[TableWithJoins]) -> HashMap<String, Whole> {
+        let mut wholes = HashMap::new();
+        let mut columns: HashSet<String> = HashSet::new();
+        for factor in relations(from) {
+            if let Some((name, column)) = from_rows::single_column(factor) {
+                wholes.insert(name, Whole::Column(column));
+                continue;
+            }
+            match factor {
+                TableFactor::Table { name, args: None, .. } => {
+                    let table = self.table(name);
+                    let shown = table.iter().flat_map(|table| visible_columns(table));
+                    columns.extend(shown.map(|column| column.name));
+                }
+                TableFactor::Derived { subquery, .. } => {
+                    columns.extend(names::of_query(subquery).all());
+                }
+                _ => continue,
+            }
+            let alias = match factor {
+                TableFactor::Derived { alias: Some(alias), .. } => Some(of_ident(&alias.name)),
+                factor => alias_of(factor),
+            };
+            wholes.extend(alias.map(|alias| (alias, Whole::Row)));
+        }
+        wholes.retain(|name, _| !columns.contains(name));
+        wholes
+    }
+
+    /// `(row).field` and `relation.column[1]`: the names are no rows.
+    fn keep_fields(&mut self, root: &Expr, chain: &[AccessExpr]) {
+        if let (Expr::Identifier(ident), Some(AccessExpr::Dot(_))) = (root, chain.first()) {
+            self.fields.push(ident);
+        }
+        for access in chain {
+            if let AccessExpr::Dot(Expr::Identifier(ident)) = access {
+                self.fields.push(ident);
+            }
+        }
+    }
+
+    /// The value that a relation's name stands for: a row of it in its own select, a function's
+    /// column also in those inside.
+    fn whole(&self, ident: &Ident) -> Option<Expr> {
+        let name = of_ident(ident);
+        let (depth, whole) =
+            self.scopes.iter().rev().enumerate().find_map(|(i, s)| Some((i, s.get(&name)?)))?;
+        match whole {
+            Whole::Column(column) => {
+                Some(Expr::CompoundIdentifier(vec![ident.clone(), column.clone()]))
+            }
+            Whole::Row if depth == 0 => Some(Expr::BinaryOp {
+                left: Box::new(string(name)),
+                op: BinaryOperator::PGCustomBinaryOperator(vec![operators::ROW.to_string()]),
+                right: Box::new(null()),
+            }),
+            Whole::Row => None,
+        }
+    }
+
     /// `*` and `t.*` as the columns they show.
     fn write_out_wildcards(&self, select: &mut Select) -> SqlResult<()> {
         if !select.projection.iter().any(is_wildcard) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, StringArray};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::execution::context::SessionState;
@@ -16,18 +16,15 @@ use datafusion::logical_expr::expr::{
     Cast, GroupingSet, InList, InSubquery, Placeholder, ScalarFunction,
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::planner::{
-    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawFieldAccessExpr, TypePlanner,
-};
+use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Expr, ExprSchemable, GetFieldAccess, LogicalPlan, LogicalPlanBuilder,
-    Operator, Subquery, lit,
+    Between, BinaryExpr, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Subquery,
 };
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
+    ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
 };
-use model::{ColumnType, Value, json};
+use model::{ColumnType, Value};
 use sql::types::numeric::Numeric;
 use sql::{SqlError, SqlResult};
 
@@ -35,6 +32,7 @@ use crate::error::{external, sql_error};
 use crate::functions;
 use crate::names::last_of;
 use crate::numbers;
+use crate::operators::call;
 use crate::text::{parse_bytea, parse_uuid};
 use crate::types::{self, PG_TYPE, REGISTERED};
 
@@ -63,7 +61,11 @@ fn field_of(sql_type: &SqlType) -> Option<Field> {
         SqlType::Varchar(_) | SqlType::CharacterVarying(_) => of(Varchar(length(sql_type))),
         SqlType::Bytea => of(Bytea),
         SqlType::Bool | SqlType::Boolean => of(Bool),
-        SqlType::JSON | SqlType::JSONB => of(Jsonb),
+        SqlType::JSON => Some(marked(DataType::Utf8, "json")),
+        SqlType::JSONB => of(Jsonb),
+        SqlType::Interval { .. } => {
+            Some(Field::new("", DataType::Interval(IntervalUnit::MonthDayNano), true))
+        }
         SqlType::Uuid => of(Uuid),
         SqlType::Date => of(Date),
         SqlType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => of(Timestamp),
@@ -124,103 +126,12 @@ fn custom(name: &str) -> Option<Field> {
         "timestamp" => types::field("", Timestamp),
         "date" => types::field("", Date),
         "uuid" => types::field("", Uuid),
-        "json" | "jsonb" => types::field("", Jsonb),
+        "json" => marked(DataType::Utf8, "json"),
+        "jsonb" => types::field("", Jsonb),
         "bytea" => types::field("", Bytea),
         "int2vector" | "oidvector" => types::field("", Int8Array),
         _ => return None,
     })
-}
-
-/// Operators that DataFusion has no meaning for, or another: JSON access, numbers.
-#[derive(Debug)]
-pub(crate) struct Operators;
-
-impl ExprPlanner for Operators {
-    fn plan_binary_op(
-        &self,
-        mut expr: RawBinaryExpr,
-        schema: &DFSchema,
-    ) -> Result<PlannerResult<RawBinaryExpr>> {
-        let name = match expr.op {
-            BinaryOperator::Arrow => "jsonb_get",
-            BinaryOperator::LongArrow => "jsonb_get_text",
-            BinaryOperator::StringConcat => {
-                for side in [&mut expr.left, &mut expr.right] {
-                    if numbers::is_numeric(side, schema) {
-                        *side = call("aeriedb_text", vec![side.clone()]);
-                    }
-                }
-                return Ok(PlannerResult::Original(expr));
-            }
-            _ => {
-                let found = match number_operator(&expr.op) {
-                    Some(op) => numbers::binary(&expr.left, op, &expr.right, schema)?,
-                    None => None,
-                };
-                return Ok(match found {
-                    Some(planned) => PlannerResult::Planned(planned),
-                    None => PlannerResult::Original(expr),
-                });
-            }
-        };
-        let args = vec![expr.left, expr.right];
-        Ok(PlannerResult::Planned(call(name, args)))
-    }
-
-    /// `vector[0]` is the first element of a vector.
-    fn plan_field_access(
-        &self,
-        mut expr: RawFieldAccessExpr,
-        schema: &DFSchema,
-    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
-        if let GetFieldAccess::ListIndex { key } = &mut expr.field_access
-            && types::is_vector(&expr.expr.to_field(schema)?.1)
-        {
-            **key = key.as_ref().clone() + lit(1);
-        }
-        Ok(PlannerResult::Original(expr))
-    }
-
-    fn plan_aggregate(&self, expr: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
-        let name = expr.func.name();
-        if !(name == "corr" || name.starts_with("covar_") || name.starts_with("regr_")) {
-            return Ok(PlannerResult::Original(expr));
-        }
-        // PostgreSQL has these of doubles only.
-        let double = |arg| call("aeriedb_float8", vec![arg]);
-        let args = expr.args.into_iter().map(double).collect();
-        Ok(PlannerResult::Original(RawAggregateExpr { args, ..expr }))
-    }
-
-    fn plan_array_literal(
-        &self,
-        exprs: Vec<Expr>,
-        schema: &DFSchema,
-    ) -> Result<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Original(numbers::unified(exprs, schema)?))
-    }
-}
-
-fn number_operator(op: &BinaryOperator) -> Option<Operator> {
-    Some(match op {
-        BinaryOperator::Plus => Operator::Plus,
-        BinaryOperator::Minus => Operator::Minus,
-        BinaryOperator::Multiply => Operator::Multiply,
-        BinaryOperator::Divide => Operator::Divide,
-        BinaryOperator::Modulo => Operator::Modulo,
-        BinaryOperator::Eq => Operator::Eq,
-        BinaryOperator::NotEq => Operator::NotEq,
-        BinaryOperator::Lt => Operator::Lt,
-        BinaryOperator::LtEq => Operator::LtEq,
-        BinaryOperator::Gt => Operator::Gt,
-        BinaryOperator::GtEq => Operator::GtEq,
-        _ => return None,
-    })
-}
-
-/// A call of one of our functions.
-pub(crate) fn call(name: &str, args: Vec<Expr>) -> Expr {
-    Expr::ScalarFunction(ScalarFunction::new_udf(functions::internal(name), args))
 }
 
 /// Gives every expression of a plan PostgreSQL's meaning.
@@ -231,6 +142,7 @@ pub(crate) fn apply(plan: LogicalPlan, _: &SessionState) -> Result<LogicalPlan> 
         let names = NamePreserver::new(&plan);
         let one = |expr: Expr| {
             let name = names.save(&expr);
+            let expr = expr.transform_up(|e| marked_json(e, &schema))?.data;
             let expr = expr.transform_down(|e| searched(e, &schema))?.data;
             let new = expr.transform_up(|e| meaning(e, &schema))?;
             Ok(new.update_data(|e| name.restore(e)))
@@ -285,23 +197,46 @@ fn input_schema(plan: &LogicalPlan) -> Result<DFSchema> {
     Ok(schema)
 }
 
-/// `x = ANY ($1)`: a parameter without a type is an array of what it is searched for.
-fn searched(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let Expr::ScalarFunction(mut call) = expr else { return Ok(Transformed::no(expr)) };
-    if call.name() == "array_has"
-        && let [Expr::Placeholder(Placeholder { field: field @ None, .. }), item] =
-            &mut call.args[..]
-    {
-        let kind = match item.to_field(schema)?.1.data_type() {
-            t if t.is_integer() => ColumnType::Int8Array,
-            t if t.is_floating() => ColumnType::Float8Array,
-            DataType::Boolean => ColumnType::BoolArray,
-            _ => ColumnType::TextArray,
-        };
-        *field = Some(Arc::new(types::field("", kind)));
-        return Ok(Transformed::yes(Expr::ScalarFunction(call)));
+/// COALESCE and CASE of json are json: DataFusion loses the mark.
+fn marked_json(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let mark = match &expr {
+        Expr::ScalarFunction(call)
+            if matches!(call.name(), "coalesce" | "nullif" | "greatest" | "least") =>
+        {
+            json_of(&call.args, schema)?
+        }
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, then)| then);
+            let results = results.chain(&case.else_expr).map(|e| e.as_ref().clone());
+            json_of(&results.collect::<Vec<_>>(), schema)?
+        }
+        _ => None,
+    };
+    Ok(match mark {
+        Some(function) => Transformed::yes(call(function, vec![expr])),
+        None => Transformed::no(expr),
+    })
+}
+
+/// What marks a value as the json that one of these is.
+fn json_of(values: &[Expr], schema: &DFSchema) -> Result<Option<&'static str>> {
+    for value in values {
+        if matches!(value, Expr::Placeholder(_) | Expr::Literal(..)) {
+            continue;
+        }
+        match types::mark(&value.to_field(schema)?.1) {
+            Some("jsonb") => return Ok(Some("aeriedb_as_jsonb")),
+            Some("json") => return Ok(Some("aeriedb_as_json")),
+            _ => {}
+        }
     }
-    Ok(Transformed::no(Expr::ScalarFunction(call)))
+    Ok(None)
+}
+
+/// Functions by the types of their arguments.
+fn searched(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Expr::ScalarFunction(call) = expr else { return Ok(Transformed::no(expr)) };
+    Ok(Transformed::yes(functions::pick(call, schema)?))
 }
 
 fn meaning(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -400,9 +335,20 @@ fn is_text(field: &Field) -> bool {
     string && !matches!(types::mark(field), Some("jsonb" | "geojson" | "json"))
 }
 
+fn is_json(field: &Field) -> bool {
+    matches!(types::mark(field), Some("jsonb" | "geojson" | "json"))
+}
+
+fn is_jsonb(field: &Field) -> bool {
+    matches!(types::mark(field), Some("jsonb" | "geojson"))
+}
+
 fn literal_text(expr: &Expr) -> Option<&str> {
     match expr {
-        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => Some(text),
+        Expr::Literal(ScalarValue::Utf8(Some(text)), metadata) => {
+            let mark = metadata.as_ref().and_then(|m| m.inner().get(PG_TYPE));
+            mark.is_none_or(|mark| !mark.starts_with("json")).then_some(text)
+        }
         _ => None,
     }
 }
@@ -500,7 +446,7 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let mark = types::mark(&cast.field);
     if let Some(text) = literal_text(&cast.expr)
         && !is_text(&cast.field)
-        && !to.is_temporal_interval()
+        && !matches!(to, DataType::Duration(_))
     {
         let scalar = text_scalar(text, &cast.field).map_err(external)?;
         let literal = Expr::Literal(scalar, Some(cast.field.metadata().clone().into()));
@@ -512,18 +458,32 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let inner = *cast.expr;
     let new = match (from.data_type(), &to) {
         (DataType::Null, _) => None,
-        (_, DataType::Utf8) if mark == Some("jsonb") && is_text(&from) => {
+        (_, DataType::Utf8) if mark == Some("jsonb") && !is_jsonb(&from) => {
             Some(call("aeriedb_jsonb", vec![inner.clone()]))
         }
         (DataType::LargeBinary, DataType::Utf8) => Some(call("aeriedb_text", vec![inner.clone()])),
         (from_type, DataType::Int64) if mark == Some("oid") && from_type.is_integer() => {
             Some(call("aeriedb_oid", vec![inner.clone()]))
         }
+        (DataType::Int64, DataType::Int64) if mark.is_none() && types::mark(&from).is_some() => {
+            Some(call("aeriedb_int8", vec![inner.clone()]))
+        }
+        (_, DataType::Utf8) if mark == Some("json") => {
+            Some(call("aeriedb_as_json", vec![inner.clone()]))
+        }
+        (DataType::Utf8, t) if is_json(&from) && !matches!(t, DataType::Utf8) => {
+            let name = ScalarValue::Utf8(Some(types::type_name(&cast.field)));
+            Some(call("aeriedb_json_scalar", vec![inner.clone(), Expr::Literal(name, None)]))
+        }
+        (DataType::Utf8, t) if input_function(t).is_some() => {
+            input_function(t).map(|name| call(name, vec![inner.clone()]))
+        }
         (from_type, DataType::Utf8) if mark != Some("jsonb") => {
             let text = match from_type {
                 _ if types::registered(&from).is_some() => {
                     call("aeriedb_reg_text", vec![inner.clone()])
                 }
+                DataType::Utf8 if is_json(&from) => call("aeriedb_text", vec![inner.clone()]),
                 DataType::Utf8 => inner.clone(),
                 _ => call("aeriedb_text", vec![inner.clone()]),
             };
@@ -547,14 +507,16 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(if changed { Transformed::yes(cast) } else { Transformed::no(cast) })
 }
 
-trait Intervals {
-    fn is_temporal_interval(&self) -> bool;
-}
-
-impl Intervals for DataType {
-    fn is_temporal_interval(&self) -> bool {
-        matches!(self, DataType::Interval(_) | DataType::Duration(_) | DataType::Time64(_))
-    }
+/// What reads a moment or a span of text as PostgreSQL does.
+fn input_function(t: &DataType) -> Option<&'static str> {
+    Some(match t {
+        DataType::Interval(_) => "aeriedb_interval",
+        DataType::Date32 => "aeriedb_date",
+        DataType::Time64(_) => "aeriedb_time",
+        DataType::Timestamp(_, None) => "aeriedb_timestamp",
+        DataType::Timestamp(_, Some(_)) => "aeriedb_timestamptz",
+        _ => return None,
+    })
 }
 
 fn bad_syntax(field: &Field, text: &str) -> SqlError {
@@ -571,9 +533,16 @@ pub(crate) fn text_scalar(text: &str, field: &Field) -> SqlResult<ScalarValue> {
     let bad = || bad_syntax(field, text);
     let trimmed = text.trim();
     Ok(match field.data_type() {
-        DataType::Utf8 => {
-            let value = json::parse(text).map_err(|_| bad().detail("the text is no JSON"))?;
-            ScalarValue::Utf8(Some(json::print(&value)))
+        DataType::Utf8
+        | DataType::Interval(_)
+        | DataType::List(_)
+        | DataType::Date32
+        | DataType::Time64(_)
+        | DataType::Timestamp(_, _) => {
+            let kind = functions::type_of(field, false);
+            let value = sql::functions::Datum::parse(&kind, text)?;
+            let array = functions::array_of(&kind, &[value]).map_err(sql_error)?;
+            ScalarValue::try_from_array(&array, 0).map_err(sql_error)?
         }
         DataType::Boolean => ScalarValue::Boolean(Some(boolean(trimmed).ok_or_else(bad)?)),
         t if t.is_integer() => {
@@ -603,26 +572,8 @@ pub(crate) fn text_scalar(text: &str, field: &Field) -> SqlResult<ScalarValue> {
             let number = Numeric::parse(text, precision, scale)?;
             ScalarValue::LargeBinary(Some(numbers::encoded(&number)))
         }
-        DataType::List(item) => list_scalar(text, item)?,
         _ => by_arrow(trimmed, field).ok_or_else(bad)?,
     })
-}
-
-/// An array's text as a list of such items.
-fn list_scalar(text: &str, item: &Field) -> SqlResult<ScalarValue> {
-    let one = |value: Value| match value {
-        Value::String(text) if item.data_type() == &DataType::Utf8 => {
-            Ok(ScalarValue::Utf8(Some(text)))
-        }
-        Value::String(text) => text_scalar(&text, item),
-        Value::Nil => ScalarValue::try_from(item.data_type()).map_err(sql_error),
-        _ => Err(SqlError::unsupported("an array of arrays").hint("use jsonb")),
-    };
-    let items = match sql::types::parse_text(ColumnType::TextArray, text)? {
-        Value::List(items) => items.into_iter().map(one).collect::<SqlResult<Vec<_>>>()?,
-        _ => Vec::new(),
-    };
-    Ok(ScalarValue::List(ScalarValue::new_list_nullable(&items, item.data_type())))
 }
 
 fn by_arrow(text: &str, field: &Field) -> Option<ScalarValue> {

@@ -21,9 +21,9 @@ use store::Store;
 
 use crate::catalog;
 use crate::error::{external, near};
-use crate::semantics;
 use crate::session::Context;
 use crate::table::SetTable;
+use crate::{operators, semantics};
 
 /// One statement's names.
 pub(crate) struct Tables<'a, S> {
@@ -44,7 +44,7 @@ impl<'a, S: Store> Tables<'a, S> {
         mentioned: Vec<String>,
     ) -> Tables<'a, S> {
         let types = Arc::new(semantics::Types);
-        let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(semantics::Operators)];
+        let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(operators::Operators)];
         planners.extend(state.expr_planners().iter().cloned());
         Tables { store, state, context, mentioned, types, planners }
     }
@@ -181,7 +181,7 @@ fn integers(provider: Arc<dyn TableProvider>) -> Result<Arc<dyn TableSource>> {
     let plan = LogicalPlanBuilder::scan("numbers", provider_as_source(provider), None)?;
     let narrow = |column: Column| {
         let name = column.name.clone();
-        semantics::call("aeriedb_int4", vec![Expr::Column(column)]).alias(name)
+        operators::call("aeriedb_int4", vec![Expr::Column(column)]).alias(name)
     };
     let columns: Vec<_> = plan.schema().columns().into_iter().map(narrow).collect();
     let plan = plan.project(columns)?.build()?;

@@ -10,10 +10,11 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
 use sql::SqlResult;
+use sql::functions::Datum;
 
 use crate::error::sql_error;
 use crate::numbers::texts_of;
-use crate::types;
+use crate::{functions, types};
 
 /// An array as text.
 pub(crate) fn to_text(array: &ArrayRef, field: &Field) -> SqlResult<ArrayRef> {
@@ -29,6 +30,9 @@ pub(crate) fn to_text(array: &ArrayRef, field: &Field) -> SqlResult<ArrayRef> {
     let plain = match array.data_type() {
         DataType::Float32 | DataType::Float64 | DataType::Binary | DataType::List(_) => None,
         DataType::FixedSizeBinary(_) | DataType::Timestamp(_, _) => None,
+        DataType::Interval(_) | DataType::Duration(_) | DataType::Time64(_) => {
+            return spans(array, field);
+        }
         _ => Some(cast(array, &DataType::Utf8)?),
     };
     if let Some(plain) = plain {
@@ -52,6 +56,13 @@ pub(crate) fn to_text(array: &ArrayRef, field: &Field) -> SqlResult<ArrayRef> {
         builder.append_value(&text);
     }
     Ok(Arc::new(builder.finish()))
+}
+
+fn spans(array: &ArrayRef, field: &Field) -> SqlResult<ArrayRef> {
+    let t = functions::type_of(field, false);
+    let values = functions::datums(array, field).map_err(sql_error)?;
+    let text = |value: &Datum| (*value != Datum::Null).then(|| value.print(&t));
+    Ok(Arc::new(values.iter().map(text).collect::<StringArray>()))
 }
 
 fn cast(array: &ArrayRef, to: &DataType) -> SqlResult<ArrayRef> {
@@ -140,6 +151,7 @@ fn print_list(items: &ArrayRef, item: &Field, out: &mut String) -> SqlResult<()>
         }
         match texts.is_null(i) {
             true => out.push_str("NULL"),
+            false if item.data_type().is_nested() => out.push_str(texts.value(i)),
             false if boolean => out.push_str(&texts.value(i)[..1]),
             false => print_element(texts.value(i), out),
         }

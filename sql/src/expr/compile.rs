@@ -63,6 +63,8 @@ pub(crate) struct Compiler<'a> {
     /// Types of `$1..` as far as they are known.
     params: RefCell<Vec<Option<ColumnType>>>,
     depth: Cell<usize>,
+    /// Whether the value is for a bin, where json and jsonb are the same.
+    stored: Cell<bool>,
 }
 
 /// A compiled part, and whether its type is settled.
@@ -104,6 +106,7 @@ impl<'a> Compiler<'a> {
             places,
             params: RefCell::new(declared.iter().map(known).collect()),
             depth: Cell::new(0),
+            stored: Cell::new(false),
         }
     }
 
@@ -120,6 +123,7 @@ impl<'a> Compiler<'a> {
             places: self.places,
             params: RefCell::new(self.params.borrow().clone()),
             depth: Cell::new(0),
+            stored: Cell::new(false),
         }
     }
 
@@ -175,7 +179,10 @@ impl<'a> Compiler<'a> {
         column: &Column,
         schemaless: bool,
     ) -> Compiled<Expr> {
-        let part = self.value_part(e)?;
+        self.stored.set(true);
+        let part = self.value_part(e);
+        self.stored.set(false);
+        let part = part?;
         let t = column.column_type;
         if schemaless {
             return self.natural(part, t).map_err(|u| self.mark(u, e));
@@ -383,7 +390,7 @@ impl<'a> Compiler<'a> {
             E::CompoundIdentifier(idents) => self.compound(idents)?.into(),
             E::Value(value) => return self.value(&value.value),
             E::TypedString(typed) => {
-                let t = from_sql_name(&typed.data_type)?;
+                let t = self.own_type(&typed.data_type)?;
                 let ast::Value::SingleQuotedString(text) = &typed.value.value else {
                     return Err(Unfit::NotOurs);
                 };
@@ -462,6 +469,10 @@ impl<'a> Compiler<'a> {
             E::Extract { field, expr, .. } => {
                 let field = Field::named(&field.to_string()).ok_or(Unfit::NotOurs)?;
                 let moment = self.argument(Arg::Moment, self.part(expr)?, None)?;
+                let clock = matches!(field, Field::Hour | Field::Minute | Field::Second);
+                if clock && moment.column_type == ColumnType::Date {
+                    return Err(Unfit::NotOurs);
+                }
                 self.folded(Expr::new(Node::Call(Function::Extract(field), vec![moment]), NUMERIC))?
                     .into()
             }
@@ -518,12 +529,28 @@ impl<'a> Compiler<'a> {
             return Ok(self.call(signature, &[])?.into());
         }
         let error = match self.table {
+            // A row as one value.
+            Some(table) if ident.value.eq_ignore_ascii_case(self.alias.unwrap_or(&table.name)) => {
+                return Err(Unfit::NotOurs);
+            }
             Some(table) => resolve::no_column(table, &ident.value),
             None if is_niladic_of_session(&ident.value) => return Err(Unfit::NotOurs),
             None => SqlError::new("42703", format!("column \"{}\" does not exist", ident.value))
                 .hint("text is written in single quotes"),
         };
         Err(Unfit::Wrong(self.places.mark(error, ident.span)))
+    }
+
+    /// The type of this name, where its values are our own: not those of the catalogue, spans of
+    /// time, and json, which keeps its text.
+    fn own_type(&self, name: &ast::DataType) -> Compiled<ColumnType> {
+        let json = matches!(name, ast::DataType::JSON) && !self.stored.get();
+        from_sql_name(name).ok().filter(|_| !json).ok_or(Unfit::NotOurs)
+    }
+
+    /// Whether jsonb here is PostgreSQL's, and not a bin of several types.
+    fn is_declared(&self) -> bool {
+        self.table.is_none_or(|table| table.declared)
     }
 
     fn compound(&self, idents: &[ast::Ident]) -> Compiled<Expr> {

@@ -4,6 +4,7 @@ use model::{ColumnType, Value};
 
 use super::eval::{eval, order};
 use super::{Expr, Row};
+use crate::functions::{lower, upper};
 use crate::types::{self, Field, field_of, numeric};
 use crate::{SqlError, SqlResult};
 
@@ -47,8 +48,6 @@ pub(crate) enum Function {
     ListPrepend,
     ListRemove,
     ListLength,
-    ToJson,
-    JsonType,
     Extract(Field),
 }
 
@@ -131,12 +130,8 @@ pub(super) fn find(name: &str, count: usize) -> Option<Signature> {
         "list_append" | "array_append" => (F::ListAppend, &[List, Element], 2, Gives::List),
         "list_prepend" => (F::ListPrepend, &[List, Element], 2, Gives::List),
         "array_prepend" => (F::ListPrepend, &[Element, List], 2, Gives::List),
-        "list_remove" | "array_remove" => (F::ListRemove, &[List, Element], 2, Gives::List),
-        "list_length" | "cardinality" | "jsonb_array_length" | "json_array_length" => {
-            (F::ListLength, &[List], 1, Gives::Type(T::Int4))
-        }
-        "to_json" | "to_jsonb" => (F::ToJson, &[Any], 1, Gives::Type(T::Jsonb)),
-        "jsonb_typeof" | "json_typeof" => (F::JsonType, &[Any], 1, Gives::Type(T::Text)),
+        "list_remove" => (F::ListRemove, &[List, Element], 2, Gives::List),
+        "list_length" | "cardinality" => (F::ListLength, &[List], 1, Gives::Type(T::Int4)),
         _ => return None,
     };
     let fits = (least..=args.len()).contains(&count);
@@ -181,8 +176,6 @@ impl Function {
             ListPrepend => "list_prepend",
             ListRemove => "list_remove",
             ListLength => "list_length",
-            ToJson => "to_jsonb",
-            JsonType => "jsonb_typeof",
             Extract(_) => "date_part",
         }
     }
@@ -317,8 +310,8 @@ fn strict(
         (F::Length, Value::String(s), _, _) => Value::Integer(s.chars().count() as i64),
         (F::OctetLength, Value::String(s), _, _) => Value::Integer(s.len() as i64),
         (F::OctetLength, Value::Blob(b), _, _) => Value::Integer(b.len() as i64),
-        (F::Lower, Value::String(s), _, _) => Value::String(s.to_lowercase()),
-        (F::Upper, Value::String(s), _, _) => Value::String(s.to_uppercase()),
+        (F::Lower, Value::String(s), _, _) => Value::String(lower(&s)),
+        (F::Upper, Value::String(s), _, _) => Value::String(upper(&s)),
         (F::Trim | F::TrimStart | F::TrimEnd, Value::String(s), what, _) => {
             Value::String(trim(function, &s, what))
         }
@@ -376,8 +369,6 @@ fn strict(
         }
         (F::ListLength, Value::List(items), _, _) => Value::Integer(items.len() as i64),
         (F::ListLength | F::ListRemove, other, _, _) => return Err(no_list(&other)),
-        (F::ToJson, value, _, _) => types::cast(types[0], ColumnType::Jsonb, value)?,
-        (F::JsonType, value, _, _) => Value::String(json_type(&value).to_string()),
         (F::Extract(field), Value::Integer(moment), _, _) => extract(field, types[0], moment),
         (function, value, _, _) => {
             let name = function.name();
@@ -472,17 +463,6 @@ fn rounding(
             return Err(SqlError::new("42883", message).hint("cast the argument"));
         }
     })
-}
-
-fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Nil => "null",
-        Value::Bool(_) => "boolean",
-        Value::Integer(_) | Value::Double(_) => "number",
-        Value::String(_) | Value::Blob(_) | Value::Hll(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) | Value::GeoJson(_) => "object",
-    }
 }
 
 fn extract(field: Field, t: ColumnType, moment: i64) -> Value {

@@ -26,4 +26,6 @@ pub use names::from_sql_name;
 pub use text_in::parse_text;
 pub use text_out::format_text;
 pub(crate) use text_out::text_of;
-pub(crate) use time::{DAY_US, Field, field_of, parse_interval_s, parse_interval_us};
+pub(crate) use time::{
+    DAY_US, Field, civil, days as days_of, days_in, field_of, parse_interval_s, parse_interval_us,
+};

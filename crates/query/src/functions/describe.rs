@@ -13,7 +13,6 @@ use super::{
 use crate::catalog;
 use crate::error::external;
 use crate::session::Context;
-use crate::types;
 
 pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
     use Volatility::{Immutable, Stable};
@@ -44,15 +43,17 @@ pub(super) fn add(list: &mut Vec<Arc<ScalarUDF>>) {
         })
     });
     let int = || Returns::Fixed(DataType::Int64, None);
-    add_function(list, "cardinality", Immutable, int(), lengths);
-    add_function(list, "array_upper", Immutable, int(), |args| {
-        let count = lengths(args)?.into_array(args.number_rows)?;
-        let before = first_place(args) - 1;
-        let last = count.as_primitive::<Int64Type>().unary::<_, Int64Type>(|n| n + before);
+    // Vectors of the catalogue count from 0; arrays are `sql::functions`'.
+    add_function(list, "aeriedb_vector_upper", Immutable, int(), |args| {
+        let Some(array) = arg(args, 0)? else { return Ok(ScalarValue::Int64(None).into()) };
+        let Some(lists) = array.as_list_opt::<i32>() else {
+            return Ok(ScalarValue::Int64(None).into());
+        };
+        let last: Int64Array = lists.iter().map(|list| list.map(|l| l.len() as i64 - 1)).collect();
         Ok(ColumnarValue::Array(Arc::new(last)))
     });
-    add_function(list, "array_lower", Immutable, int(), |args| {
-        Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(first_place(args)))))
+    add_function(list, "aeriedb_vector_lower", Immutable, int(), |_| {
+        Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(0))))
     });
     for name in [
         "pg_table_size",
@@ -156,22 +157,6 @@ fn definition(table: &model::Table, place: i64) -> Option<String> {
         return table.key.get(place as usize - 1).map(|column| quoted_ident(&column.name));
     }
     Some(catalog::index_definition(table))
-}
-
-/// The place of an array's first element: vectors of the catalogue count from 0.
-fn first_place(args: &ScalarFunctionArgs) -> i64 {
-    let vector = args.arg_fields.first().is_some_and(|field| types::is_vector(field));
-    if vector { 0 } else { 1 }
-}
-
-/// Elements of each array; arrays have one dimension here.
-fn lengths(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let Some(array) = arg(args, 0)? else { return Ok(ScalarValue::Int64(None).into()) };
-    let Some(lists) = array.as_list_opt::<i32>() else {
-        return Ok(ScalarValue::Int64(None).into());
-    };
-    let lengths: Int64Array = lists.iter().map(|list| list.map(|l| l.len() as i64)).collect();
-    Ok(ColumnarValue::Array(Arc::new(lengths)))
 }
 
 /// Sizes of sets are told by `SHOW SETS`; the catalogue has no number at hand for them.

@@ -14,7 +14,8 @@ use super::arith::{function_of, operator_of};
 use super::choose::cast_of;
 use super::types::Kind;
 use crate::error::external;
-use crate::semantics::{call, text_scalar};
+use crate::operators::call;
+use crate::semantics::text_scalar;
 use crate::types::numeric_limits;
 
 impl Kind {

@@ -8,9 +8,7 @@ use crate::expr::eval::element_type;
 
 impl Compiler<'_> {
     pub(super) fn cast_name(&self, inner: &ast::Expr, name: &ast::DataType) -> Compiled<Part> {
-        // `'pg_class'::regclass` and its like are the catalogue's.
-        let Ok(t) = from_sql_name(name) else { return Err(Unfit::NotOurs) };
-        Ok(self.cast(inner, t)?.into())
+        Ok(self.cast(inner, self.own_type(name)?)?.into())
     }
 
     pub(super) fn cast(&self, inner: &ast::Expr, t: ColumnType) -> Compiled<Expr> {
@@ -38,6 +36,9 @@ impl Compiler<'_> {
         let from = part.expr.column_type;
         if from == t {
             return Ok(part.expr);
+        }
+        if from == ColumnType::Jsonb && self.is_declared() {
+            return Err(Unfit::NotOurs);
         }
         if !can_cast(from, t) {
             let message = format!("cannot cast type {from} to {t}");
@@ -103,6 +104,9 @@ impl Compiler<'_> {
     pub(super) fn array(&self, items: &[ast::Expr]) -> Compiled<Expr> {
         let parts = items.iter().map(|e| self.part(e)).collect::<Compiled<Vec<_>>>()?;
         let (items, t) = self.same_type(parts, "ARRAY")?;
+        if self.is_declared() && (t == ColumnType::Jsonb || element_type(t) != ColumnType::Jsonb) {
+            return Err(Unfit::NotOurs);
+        }
         let (t, items) = match t {
             ColumnType::Numeric { .. } => {
                 let double = |e| self.promoted(e, ColumnType::Float8);
@@ -253,7 +257,11 @@ impl Compiler<'_> {
             Arg::Element => list.map_or(ColumnType::Jsonb, element_type),
             Arg::Moment => ColumnType::Timestamptz,
         };
-        let expr = self.adapt(part, loose)?;
+        let literal = part.loose == Loose::Literal;
+        let expr = match self.adapt(part, loose) {
+            Err(Unfit::Wrong(_)) if literal => return Err(Unfit::NotOurs),
+            other => other?,
+        };
         let t = expr.column_type;
         let is_list = t == ColumnType::Jsonb || element_type(t) != ColumnType::Jsonb;
         Ok(match arg {

@@ -279,6 +279,18 @@ impl Compiler<'_> {
         }
         let symbol = sign(op);
         let (x, y) = (self.part(a)?, self.part(b)?);
+        let compound =
+            |part: &Part| part.loose == Loose::No && part.expr.column_type == ColumnType::Jsonb;
+        let moment = |part: &Part| {
+            part.loose == Loose::No && matches!(part.expr.column_type, ColumnType::Date)
+        };
+        // A quoted literal beside a date is a date or a span.
+        let loose = x.loose == Loose::Literal || y.loose == Loose::Literal;
+        if (compound(&x) || compound(&y)) && self.is_declared()
+            || loose && (moment(&x) || moment(&y))
+        {
+            return Err(Unfit::NotOurs);
+        }
         let (x, y) = match (x.loose, y.loose) {
             (Loose::No, Loose::No) => (x.expr, y.expr),
             (Loose::No, _) => {
@@ -319,6 +331,12 @@ impl Compiler<'_> {
             (_, Loose::No) if list(ty) => Some(ty),
             _ => None,
         };
+        let null = |part: &Part| {
+            part.loose == Loose::Literal && matches!(part.expr.node, Node::Const(None))
+        };
+        if of.is_some() && (null(&x) || null(&y)) && self.is_declared() {
+            return Err(Unfit::NotOurs);
+        }
         if let Some(t) = of {
             let x = self.adapt(x, t)?;
             let y = self.adapt(y, t)?;

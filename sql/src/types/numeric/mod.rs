@@ -359,7 +359,7 @@ fn stored(text: &str) -> Numeric {
 }
 
 /// Reads a numeric of this precision (0 = any) and scale.
-pub(super) fn parse(text: &str, precision: u8, scale: u8) -> SqlResult<String> {
+pub(crate) fn parse(text: &str, precision: u8, scale: u8) -> SqlResult<String> {
     Ok(Numeric::parse(text, precision, scale)?.to_string())
 }
 
@@ -391,7 +391,7 @@ pub(crate) fn whole(text: &str, direction: i8) -> String {
 }
 
 /// The nearest integer, halves away from zero.
-pub(super) fn to_i64(text: &str) -> Option<i64> {
+pub(crate) fn to_i64(text: &str) -> Option<i64> {
     stored(text).to_i64()
 }
 
