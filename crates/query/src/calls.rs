@@ -47,6 +47,11 @@ pub(crate) fn called(expr: &mut Expr) -> Option<Expr> {
             };
             Some(cast(string(format!("{text}{unit}")), INTERVAL))
         }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr }
+            if matches!(**expr, Expr::Cast { data_type: DataType::Interval { .. }, .. }) =>
+        {
+            Some(call("aeriedb_negated", vec![take(expr)]))
+        }
         Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } => {
             let (Expr::Tuple(a), Expr::Tuple(b)) = (&mut **left, &mut **right) else { return None };
             let args = a.iter_mut().chain(b).map(take);

@@ -24,7 +24,7 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
 };
-use model::{ColumnType, Value};
+use model::ColumnType;
 use sql::types::numeric::Numeric;
 use sql::{SqlError, SqlResult};
 
@@ -443,7 +443,6 @@ fn bounds(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
 fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (_, from) = cast.expr.to_field(schema)?;
     let to = cast.field.data_type().clone();
-    let mark = types::mark(&cast.field);
     if let Some(text) = literal_text(&cast.expr)
         && !is_text(&cast.field)
         && !matches!(to, DataType::Duration(_))
@@ -452,6 +451,17 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         let literal = Expr::Literal(scalar, Some(cast.field.metadata().clone().into()));
         return Ok(Transformed::yes(literal));
     }
+    let (cast, from) = match is_json(&from) && to != DataType::Utf8 {
+        true => {
+            let name = ScalarValue::Utf8(Some(types::type_name(&cast.field)));
+            let args = vec![*cast.expr, Expr::Literal(name, None)];
+            let expr = Box::new(call("aeriedb_json_scalar", args));
+            let text = Arc::new(types::field("", ColumnType::Text));
+            (Cast { expr, field: cast.field }, text)
+        }
+        false => (cast, from),
+    };
+    let mark = types::mark(&cast.field);
     if let Some(new) = numbers::cast(&cast.expr, &from, &cast.field)? {
         return Ok(Transformed::yes(new));
     }
@@ -470,10 +480,6 @@ fn casted(cast: Cast, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         (_, DataType::Utf8) if mark == Some("json") => {
             Some(call("aeriedb_as_json", vec![inner.clone()]))
-        }
-        (DataType::Utf8, t) if is_json(&from) && !matches!(t, DataType::Utf8) => {
-            let name = ScalarValue::Utf8(Some(types::type_name(&cast.field)));
-            Some(call("aeriedb_json_scalar", vec![inner.clone(), Expr::Literal(name, None)]))
         }
         (DataType::Utf8, t) if input_function(t).is_some() => {
             input_function(t).map(|name| call(name, vec![inner.clone()]))
