@@ -66,13 +66,13 @@ pub(super) const FAMILY: Family = &[
     ("?array_to_string(anyarray, text, text) text", to_string),
     ("?aeriedb_any(text, anyelement, anyarray) bool", |c| some(c, true)),
     ("?aeriedb_all(text, anyelement, anyarray) bool", |c| some(c, false)),
-    ("aeriedb_contains(anyarray, anyarray) bool", |c| {
+    ("aeriedb_contains(samearray, samearray) bool", |c| {
         Ok(Datum::Bool(within(c.items(1), c.items(0))))
     }),
-    ("aeriedb_within(anyarray, anyarray) bool", |c| {
+    ("aeriedb_within(samearray, samearray) bool", |c| {
         Ok(Datum::Bool(within(c.items(0), c.items(1))))
     }),
-    ("aeriedb_overlap(anyarray, anyarray) bool", |c| {
+    ("aeriedb_overlap(samearray, samearray) bool", |c| {
         let known = |item: &&Datum| **item != Datum::Null;
         Ok(Datum::Bool(
             c.items(0).iter().filter(known).any(|a| c.items(1).iter().any(|b| same(a, b))),

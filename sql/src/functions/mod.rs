@@ -67,6 +67,8 @@ enum Arg {
     Any,
     /// An array; all of these and of `Element` are about one element type.
     AnyArray,
+    /// The same, but no conversion between types of elements.
+    SameArray,
     Element,
 }
 
@@ -143,6 +145,10 @@ impl Function {
                 Arg::Any if *from == Type::Unknown => Type::Text,
                 Arg::Any => from.clone(),
                 Arg::AnyArray => element.clone()?.array(),
+                Arg::SameArray => {
+                    let to = element.clone()?.array();
+                    Some(to).filter(|to| from == to || *from == Type::Unknown)?
+                }
                 Arg::Element => element.clone()?,
             };
             score += from.nearness(&to)?;
@@ -150,7 +156,7 @@ impl Function {
         }
         let result = match &self.result {
             Arg::Is(t) => t.clone(),
-            Arg::AnyArray => element?.array(),
+            Arg::AnyArray | Arg::SameArray => element?.array(),
             Arg::Element | Arg::Any => element?,
         };
         Some((score, Resolved { function: self.of_table(), args, result }))
@@ -161,7 +167,7 @@ impl Function {
         let mut found: Option<Type> = None;
         for (i, from) in given.iter().enumerate() {
             let of = match (self.arg(i), from) {
-                (Arg::AnyArray, Type::Array(element)) => element,
+                (Arg::AnyArray | Arg::SameArray, Type::Array(element)) => element,
                 (Arg::Element, t) => t,
                 _ => continue,
             };
@@ -169,7 +175,7 @@ impl Function {
                 found = Some(found.map_or_else(|| of.clone(), |known| known.wider(of)));
             }
         }
-        let polymorphic = |i: usize| matches!(self.arg(i), Arg::AnyArray | Arg::Element);
+        let polymorphic = |i: usize| !matches!(self.arg(i), Arg::Is(_) | Arg::Any);
         found.or_else(|| (0..given.len()).any(polymorphic).then_some(Type::Text))
     }
 
@@ -186,6 +192,7 @@ impl Arg {
         Some(match name {
             "any" => Arg::Any,
             "anyarray" => Arg::AnyArray,
+            "samearray" => Arg::SameArray,
             "anyelement" => Arg::Element,
             name => Arg::Is(Type::named(name)?),
         })
