@@ -307,7 +307,7 @@ mod tests {
             (oid::TIME, Arc::new(Time64NanosecondArray::from(vec![1_500_000_000])), "00:00:01.5"),
             (oid::INTERVAL, Arc::new(DurationSecondArray::from(vec![90_000])), "1 day 01:00:00"),
             (oid::INT8_ARRAY, Arc::new(list), "{1,NULL}"),
-            (oid::JSONB, Arc::new(pair), "{\"a\": 5}"),
+            (oid::RECORD, Arc::new(pair), "(5)"),
         ];
         for (oid, array, expected) in cases {
             assert_eq!(shown_as(oid, array.clone()), expected, "{:?}", array.data_type());
