@@ -121,11 +121,16 @@ impl VisitorMut for Rewriter<'_> {
         if self.depth > 1 {
             name_columns(&mut query.body);
         }
-        // ORDER BY is outside of its SELECT.
-        let scope = match &*query.body {
-            SetExpr::Select(select) => self.wholes(&select.from),
-            _ => HashMap::new(),
-        };
+        // ORDER BY is outside of its SELECT, and a name of its columns comes first there.
+        let mut scope = HashMap::new();
+        if let SetExpr::Select(select) = &*query.body {
+            scope = self.wholes(&select.from);
+            for item in &select.projection {
+                if let SelectItem::ExprWithAlias { alias, .. } = item {
+                    scope.remove(&of_ident(alias));
+                }
+            }
+        }
         self.scopes.push(scope);
         if let Some(with) = &mut query.with {
             with.cte_tables.iter_mut().for_each(|cte| name_columns(&mut cte.query.body));
