@@ -238,10 +238,15 @@ fn runtime(options: &Options) -> Result<Arc<RuntimeEnv>> {
     let pool = Arc::new(FairSpillPool::new(options.memory_size));
     let mut disk = DiskManagerBuilder::default().with_max_temp_directory_size(options.spill_size);
     if let Some(folder) = &options.spill_folder {
-        match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-            _ => disk.set_mode(DiskManagerMode::Directories(vec![folder.clone()])),
-        }
+        let emptied = match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => std::fs::create_dir_all(folder),
+        };
+        emptied.map_err(|error| {
+            let what = format!("the folder {} of queries' files: {error}", folder.display());
+            std::io::Error::new(error.kind(), what)
+        })?;
+        disk.set_mode(DiskManagerMode::Directories(vec![folder.clone()]));
     }
     RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()
 }

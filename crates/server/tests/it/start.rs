@@ -64,6 +64,19 @@ async fn the_record_cache_is_as_large_as_configured() {
     assert!(bytes > 0 && bytes < 1000, "{bytes}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_data_folder_need_not_be_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("memory.conf");
+    let namespace = "namespace mem {\n storage-engine memory {\n data-size 64M\n }\n}\n";
+    std::fs::write(&file, namespace).expect("a configuration");
+    let data = folder.path().join("new/data");
+    let node = Node::with(command().arg("--config").arg(&file).arg("--data").arg(&data));
+    let client = node.client("mem").await;
+    let sorted = client.query("SELECT g FROM generate_series(1, 9) AS s (g) ORDER BY g DESC", &[]);
+    assert_eq!(sorted.await.expect("rows")[0].get::<_, i32>(0), 9);
+}
+
 #[test]
 fn config_check_knows_every_parameter_of_the_production_file() {
     let (output, text) =
