@@ -82,6 +82,12 @@ impl Node {
         self.members.close()
     }
 
+    /// The version of the catalogue: a sum of two that only grow, so never the same again after a
+    /// change.
+    fn version_with(&self, members: &members::List) -> u64 {
+        members.catalogue_version() + self.objects.version()
+    }
+
     fn namespace(&self, name: &str) -> Result<Arc<Namespace>> {
         self.members.now().get(name).cloned()
     }
@@ -179,8 +185,7 @@ async fn durable<T>(value: T, ticket: Option<Ticket>) -> Result<T> {
 impl Store for Node {
     fn catalog(&self) -> Arc<Catalog> {
         let members = self.members.now();
-        // A sum of two that only grow: never the same again after a change.
-        let version = members.catalogue_version() + self.objects.version();
+        let version = self.version_with(&members);
         let mut cached = self.catalog.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if cached.version != version {
             let tables = |n: &Arc<Namespace>| {
@@ -196,7 +201,7 @@ impl Store for Node {
     }
 
     fn catalog_version(&self) -> u64 {
-        self.members.now().catalogue_version()
+        self.version_with(&self.members.now())
     }
 
     async fn get(&self, at: Address<'_>, bins: Bins<'_>) -> Result<Option<Record>> {
