@@ -19,6 +19,7 @@
 
 pub mod engine;
 pub mod node;
+pub mod random;
 pub mod text;
 
 use std::path::{Path, PathBuf};

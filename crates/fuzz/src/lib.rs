@@ -24,7 +24,7 @@ pub mod wire;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use random::Random;
+use random::case_bytes;
 use watch::Watch;
 
 /// Cases that one node sees: enough for its tables to fill, few enough to repeat.
@@ -91,7 +91,7 @@ pub fn run<T: Target>(target: &mut T, limits: Limits) -> Report {
         if case == limits.first || case.is_multiple_of(CASES_PER_NODE) {
             target.renew();
         }
-        let bytes = Random::of_case(limits.seed, case).case_bytes();
+        let bytes = case_bytes(limits.seed, case);
         let Ok(input) = target.input(&bytes) else { continue };
         let shown = input.to_string();
         if limits.show {

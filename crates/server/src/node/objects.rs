@@ -8,6 +8,7 @@
 mod shape;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{Error, ErrorKind, Key, Name, Object, ObjectKind, Objects, Record, Result, Value};
@@ -22,24 +23,23 @@ pub(super) const OBJECTS_SET: &str = "aerie$objects";
 
 /// What the catalogue shows of them.
 #[derive(Default)]
-pub(super) struct Declared(Mutex<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    /// Grows with each change.
-    version: u64,
-    namespaces: BTreeMap<String, Arc<Objects>>,
+pub(super) struct Declared {
+    /// Grows with each change, after it. Every statement asks it, so it takes no lock.
+    version: AtomicU64,
+    namespaces: Mutex<ByNamespace>,
 }
+
+type ByNamespace = BTreeMap<String, Arc<Objects>>;
 
 impl Declared {
     /// What there is, by namespace.
-    pub(super) fn now(&self) -> BTreeMap<String, Arc<Objects>> {
-        self.lock().namespaces.clone()
+    pub(super) fn now(&self) -> ByNamespace {
+        self.lock().clone()
     }
 
     /// Grows with each change.
     pub(super) fn version(&self) -> u64 {
-        self.lock().version
+        self.version.load(Ordering::Acquire)
     }
 
     /// Reads what a namespace holds.
@@ -65,23 +65,23 @@ impl Declared {
     }
 
     fn set(&self, namespace: &str, objects: Option<Objects>) {
-        let mut inner = self.lock();
-        inner.version += 1;
+        let mut namespaces = self.lock();
         match objects {
-            Some(objects) => inner.namespaces.insert(namespace.to_string(), Arc::new(objects)),
-            None => inner.namespaces.remove(namespace),
+            Some(objects) => namespaces.insert(namespace.to_string(), Arc::new(objects)),
+            None => namespaces.remove(namespace),
         };
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     fn change(&self, namespace: &str, change: impl FnOnce(&mut Objects)) {
-        let mut inner = self.lock();
-        inner.version += 1;
-        change(Arc::make_mut(inner.namespaces.entry(namespace.to_string()).or_default()));
+        let mut namespaces = self.lock();
+        change(Arc::make_mut(namespaces.entry(namespace.to_string()).or_default()));
+        self.version.fetch_add(1, Ordering::Release);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, ByNamespace> {
         // Every change is whole before the lock goes.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,22 +3,19 @@
 
 use std::time::Duration;
 
+use slt::random::Random;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::Options;
 use super::fake::Server;
 use super::raw::*;
 
-/// SplitMix64: a seed names the whole run.
-struct Chance(u64);
+/// A seed names the whole run.
+struct Chance(Random);
 
 impl Chance {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next()
     }
 
     fn below(&mut self, n: usize) -> usize {
@@ -158,7 +155,7 @@ async fn provoke(raw: &mut Raw, bytes: &[u8]) {
 async fn the_server_outlives_a_thousand_malformed_inputs() {
     let server = Server::start(Options::default()).await;
     for seed in 0..1_000 {
-        let mut chance = Chance(seed);
+        let mut chance = Chance(Random(seed));
         match seed % 3 {
             0 => {
                 let mut raw = Raw::connect(server.port).await;
