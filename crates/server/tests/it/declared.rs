@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use server::config;
+use store::Store;
 use tokio_postgres::Client;
 
 use crate::support::Node;
@@ -101,4 +103,13 @@ async fn no_number_is_given_twice() {
     node.kill();
     let node = Node::on(folder.path());
     assert_eq!(numbers(&node.client("test").await, "SELECT nextval('s')").await, [1001]);
+}
+
+/// A plan is made again when these differ: were they never the same, each execution would plan.
+#[test]
+fn the_version_that_plans_are_compared_with_is_the_catalogues() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let node = server::node::Node::open(config::embedded_default(folder.path())).expect("a node");
+    assert_eq!(node.catalog_version(), node.catalog().version);
+    node.close().expect("a clean stop");
 }
