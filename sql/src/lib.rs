@@ -41,6 +41,7 @@ pub use error::{About, SqlError, SqlResult};
 pub use explain::explain_lines;
 pub use lift::{Lifted, Literal, lift};
 pub use parse::{Parsed, parse, session_command};
+pub use stmt::keys::digest_from_text;
 
 use plan::{OnConflict, Planned};
 

@@ -246,10 +246,12 @@ fn digest_bytes(part: KeyPart, text: &str) -> SqlResult<Vec<u8>> {
                 .hint("a digest in hexadecimal digits is compared with DIGEST")
             })
         }
-        _ => {
-            let hex = text.strip_prefix("\\x").unwrap_or(text);
-            let digest = Digest::from_hex(hex).map_err(|e| SqlError::new("22P02", e.detail))?;
-            Ok(digest.0.to_vec())
-        }
+        _ => Ok(digest_from_text(text)?.0.to_vec()),
     }
+}
+
+/// Reads a digest as text has it: 40 hexadecimal digits, also behind bytea's `\x`; else 22P02.
+pub fn digest_from_text(text: &str) -> SqlResult<Digest> {
+    let hex = text.strip_prefix("\\x").unwrap_or(text);
+    Digest::from_hex(hex).map_err(|e| SqlError::new("22P02", e.detail))
 }

@@ -9,7 +9,7 @@ mod ddl;
 mod delete;
 mod insert;
 mod joined;
-mod keys;
+pub(crate) mod keys;
 mod like;
 mod namespace;
 mod select;

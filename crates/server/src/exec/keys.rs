@@ -77,7 +77,7 @@ fn target(table: &Table, lookup: &KeyLookup, row: &Row<'_>) -> SqlResult<Option<
                 Ok(Some(Target { digest: Digest(digest), key: None }))
             }
             Some(Value::String(hex)) => {
-                Ok(Some(Target { digest: Digest::from_hex(&hex)?, key: None }))
+                Ok(Some(Target { digest: sql::digest_from_text(&hex)?, key: None }))
             }
             Some(_) => Err(SqlError::new("42804", "a digest is compared with bytea or hex text")),
         },
