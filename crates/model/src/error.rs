@@ -26,8 +26,22 @@ pub enum ErrorKind {
     Unavailable,
     /// Too much waits to be written to the device; it may be tried again in a moment.
     DeviceOverload,
+    /// The bin was to be created and exists.
+    BinExists,
     /// The bin holds another type than the operation needs.
     BinType,
+    /// The bin was required and is not there.
+    BinNotFound,
+    /// The element of a list or map was required and is not there.
+    ElementNotFound,
+    /// The element of a list or map was to be created and exists.
+    ElementExists,
+    /// The operation does not apply to the value as it is.
+    NotApplicable,
+    /// The record is there, but the filter expression does not hold.
+    FilteredOut,
+    /// Text that is no GeoJSON, or a shape that cannot be.
+    GeoJson,
     /// The record would be larger than the namespace allows.
     RecordTooBig,
     /// The operation exists in the field but not in this release.
@@ -55,15 +69,22 @@ impl ErrorKind {
             ErrorKind::KeyExists => 5,
             ErrorKind::NoSpace => 8,
             ErrorKind::Timeout => 9,
+            ErrorKind::BinExists => 6,
             ErrorKind::Unavailable => 11,
             ErrorKind::BinType => 12,
             ErrorKind::RecordTooBig => 13,
             ErrorKind::Unsupported => 16,
+            ErrorKind::BinNotFound => 17,
             ErrorKind::DeviceOverload => 18,
             ErrorKind::NamespaceNotFound => 20,
             ErrorKind::BinName => 21,
             ErrorKind::Forbidden => 22,
+            ErrorKind::ElementNotFound => 23,
+            ErrorKind::ElementExists => 24,
+            ErrorKind::NotApplicable => 26,
+            ErrorKind::FilteredOut => 27,
             ErrorKind::Deadlock => 120,
+            ErrorKind::GeoJson => 160,
         }
     }
 }

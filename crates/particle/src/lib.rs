@@ -1,0 +1,5 @@
+//! What can happen inside one record: list, map, bit and HyperLogLog operations, and expressions.
+//!
+//! An operation is a bin's value and the bytes that a client sent in, and a value (with, if it
+//! modifies, the bin's next value) out. Nothing here knows a namespace, a lock or a clock: whoever
+//! calls holds the record. An operation that fails leaves the bin as it was.
