@@ -65,7 +65,7 @@ impl Matcher {
             (">=", _) => Test::Compare(Ordering::is_ge, value),
             ("between", Some(high)) => Test::Between(value, json::parse(high)?),
             ("in", _) => match value {
-                Value::List(values) => Test::In(values),
+                Value::List(list) => Test::In(list.items),
                 _ => return Err(wrong("in takes a list".into())),
             },
             ("within", _) => Test::Within(shape(&value)?),

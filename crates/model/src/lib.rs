@@ -5,6 +5,7 @@
 //! [`PartitionId`]; [`limits`] checks every name and size where it enters; what goes wrong is an
 //! [`Error`] with a [`ErrorKind`] named after Aerospike's result codes.
 
+mod collection;
 mod composite;
 mod error;
 pub mod json;
@@ -16,6 +17,7 @@ mod schema;
 pub mod size_class;
 mod value;
 
+pub use collection::{List, ListOrder, Map, MapOrder};
 pub use composite::{decode_composite, encode_composite};
 pub use error::{Error, ErrorKind, Result};
 pub use key::{Digest, Key, PARTITIONS, PartitionId};

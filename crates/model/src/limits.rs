@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn nesting() {
-        let nest = |n| (0..n).fold(Value::Nil, |v, _| Value::List(vec![v]));
+        let nest = |n| (0..n).fold(Value::Nil, |v, _| Value::list(vec![v]));
         assert!(check_value(&nest(NESTING_MAX)).is_ok());
         assert!(check_value(&nest(NESTING_MAX + 1)).is_err());
     }

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::{List, Map, MapOrder};
+
 /// The value of a bin, or of an element inside a list or a map. Each value carries its own type.
 #[derive(Debug, Clone)]
 pub enum Value {
@@ -14,10 +16,10 @@ pub enum Value {
     Integer(i64),
     /// UTF-8 text.
     String(String),
-    /// Values in order.
-    List(Vec<Value>),
-    /// Pairs in ascending key order, keys unique: build with [`Value::map`].
-    Map(Vec<(Value, Value)>),
+    /// Values in a row.
+    List(List),
+    /// Keys with their values.
+    Map(Map),
     /// Bytes.
     Blob(Vec<u8>),
     /// A 64-bit IEEE 754 number.
@@ -140,10 +142,14 @@ impl TypeSet {
 }
 
 impl Value {
-    /// A map of these pairs. Of pairs with equal keys the last one stays.
+    /// An unordered list of these values.
+    pub fn list(items: impl Into<List>) -> Value {
+        Value::List(items.into())
+    }
+
+    /// An unordered map of these pairs. Of pairs with equal keys the last one stays.
     pub fn map(pairs: impl IntoIterator<Item = (Value, Value)>) -> Value {
-        let sorted: std::collections::BTreeMap<Value, Value> = pairs.into_iter().collect();
-        Value::Map(sorted.into_iter().collect())
+        Value::Map(Map::new(pairs.into_iter().collect(), MapOrder::Unordered))
     }
 
     /// The type.
@@ -188,7 +194,7 @@ impl Ord for Value {
             (Value::Integer(a), Value::Integer(b)) => a.cmp(b),
             (Value::String(a), Value::String(b)) => a.cmp(b),
             (Value::List(a), Value::List(b)) => a.cmp(b),
-            (Value::Map(a), Value::Map(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+            (Value::Map(a), Value::Map(b)) => a.cmp(b),
             (Value::Blob(a), Value::Blob(b)) | (Value::Hll(a), Value::Hll(b)) => a.cmp(b),
             (Value::Double(a), Value::Double(b)) => a.total_cmp(b),
             (Value::GeoJson(a), Value::GeoJson(b)) => a.cmp(b),
@@ -214,18 +220,6 @@ impl Eq for Value {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn maps_are_ordered_and_last_pair_wins() {
-        let map = Value::map([
-            (Value::String("b".into()), Value::Integer(1)),
-            (Value::Integer(9), Value::Nil),
-            (Value::String("b".into()), Value::Integer(2)),
-        ]);
-        let expected =
-            vec![(Value::Integer(9), Value::Nil), (Value::String("b".into()), Value::Integer(2))];
-        assert_eq!(map, Value::Map(expected));
-    }
 
     #[test]
     fn type_sets() {

@@ -108,7 +108,7 @@ fn text(s: &str) -> Value {
 
 fn columns_value(columns: &[Column]) -> Value {
     let column = |c: &Column| {
-        Value::List(vec![
+        Value::list(vec![
             text(&c.name),
             text(&c.column_type.to_string()),
             Value::Bool(c.not_null),

@@ -306,7 +306,7 @@ fn write_types(namespace: &Namespace) {
     let map = Value::map(vec![
         (
             text("key"),
-            Value::List(vec![int(1), Value::Nil, Value::map(vec![(int(7), Value::Nil)])]),
+            Value::list(vec![int(1), Value::Nil, Value::map(vec![(int(7), Value::Nil)])]),
         ),
         (int(-5), Value::Blob(vec![0, 255])),
         (Value::Bool(false), Value::Double(-0.0)),
@@ -326,7 +326,7 @@ fn write_types(namespace: &Namespace) {
         ("blob", Value::Blob((0..=255).collect())),
         ("geojson", Value::GeoJson(r#"{"type":"Point","coordinates":[9.18,48.78]}"#.to_string())),
         ("hll", Value::Hll(pattern(3, 70))),
-        ("list", Value::List(vec![Value::Nil, Value::List(Vec::new()), map.clone()])),
+        ("list", Value::list(vec![Value::Nil, Value::list(Vec::new()), map.clone()])),
         ("map", map),
         ("integer", int(1 << 40)),
     ];

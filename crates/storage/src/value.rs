@@ -8,6 +8,7 @@
 //! | 0x07 | double | 8 bytes, IEEE 754 bits little-endian |
 //! | 0x08, 0x09, 0x0a, 0x0b | string, blob, GeoJSON, HLL | length as LEB128, bytes |
 //! | 0x0c, 0x0d | list, map | 3 bytes: size of what follows; count as LEB128, elements or pairs |
+//! | 0x0e, 0x0f, 0x10 | ordered list, key-ordered, key-value-ordered map | the same |
 //! | 0x40..=0x7f | string of 0..=63 bytes | bytes |
 //! | 0x80..=0xff | integer -16..=111 | – |
 //!
@@ -15,7 +16,7 @@
 //! tags are unused. Decoding any bytes whatever gives a value or [`ErrorKind::Corrupt`].
 
 use model::limits::NESTING_MAX;
-use model::{Error, ErrorKind, Key, Result, Value, ValueType};
+use model::{Error, ErrorKind, Key, List, ListOrder, Map, MapOrder, Result, Value, ValueType};
 
 const NIL: u8 = 0x00;
 const FALSE: u8 = 0x01;
@@ -31,6 +32,9 @@ const GEOJSON: u8 = 0x0a;
 const HLL: u8 = 0x0b;
 const LIST: u8 = 0x0c;
 const MAP: u8 = 0x0d;
+const ORDERED_LIST: u8 = 0x0e;
+const KEY_ORDERED_MAP: u8 = 0x0f;
+const KEY_VALUE_ORDERED_MAP: u8 = 0x10;
 const SHORT_STRING: u8 = 0x40;
 const SHORT_STRING_MAX: usize = 63;
 const SMALL_INT: u8 = 0x80;
@@ -53,17 +57,32 @@ pub(crate) fn encode(value: &Value, out: &mut Vec<u8>) {
         Value::Blob(b) => encode_bytes(BLOB, b, out),
         Value::GeoJson(s) => encode_bytes(GEOJSON, s.as_bytes(), out),
         Value::Hll(b) => encode_bytes(HLL, b, out),
-        Value::List(items) => encode_sized(LIST, out, |out| {
-            put_varint(items.len(), out);
-            items.iter().for_each(|item| encode(item, out));
+        Value::List(list) => encode_sized(list_tag(list.order), out, |out| {
+            put_varint(list.len(), out);
+            list.iter().for_each(|item| encode(item, out));
         }),
-        Value::Map(pairs) => encode_sized(MAP, out, |out| {
-            put_varint(pairs.len(), out);
-            pairs.iter().for_each(|(k, v)| {
+        Value::Map(map) => encode_sized(map_tag(map.order), out, |out| {
+            put_varint(map.len(), out);
+            map.iter().for_each(|(k, v)| {
                 encode(k, out);
                 encode(v, out);
             });
         }),
+    }
+}
+
+fn list_tag(order: ListOrder) -> u8 {
+    match order {
+        ListOrder::Unordered => LIST,
+        ListOrder::Ordered => ORDERED_LIST,
+    }
+}
+
+fn map_tag(order: MapOrder) -> u8 {
+    match order {
+        MapOrder::Unordered => MAP,
+        MapOrder::KeyOrdered => KEY_ORDERED_MAP,
+        MapOrder::KeyValueOrdered => KEY_VALUE_ORDERED_MAP,
     }
 }
 
@@ -196,8 +215,11 @@ fn decode_within(input: &mut &[u8], depth_left: usize) -> Result<Value> {
         BLOB => Value::Blob(take_bytes(input)?.to_vec()),
         GEOJSON => Value::GeoJson(text(take_bytes(input)?)?),
         HLL => Value::Hll(take_bytes(input)?.to_vec()),
-        LIST => Value::List(decode_list(take_sized(input)?, depth_left)?),
-        MAP => decode_map(take_sized(input)?, depth_left)?,
+        LIST => decode_list(input, depth_left, ListOrder::Unordered)?,
+        ORDERED_LIST => decode_list(input, depth_left, ListOrder::Ordered)?,
+        MAP => decode_map(input, depth_left, MapOrder::Unordered)?,
+        KEY_ORDERED_MAP => decode_map(input, depth_left, MapOrder::KeyOrdered)?,
+        KEY_VALUE_ORDERED_MAP => decode_map(input, depth_left, MapOrder::KeyValueOrdered)?,
         SHORT_STRING..SMALL_INT => {
             Value::String(text(take(input, usize::from(tag - SHORT_STRING))?)?)
         }
@@ -216,18 +238,20 @@ fn enter(body: &mut &[u8], depth_left: usize) -> Result<(usize, usize)> {
     Ok((depth, count))
 }
 
-fn decode_list(mut body: &[u8], depth_left: usize) -> Result<Vec<Value>> {
+fn decode_list(input: &mut &[u8], depth_left: usize, order: ListOrder) -> Result<Value> {
+    let mut body = take_sized(input)?;
     let (depth, count) = enter(&mut body, depth_left)?;
-    (0..count).map(|_| decode_within(&mut body, depth)).collect()
+    let items = (0..count).map(|_| decode_within(&mut body, depth)).collect::<Result<_>>()?;
+    Ok(Value::List(List { items, order }))
 }
 
-fn decode_map(mut body: &[u8], depth_left: usize) -> Result<Value> {
+fn decode_map(input: &mut &[u8], depth_left: usize, order: MapOrder) -> Result<Value> {
+    let mut body = take_sized(input)?;
     let (depth, count) = enter(&mut body, depth_left)?;
     let pairs: Vec<(Value, Value)> = (0..count)
         .map(|_| Ok((decode_within(&mut body, depth)?, decode_within(&mut body, depth)?)))
         .collect::<Result<_>>()?;
-    let ordered = pairs.is_sorted_by(|a, b| a.0 < b.0);
-    Ok(if ordered { Value::Map(pairs) } else { Value::map(pairs) })
+    Ok(Value::Map(Map::new(pairs, order)))
 }
 
 /// Steps over one value and says its type.
@@ -245,8 +269,8 @@ pub(crate) fn skip(input: &mut &[u8]) -> Result<ValueType> {
         BLOB => (ValueType::Blob, take_varint(input)?),
         GEOJSON => (ValueType::GeoJson, take_varint(input)?),
         HLL => (ValueType::Hll, take_varint(input)?),
-        LIST => (ValueType::List, take_size(input)?),
-        MAP => (ValueType::Map, take_size(input)?),
+        LIST | ORDERED_LIST => (ValueType::List, take_size(input)?),
+        MAP | KEY_ORDERED_MAP | KEY_VALUE_ORDERED_MAP => (ValueType::Map, take_size(input)?),
         SHORT_STRING..SMALL_INT => (ValueType::String, usize::from(tag - SHORT_STRING)),
         SMALL_INT.. => (ValueType::Integer, 0),
         unknown => return Err(corrupt(&format!("tag {unknown:#04x} is unknown"))),
@@ -285,10 +309,21 @@ mod tests {
         ];
         leaf.prop_recursive(5, 40, 6, |inner| {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::List),
-                prop::collection::vec((inner.clone(), inner), 0..6).prop_map(Value::map),
+                (prop::collection::vec(inner.clone(), 0..6), list_orders())
+                    .prop_map(|(items, order)| Value::List(List::new(items, order))),
+                (prop::collection::vec((inner.clone(), inner), 0..6), map_orders())
+                    .prop_map(|(pairs, order)| Value::Map(Map::new(pairs, order))),
             ]
         })
+    }
+
+    fn list_orders() -> impl Strategy<Value = ListOrder> {
+        prop_oneof![Just(ListOrder::Unordered), Just(ListOrder::Ordered)]
+    }
+
+    fn map_orders() -> impl Strategy<Value = MapOrder> {
+        use MapOrder::*;
+        prop_oneof![Just(Unordered), Just(KeyOrdered), Just(KeyValueOrdered)]
     }
 
     fn encoded(value: &Value) -> Vec<u8> {
@@ -302,7 +337,10 @@ mod tests {
         fn what_goes_in_comes_out(value in values()) {
             let bytes = encoded(&value);
             let mut rest = bytes.as_slice();
-            prop_assert_eq!(&decode(&mut rest).unwrap(), &value);
+            let decoded = decode(&mut rest).unwrap();
+            prop_assert_eq!(&decoded, &value);
+            // Equality does not look at the orders; the bytes do.
+            prop_assert_eq!(encoded(&decoded), bytes.as_slice());
             prop_assert!(rest.is_empty());
             let mut rest = bytes.as_slice();
             prop_assert_eq!(skip(&mut rest).unwrap(), value.value_type());
@@ -342,7 +380,7 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        let nest = |n| (0..n).fold(Value::Nil, |v, _| Value::List(vec![v]));
+        let nest = |n| (0..n).fold(Value::Nil, |v, _| Value::list(vec![v]));
         assert!(decode(&mut encoded(&nest(NESTING_MAX)).as_slice()).is_ok());
         let deeper = encoded(&nest(NESTING_MAX + 1));
         assert_eq!(decode(&mut deeper.as_slice()).unwrap_err().kind, ErrorKind::Corrupt);

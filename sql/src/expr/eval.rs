@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use model::{ColumnType, Key, Record, Value, decode_composite, encode_composite};
+use model::{ColumnType, Key, List, Map, Record, Value, decode_composite, encode_composite};
 
 use super::{Cmp, Expr, Node, Pseudo, Row, functions};
 use crate::types::numeric::{self, Op};
@@ -440,17 +440,22 @@ fn concat(a: Value, b: Value) -> SqlResult<Value> {
     Ok(match (a, b) {
         (Value::String(x), Value::String(y)) => Value::String(x + &y),
         (Value::Blob(x), Value::Blob(y)) => Value::Blob([x, y].concat()),
-        (Value::List(x), Value::List(y)) => Value::List([x, y].concat()),
+        (Value::List(x), Value::List(y)) => {
+            Value::List(List::new([x.items, y.items].concat(), x.order))
+        }
         (Value::List(mut x), y) => {
             x.push(y);
-            Value::List(x)
+            Value::List(List::new(x.items, x.order))
         }
         (x, Value::List(mut y)) => {
             y.insert(0, x);
-            Value::List(y)
+            Value::List(List::new(y.items, y.order))
         }
-        (Value::Map(x), Value::Map(y)) => Value::map(x.into_iter().chain(y)),
-        (x, y) => Value::List(vec![x, y]),
+        (Value::Map(x), Value::Map(y)) => {
+            let order = x.order;
+            Value::Map(Map::new(x.into_iter().chain(y).collect(), order))
+        }
+        (x, y) => Value::list(vec![x, y]),
     })
 }
 

@@ -280,14 +280,14 @@ fn list_add(
     let element = values.pop().flatten().unwrap_or(Value::Nil);
     let mut items = match values.pop().flatten() {
         None => Vec::new(),
-        Some(Value::List(items)) => items,
+        Some(Value::List(list)) => list.items,
         Some(other) => return Err(no_list(&other)),
     };
     match function {
         Function::ListAppend => items.push(element),
         _ => items.insert(0, element),
     }
-    Ok(Some(Value::List(items)))
+    Ok(Some(Value::list(items)))
 }
 
 fn no_list(value: &Value) -> SqlError {

@@ -55,7 +55,7 @@ fn record() -> Record {
             bin("price", text("9.50")),
             bin("day", Value::Integer(19_782)),
             bin("at", Value::Integer(1_709_210_096_500_000)),
-            bin("tags", Value::List(vec![text("x"), text("y")])),
+            bin("tags", Value::list(vec![text("x"), text("y")])),
             bin("mixed", text("abc")),
             bin("data", model::json::parse(r#"{"a": [1, {"b": "c"}], "n": null}"#).expect("json")),
         ],

@@ -17,14 +17,14 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
         Some(Value::List(items)) => items,
         Some(other) => return Err(operation.kind_error(other, "list")),
         None if !adds => return Ok(None),
-        None => match bin.insert(Value::List(Vec::new())) {
+        None => match bin.insert(Value::list(Vec::new())) {
             Value::List(items) => items,
             _ => return Ok(None),
         },
     };
     match operation.verb {
         ListGet => Ok(Some(items[place(operation, items.len())?].clone())),
-        ListGetRange => Ok(Some(Value::List(items[range(operation, items.len())].to_vec()))),
+        ListGetRange => Ok(Some(Value::list(items[range(operation, items.len())].to_vec()))),
         ListSize => Ok(size(items)),
         ListGetBy(pick) => {
             let found = chosen(operation, pick, items)?;
@@ -38,9 +38,13 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
             gone.reverse();
             Ok(answer(pick.is_single(), gone))
         }
-        ListPop => Ok(Some(items.remove(place(operation, items.len())?))),
+        ListPop => {
+            let at = place(operation, items.len())?;
+            Ok(Some(items.remove(at)))
+        }
         ListRemove => {
-            items.remove(place(operation, items.len())?);
+            let at = place(operation, items.len())?;
+            items.remove(at);
             Ok(Some(Value::Integer(1)))
         }
         ListPopRange => {
@@ -54,7 +58,7 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
         ListTrim => {
             let kept = items[range(operation, items.len())].to_vec();
             let gone = items.len() - kept.len();
-            *items = kept;
+            items.items = kept;
             Ok(Some(Value::Integer(gone as i64)))
         }
         ListClear => {
@@ -67,7 +71,7 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
 
 fn add(operation: &Operation, items: &mut Vec<Value>) -> SqlResult<Option<Value>> {
     let given = |i: usize| match operation.arg(i) {
-        Value::List(items) => items.clone(),
+        Value::List(list) => list.items.clone(),
         _ => Vec::new(),
     };
     match operation.verb {
@@ -125,7 +129,7 @@ fn chosen(
 fn answer(single: bool, mut values: Vec<Value>) -> Option<Value> {
     match single {
         true => values.pop(),
-        false => Some(Value::List(values)),
+        false => Some(Value::list(values)),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
         Some(Value::Map(pairs)) => pairs,
         Some(other) => return Err(operation.kind_error(other, "map")),
         None if !adds => return Ok(None),
-        None => match bin.insert(Value::Map(Vec::new())) {
+        None => match bin.insert(Value::map([])) {
             Value::Map(pairs) => pairs,
             _ => return Ok(None),
         },
@@ -25,13 +25,13 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
         MapSize => {}
         MapGetBy(pick) => {
             let found = chosen(operation, pick, pairs)?;
-            return Ok(Some(Value::Map(found.iter().map(|i| pairs[*i].clone()).collect())));
+            return Ok(Some(Value::map(found.iter().map(|i| pairs[*i].clone()))));
         }
         MapRemoveBy(pick) => {
             let found = chosen(operation, pick, pairs)?;
             let mut gone: Vec<_> = found.iter().rev().map(|i| pairs.remove(*i)).collect();
             gone.reverse();
-            return Ok(Some(Value::Map(gone)));
+            return Ok(Some(Value::map(gone)));
         }
         MapClear => {
             pairs.clear();

@@ -16,7 +16,7 @@ fn on(bin: &str, verb: &str, args: &str) -> String {
 fn on_with(bin: &str, verb: &str, args: &str, policy: &[&str]) -> String {
     let Value::List(args) = value(&format!("[{args}]")) else { unreachable!() };
     let policy: Vec<String> = policy.iter().map(|word| word.to_string()).collect();
-    let operation = Operation::new(verb, Some("b".into()), args, &policy);
+    let operation = Operation::new(verb, Some("b".into()), args.items, &policy);
     let bins = match bin {
         "" => Vec::new(),
         text => vec![(Name::from("b"), value(text))],

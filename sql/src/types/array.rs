@@ -74,7 +74,7 @@ impl Reader<'_> {
         }
         let mut items = Vec::new();
         if self.take('}') {
-            return Ok(Value::List(items));
+            return Ok(Value::list(items));
         }
         loop {
             self.rest = self.rest.trim_start();
@@ -83,7 +83,7 @@ impl Reader<'_> {
                 false => self.item()?,
             });
             if self.take('}') {
-                return Ok(Value::List(items));
+                return Ok(Value::list(items));
             }
             if !self.take(',') {
                 return Err(self.malformed("Unexpected end of input."));

@@ -111,10 +111,10 @@ pub fn coerce(t: ColumnType, value: Value) -> SqlResult<Value> {
         (Uuid, Value::Blob(b)) if b.len() == 16 => Value::Blob(b),
         (GeoJson, Value::GeoJson(s)) => Value::GeoJson(s),
         (GeoJson, value @ Value::Map(_)) => parse_text(t, &json::print(&value))?,
-        (Int8Array, Value::List(items)) => list(Int8, items)?,
-        (Float8Array, Value::List(items)) => list(Float8, items)?,
-        (TextArray, Value::List(items)) => list(Text, items)?,
-        (BoolArray, Value::List(items)) => list(Bool, items)?,
+        (Int8Array, Value::List(items)) => list(Int8, items.items)?,
+        (Float8Array, Value::List(items)) => list(Float8, items.items)?,
+        (TextArray, Value::List(items)) => list(Text, items.items)?,
+        (BoolArray, Value::List(items)) => list(Bool, items.items)?,
         (t, Value::String(s)) => parse_text(t, &s)?,
         (t, value) => {
             let message = format!("a value of type {} does not fit type {t}", value.value_type());
@@ -133,7 +133,7 @@ fn is_decimal(text: &str) -> bool {
 
 fn list(element: ColumnType, items: Vec<Value>) -> SqlResult<Value> {
     let one = |item| match item {
-        Value::List(inner) => list(element, inner),
+        Value::List(inner) => list(element, inner.items),
         item => coerce(element, item),
     };
     Ok(Value::List(items.into_iter().map(one).collect::<SqlResult<_>>()?))

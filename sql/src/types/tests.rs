@@ -145,8 +145,8 @@ fn coercion() {
         coerce(Numeric { precision: 5, scale: 2 }, Value::Double(1.005e1)),
         Ok(Value::String("10.05".into()))
     );
-    let list = Value::List(vec![int(1), Value::Nil]);
-    assert_eq!(coerce(Float8Array, list), Ok(Value::List(vec![Value::Double(1.0), Value::Nil])));
+    let list = Value::list(vec![int(1), Value::Nil]);
+    assert_eq!(coerce(Float8Array, list), Ok(Value::list(vec![Value::Double(1.0), Value::Nil])));
     assert_eq!(coerce(Jsonb, Value::String("{}".into())), Ok(Value::String("{}".into())));
 }
 

@@ -98,7 +98,7 @@ impl Bench {
             Key::String("a".into()),
             vec![("v", Value::Integer(1)), ("w", Value::Bool(true))],
         );
-        store.put("free", Key::Integer(7), vec![("w", Value::List(vec![Value::Integer(2)]))]);
+        store.put("free", Key::Integer(7), vec![("w", Value::list(vec![Value::Integer(2)]))]);
         let key = |a: &str, b| model::encode_composite(&[Key::String(a.into()), Key::Integer(b)]);
         store.put("pairs", key("x", 1), vec![("v", Value::String("x1".into()))]);
         store.put("pairs", key("x", 2), vec![("v", Value::String("x2".into()))]);
@@ -111,7 +111,7 @@ impl Bench {
                 ("u", Value::Blob((0..16).collect())),
                 ("d", Value::Integer(19_782)),
                 ("ts", Value::Integer(1_709_202_896_789_000)),
-                ("tags", Value::List(vec![Value::String("a".into()), Value::Nil])),
+                ("tags", Value::list(vec![Value::String("a".into()), Value::Nil])),
                 ("by", Value::Blob(vec![0, 255])),
                 ("f", Value::Double(2.5)),
                 ("ok", Value::Bool(true)),

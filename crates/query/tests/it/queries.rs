@@ -230,7 +230,7 @@ async fn errors_have_postgres_codes() {
 #[tokio::test]
 async fn a_parameter_of_any_is_an_array() {
     let bench = Bench::new(10);
-    let list = |values: Vec<Value>| [Some(Value::List(values))];
+    let list = |values: Vec<Value>| [Some(Value::list(values))];
     let numbers = list(vec![Value::Integer(3), Value::Integer(99)]);
     let ages = list(vec![Value::Integer(26), Value::Integer(99)]);
     let names = list(vec![Value::String("n3".into()), Value::String("x".into())]);

@@ -79,7 +79,7 @@ fn array_text(element: u32, text: &str) -> SqlResult<Value> {
             _ => return Err(malformed()),
         };
     }
-    Ok(Value::List(items))
+    Ok(Value::list(items))
 }
 
 /// The first element of an array's text, whether it was quoted, and what follows it.
@@ -181,7 +181,7 @@ fn decode_array(oid: u32, bytes: &[u8]) -> SqlResult<Value> {
     };
     let (dimensions, _has_null, element) = (word()?, word()?, word()?);
     if dimensions == 0 {
-        return Ok(Value::List(Vec::new()));
+        return Ok(Value::list(Vec::new()));
     }
     if dimensions > 1 {
         return Err(SqlError::unsupported("arrays of several dimensions are not supported")
@@ -195,7 +195,7 @@ fn decode_array(oid: u32, bytes: &[u8]) -> SqlResult<Value> {
     for _ in 0..count {
         items.push(array_element(oid, element, &mut rest)?);
     }
-    if rest.is_empty() { Ok(Value::List(items)) } else { Err(bad_binary(oid)) }
+    if rest.is_empty() { Ok(Value::list(items)) } else { Err(bad_binary(oid)) }
 }
 
 fn array_element(oid: u32, element: u32, rest: &mut &[u8]) -> SqlResult<Value> {
@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(binary(oid::DATE, None, &[0; 4]), Ok(Value::Integer(EPOCH_DAYS)));
         assert_eq!(binary(oid::TIMESTAMPTZ, None, &[0; 8]), Ok(Value::Integer(EPOCH_MICROS)));
         assert_eq!(binary(oid::UUID, None, &[7; 16]), Ok(Value::Blob(vec![7; 16])));
-        assert_eq!(binary(oid::JSONB, None, b"\x01[1]"), Ok(Value::List(vec![Value::Integer(1)])));
+        assert_eq!(binary(oid::JSONB, None, b"\x01[1]"), Ok(Value::list(vec![Value::Integer(1)])));
         assert_eq!(
             binary(oid::TIME, None, &1_500_000i64.to_be_bytes()),
             Ok(Value::String("00:00:01.5".into()))
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn arrays_in_both_formats() {
-        let expected = Ok(Value::List(vec![Value::Integer(1), Value::Nil]));
+        let expected = Ok(Value::list(vec![Value::Integer(1), Value::Nil]));
         let array = Some(ColumnType::Int8Array);
         assert_eq!(text(1007, array, "{1, NULL}"), expected);
         assert_eq!(text(oid::UNKNOWN, None, "{1}"), Ok(Value::String("{1}".into())));
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(binary(1007, array, &bytes), expected);
         assert_eq!(binary(1007, None, &bytes[..27]), Err("22P03"));
         assert_eq!(binary(1007, Some(ColumnType::Int8), &bytes), Err("42804"));
-        let words = Value::List(vec![Value::String("a b".into()), Value::String("q\"".into())]);
+        let words = Value::list(vec![Value::String("a b".into()), Value::String("q\"".into())]);
         assert_eq!(text(oid::TEXT_ARRAY, None, r#"{"a b","q\""}"#), Ok(words));
         for bad in ["", "{", "{1", "{1,}", "{,1}", "{\"a}", "{{1}}"] {
             assert_eq!(text(1007, array, bad), Err("22P02"), "{bad}");

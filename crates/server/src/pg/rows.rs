@@ -423,7 +423,7 @@ fn quote_element(out: &mut BytesMut, start: usize) {
 
 fn list_json(cell: &Cell<'_>) -> SqlResult<String> {
     match cell {
-        Cell::Values(items) => Ok(json::print(&Value::List(items.to_vec()))),
+        Cell::Values(items) => Ok(json::print(&Value::list(items.to_vec()))),
         Cell::Array(array) => arrow::json_list(array.as_ref()),
         _ => Ok(String::new()),
     }

@@ -164,7 +164,7 @@ fn recovery_tells_everything() {
     let device: Arc<dyn Device> = Arc::new(MemoryDevice::new(4 * MIB));
     let (storage, _) = Storage::open(vec![device.clone()], &options()).unwrap();
     let key = Key::String("k".into());
-    let value = Value::map([(Value::String("a".into()), Value::List(vec![Value::Nil]))]);
+    let value = Value::map([(Value::String("a".into()), Value::list(vec![Value::Nil]))]);
     let bins = [(Name::from("m"), value), (Name::from("d"), Value::Double(0.5))];
     let write = Write {
         kind: WriteKind::Record,

@@ -107,7 +107,7 @@ fn number_of(value: &Value) -> Option<i64> {
 }
 
 fn pairs<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> Value {
-    Value::List(pairs.map(|(a, b)| Value::List(vec![text(a), text(b)])).collect())
+    Value::List(pairs.map(|(a, b)| Value::list(vec![text(a), text(b)])).collect())
 }
 
 fn pairs_of(value: &Value) -> Option<Vec<(String, String)>> {
@@ -123,7 +123,7 @@ fn pairs_of(value: &Value) -> Option<Vec<(String, String)>> {
 }
 
 fn columns(columns: &[Column]) -> Value {
-    let column = |c: &Column| Value::List(vec![text(&c.name), text(&c.column_type.to_string())]);
+    let column = |c: &Column| Value::list(vec![text(&c.name), text(&c.column_type.to_string())]);
     Value::List(columns.iter().map(column).collect())
 }
 
@@ -135,9 +135,9 @@ fn column_of(item: &Value) -> Option<Column> {
 }
 
 fn owner(owner: Option<&Owner>) -> Value {
-    let Some(owner) = owner else { return Value::List(Vec::new()) };
+    let Some(owner) = owner else { return Value::list(Vec::new()) };
     let identity = owner.identity.map_or(Value::Nil, Value::Bool);
-    Value::List(vec![text(&owner.table), text(&owner.column), identity])
+    Value::list(vec![text(&owner.table), text(&owner.column), identity])
 }
 
 fn owner_of(value: &Value) -> Option<Option<Owner>> {
