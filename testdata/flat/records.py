@@ -63,11 +63,11 @@ class Bytes:
             return "double:%016x" % self.num(8)
         if tag <= 0x0B:
             return quoted(("", "blob", "geojson", "hll")[tag - 8], self.take(self.leb()))
-        assert tag in (0x0C, 0x0D), f"tag {tag:#x}"
+        assert tag <= 0x10, f"tag {tag:#x}"
         size = self.num(3)
         end = self.at + size
         count = self.leb()
-        if tag == 0x0C:
+        if tag in (0x0C, 0x0E):
             text = "[" + ", ".join(self.value() for _ in range(count)) + "]"
         else:
             text = "{" + ", ".join(f"{self.value()}: {self.value()}" for _ in range(count)) + "}"
