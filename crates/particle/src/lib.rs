@@ -3,3 +3,17 @@
 //! An operation is a bin's value and the bytes that a client sent in, and a value (with, if it
 //! modifies, the bin's next value) out. Nothing here knows a namespace, a lock or a clock: whoever
 //! calls holds the record. An operation that fails leaves the bin as it was.
+
+mod arguments;
+pub mod bits;
+
+use model::Value;
+
+/// What an operation that modifies did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Modified {
+    /// The bin afterwards; `None` is no bin.
+    pub bin: Option<Value>,
+    /// What the operation answers; `None` is nothing.
+    pub result: Option<Value>,
+}
