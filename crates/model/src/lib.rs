@@ -11,6 +11,7 @@ mod error;
 pub mod json;
 mod key;
 pub mod limits;
+pub mod msgpack;
 mod objects;
 mod record;
 mod schema;
