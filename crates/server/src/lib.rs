@@ -3,6 +3,7 @@
 //! [`config`] says what to start, [`daemon`] starts it: [`node`] holds the namespaces, [`exec`]
 //! runs plans over them, [`pg`] serves the Postgres wire. [`demo`] is a client of all that.
 
+pub mod aero;
 pub mod config;
 pub mod daemon;
 pub mod demo;

@@ -82,9 +82,7 @@ impl Histogram {
             p99_ns: at(990),
             p999_ns: at(999),
             max_ns,
-            over_1ms: over(1),
-            over_8ms: over(8),
-            over_64ms: over(64),
+            over_ms: std::array::from_fn(|power| over(1 << power)),
         }
     }
 }
@@ -109,12 +107,13 @@ pub struct Latency {
     pub p999_ns: u64,
     /// The longest, ns.
     pub max_ns: u64,
-    /// Operations of 1 ms and more, to the bucket's exactness.
-    pub over_1ms: u64,
-    /// Operations of 8 ms and more.
-    pub over_8ms: u64,
-    /// Operations of 64 ms and more.
-    pub over_64ms: u64,
+    /// Operations of 2^n ms and more, n from 0, to the bucket's exactness.
+    pub over_ms: [u64; Latency::POWERS],
+}
+
+impl Latency {
+    /// Up to 65.5 seconds.
+    pub const POWERS: usize = 17;
 }
 
 /// One number of `SHOW STATS`.
@@ -153,7 +152,7 @@ mod tests {
         for (found, right) in [(latency.p50_ns, 5_000_000), (latency.p99_ns, 9_900_000)] {
             assert!((right..=right * 9 / 8).contains(&found), "{found} {right}");
         }
-        assert!((890..=910).contains(&latency.over_1ms), "{}", latency.over_1ms);
-        assert_eq!(latency.over_64ms, 0);
+        assert!((890..=910).contains(&latency.over_ms[0]), "{}", latency.over_ms[0]);
+        assert_eq!(latency.over_ms[6], 0);
     }
 }

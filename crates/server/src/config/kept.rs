@@ -86,6 +86,8 @@ pub struct Shown {
     pub namespace: Option<String>,
     /// Set, where it is said of one.
     pub set: Option<String>,
+    /// The stanzas around it, with dots: `namespace.storage-engine`.
+    pub context: &'static str,
     /// Name of the setting, as the configuration file spells it.
     pub name: &'static str,
     /// The value that holds, if there is one.
@@ -96,6 +98,14 @@ pub struct Shown {
     pub dynamic: bool,
     /// What it is for.
     pub help: &'static str,
+}
+
+impl Shown {
+    /// The value of a size, in bytes.
+    pub fn bytes(&self) -> Option<u64> {
+        let value = self.value.as_deref().filter(|_| self.unit == Some("bytes"))?;
+        units::size(value).ok()
+    }
 }
 
 impl Kept {
@@ -610,6 +620,7 @@ fn shown(
     Shown {
         namespace: namespace.map(str::to_owned),
         set: set.map(str::to_owned),
+        context: row.context,
         name: row.name,
         value: Some(value).filter(|value| !value.is_empty()),
         unit: Some(row.unit()).filter(|unit| !unit.is_empty()),

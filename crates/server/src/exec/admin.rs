@@ -191,9 +191,9 @@ pub(super) fn latencies<S: Store>(store: &S, of: Option<&str>) -> SqlResult<Answ
             us(latency.p99_ns),
             us(latency.p999_ns),
             us(latency.max_ns),
-            pct(latency.over_1ms),
-            pct(latency.over_8ms),
-            pct(latency.over_64ms),
+            pct(latency.over_ms[0]),
+            pct(latency.over_ms[3]),
+            pct(latency.over_ms[6]),
         ]
     };
     Ok(answer(store.latencies(of)?.into_iter().map(row).collect()))

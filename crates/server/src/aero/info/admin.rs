@@ -1,0 +1,108 @@
+//! What operators and clients have done: sets emptied, jobs looked at, indexes and functions listed.
+
+use model::{Error, ErrorKind, Result};
+
+use super::{Ask, parameter, unsupported};
+use crate::exec::Operated;
+
+/// Names of the server's table whose features only its Enterprise edition has; the code 25 says so.
+const ENTERPRISE: &[&str] = &[
+    "quiesce",
+    "quiesce-undo",
+    "rack-ids",
+    "racks",
+    "roster",
+    "roster-set",
+    "revive",
+    "feature-key",
+    "masking",
+    "masking-show",
+    "xdr-dc-state",
+    "xdr-get-filter",
+    "xdr-set-filter",
+];
+
+pub(super) async fn answer<S: Operated>(node: &S, ask: &Ask<'_>) -> Option<Result<String>> {
+    let done = |result: Result<()>| result.map(|()| "ok".to_string());
+    Some(match ask.name {
+        "truncate" => done(truncate(node, ask).await),
+        "truncate-namespace" => done(truncate_namespace(node, ask).await),
+        "sindex" | "sindex-list" => of_namespace(node, ask).map(|()| String::new()),
+        "sindex-exists" => of_namespace(node, ask).map(|()| "false".to_string()),
+        "sindex-stat" | "sindex-delete" => Ok(no_index(ask)),
+        "sindex-create" => Err(unsupported("secondary indexes come with a later release")),
+        "udf-list" => Ok(String::new()),
+        "udf-put" | "udf-get" | "udf-remove" => {
+            Err(unsupported("Lua functions come with a later release"))
+        }
+        "query-show" | "scan-show" | "jobs" => jobs(ask),
+        "query-abort" | "scan-abort" => Err(no_job(ask)),
+        "query-abort-all" | "scan-abort-all" => Ok("OK - number of queries killed: 0".to_string()),
+        "best-practices" => Ok("failed_best_practices=none".to_string()),
+        "logs" => Ok("0:stderr".to_string()),
+        name if ENTERPRISE.contains(&name) => return Some(Ok(enterprise(name))),
+        _ => return None,
+    })
+}
+
+fn enterprise(name: &str) -> String {
+    format!("ERROR:25:{name} is a feature of Aerospike's Enterprise edition")
+}
+
+/// `lut` is nanoseconds since 1970: only records that were last written before it go. Ours keep
+/// milliseconds, so one that was written in the millisecond of `lut` stays.
+fn before_ms(ask: &Ask<'_>) -> Result<Option<u64>> {
+    match ask.get("lut") {
+        None | Some("" | "0") => Ok(None),
+        Some(text) => {
+            let lut: u64 = text.parse().map_err(|_| {
+                parameter(format!("lut {text:?} is no number of nanoseconds since 1970"))
+            })?;
+            Ok(Some((lut / 1_000_000).saturating_sub(1)))
+        }
+    }
+}
+
+async fn truncate<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<()> {
+    let namespace = ask.need_namespace()?;
+    match ask.get("set") {
+        None | Some("") => truncate_namespace(node, ask).await,
+        Some(set) => node.truncate(namespace, set, before_ms(ask)?).await,
+    }
+}
+
+/// Every set, and what is in none.
+async fn truncate_namespace<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<()> {
+    let (namespace, before_ms) = (ask.need_namespace()?, before_ms(ask)?);
+    for set in node.sets(namespace)? {
+        node.truncate(namespace, &set.name, before_ms).await?;
+    }
+    node.truncate(namespace, "", before_ms).await
+}
+
+/// Where a namespace is named, it must be there; no namespace has an index.
+fn of_namespace<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<()> {
+    let path = ask.of.split('/').next().filter(|name| !name.is_empty());
+    match path.or(ask.namespace()) {
+        Some(namespace) => node.sets(namespace).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn no_index(ask: &Ask<'_>) -> String {
+    let name = ask.get("indexname").or(ask.of.split('/').nth(1)).unwrap_or("");
+    format!("ERROR:201:no index {name:?}")
+}
+
+/// Background work is done before it is answered, so there is never a job to be seen.
+fn jobs(ask: &Ask<'_>) -> Result<String> {
+    match ask.get("id").or(ask.get("trid")) {
+        Some(_) => Err(no_job(ask)),
+        None => Ok(String::new()),
+    }
+}
+
+fn no_job(ask: &Ask<'_>) -> Error {
+    let id = ask.get("id").or(ask.get("trid")).unwrap_or("");
+    Error::new(ErrorKind::NotFound, format!("no job {id:?} is running"))
+}

@@ -1,0 +1,3 @@
+//! The client protocol of Aerospike.
+
+pub mod info;
