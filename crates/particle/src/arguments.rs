@@ -1,6 +1,25 @@
-//! The arguments of one operation, read one after the other.
+//! An operation's number and its arguments, read one after the other.
 
-use model::{Error, ErrorKind, Result, Value};
+use model::{Error, ErrorKind, Result, Value, msgpack};
+
+/// An operation as it travels, `[number, argument ..]`: its number and its arguments.
+pub(crate) fn operation(payload: &[u8]) -> Result<(i64, Vec<Value>)> {
+    let mut reader = msgpack::Reader::new(payload);
+    let found = operation_in(&mut reader)?;
+    reader.finish()?;
+    Ok(found)
+}
+
+/// The operation that `reader` comes to next.
+pub(crate) fn operation_in(reader: &mut msgpack::Reader) -> Result<(i64, Vec<Value>)> {
+    let count = reader.list_header()?;
+    if count == 0 {
+        return Err(Error::new(ErrorKind::Parameter, "an operation without its number"));
+    }
+    let number = reader.integer()?;
+    let arguments = (1..count).map(|_| reader.value()).collect::<Result<_>>()?;
+    Ok((number, arguments))
+}
 
 /// What is left of an operation's arguments.
 pub(crate) struct Arguments<'a> {

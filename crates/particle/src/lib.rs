@@ -6,6 +6,7 @@
 
 mod arguments;
 pub mod bits;
+pub mod hll;
 
 use model::Value;
 

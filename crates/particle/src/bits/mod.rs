@@ -14,7 +14,36 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use model::Result;
+use model::{Error, ErrorKind, Result, Value};
+
+use crate::{Modified, arguments};
+
+/// The answer to a request on a bin; `None` where there is no bin.
+pub fn read(bin: Option<&Value>, payload: &[u8]) -> Result<Option<Value>> {
+    let (operation, values) = arguments::operation(payload)?;
+    let read = Read::decode(operation, &values)?;
+    blob(bin)?.map(|bytes| read.on(bytes)).transpose()
+}
+
+/// What a request makes of a bin. Edits of bits answer nothing.
+pub fn modify(bin: Option<Value>, payload: &[u8]) -> Result<Modified> {
+    let (operation, values) = arguments::operation(payload)?;
+    let edit = Edit::decode(operation, &values)?;
+    let edited = edit.on(blob(bin.as_ref())?)?;
+    Ok(Modified { bin: edited.map(Value::Blob).or(bin), result: None })
+}
+
+fn blob(bin: Option<&Value>) -> Result<Option<&[u8]>> {
+    match bin {
+        None => Ok(None),
+        Some(Value::Blob(bytes)) => Ok(Some(bytes)),
+        Some(other) => {
+            let detail =
+                format!("a bit operation works on a blob, not on a {}", other.value_type());
+            Err(Error::new(ErrorKind::BinType, detail))
+        }
+    }
+}
 
 /// Most bits that an operation on numbers takes.
 const NUMBER_BITS_MAX: i64 = 64;
@@ -180,7 +209,7 @@ pub struct Edit {
 
 impl Read {
     /// The answer on these bytes.
-    pub fn on(&self, bytes: &[u8]) -> Result<model::Value> {
+    pub fn on(&self, bytes: &[u8]) -> Result<Value> {
         run::read(self, bytes)
     }
 }

@@ -22,11 +22,11 @@ pub(super) fn take(bytes: &[u8], offset: usize, size: usize) -> Vec<u8> {
 /// Writes the first `size` bits of `bits` over bits `offset..offset + size` of `bytes`.
 pub(super) fn put(bytes: &mut [u8], offset: usize, size: usize, bits: &[u8]) {
     let (first, shift) = (offset / 8, offset % 8);
-    for at in 0..size.div_ceil(8) {
+    for (at, byte) in bits.iter().enumerate().take(size.div_ceil(8)) {
         let last = (at + 1) * 8 >= size;
         let mask = if last { tail_mask(size) } else { 0xFF };
         let [mask, mask_next] = (u16::from(mask) << 8 >> shift).to_be_bytes();
-        let [bit, bit_next] = (u16::from(bits[at]) << 8 >> shift).to_be_bytes();
+        let [bit, bit_next] = (u16::from(*byte) << 8 >> shift).to_be_bytes();
         let here = first + at;
         bytes[here] = bytes[here] & !mask | bit & mask;
         if mask_next != 0 {

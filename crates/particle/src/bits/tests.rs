@@ -293,3 +293,23 @@ fn decoded() {
     assert!(Read::decode(50, &integers(&[0, 8, 8])).is_err());
     assert!(Read::decode(52, &integers(&[0, 8, 1])).is_err());
 }
+
+#[test]
+fn requests_on_bins() {
+    let payload = |values: Vec<Value>| model::msgpack::encode(&Value::list(values));
+    let insert = payload(vec![
+        Value::Integer(1),
+        Value::Integer(1),
+        Value::Blob(vec![10]),
+        Value::Integer(0),
+    ]);
+    let made = modify(None, &insert).unwrap();
+    assert_eq!(made, Modified { bin: Some(Value::Blob(vec![0, 10])), result: None });
+    let count = payload([51, 0, 16].map(Value::Integer).to_vec());
+    assert_eq!(read(made.bin.as_ref(), &count), Ok(Some(Value::Integer(2))));
+    assert_eq!(read(None, &count), Ok(None));
+    assert_eq!(read(Some(&Value::Nil), &count).unwrap_err().kind, ErrorKind::BinType);
+    assert_eq!(modify(Some(Value::Bool(true)), &insert).unwrap_err().kind, ErrorKind::BinType);
+    let denied = payload([0, 9, 5].map(Value::Integer).to_vec());
+    assert_eq!(modify(made.bin.clone(), &denied).unwrap(), made);
+}
