@@ -26,7 +26,7 @@ fi
 start_node() {
     port=''
     : >"$work/out" # read below before the node has opened it
-    "$aerie" --pg 127.0.0.1:0 --data "$work/node" "$@" >"$work/out" 2>>"$work/err" &
+    "$aerie" --pg 127.0.0.1:0 --aerospike 127.0.0.1:0 --data "$work/node" "$@" >"$work/out" 2>>"$work/err" &
     node=$!
     for _ in {1..600}; do
         port=$(sed -n 's/^ready:.* 127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/out" | head -1)

@@ -15,6 +15,8 @@ use tokio_postgres::{Client, NoTls};
 pub struct Node {
     /// Port of its Postgres wire on 127.0.0.1.
     pub port: u16,
+    /// Port of Aerospike's client protocol on 127.0.0.1.
+    pub aerospike_port: u16,
     child: Child,
     _data: Option<TempDir>,
 }
@@ -32,7 +34,7 @@ pub fn program() -> PathBuf {
 /// The command `aerie` with a quiet log and nothing from the environment.
 pub fn command() -> Command {
     let mut command = Command::new(program());
-    for name in ["AERIE_CONFIG", "AERIE_DATA", "AERIE_PG", "AERIE_INSECURE"] {
+    for name in ["AERIE_CONFIG", "AERIE_DATA", "AERIE_PG", "AERIE_AEROSPIKE", "AERIE_INSECURE"] {
         command.env_remove(name);
     }
     command.env("AERIE_LOG", "error");
@@ -56,7 +58,7 @@ impl Node {
     /// The node that this command starts, on a free port, once it is ready.
     pub fn with(command: &mut Command) -> Node {
         let mut child = command
-            .args(["--pg", "127.0.0.1:0"])
+            .args(["--pg", "127.0.0.1:0", "--aerospike", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -67,17 +69,20 @@ impl Node {
             });
         let (stdout, mut stderr) = child.stdout.take().zip(child.stderr.take()).expect("pipes");
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let Some(ready) = lines.find(|line| line.starts_with("ready:")) else {
-            let mut log = String::new();
-            let _ = stderr.read_to_string(&mut log);
-            panic!("aerie ended before it was ready: {log}");
+        let mut port_of = |what: &str| {
+            let Some(ready) = lines.find(|line| line.starts_with(what)) else {
+                let mut log = String::new();
+                let _ = stderr.read_to_string(&mut log);
+                panic!("aerie ended before it was ready: {log}");
+            };
+            let port = ready.rsplit(':').next().and_then(|port| port.parse().ok());
+            port.unwrap_or_else(|| panic!("no port in {ready:?}"))
         };
-        let port = ready.rsplit(':').next().and_then(|port| port.parse().ok());
-        let port = port.unwrap_or_else(|| panic!("no port in {ready:?}"));
+        let (port, aerospike_port) = (port_of("ready: postgres"), port_of("ready: aerospike"));
         // What it says later must not fill the pipes.
         std::thread::spawn(move || lines.for_each(drop));
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-        Node { port, child, _data: None }
+        Node { port, aerospike_port, child, _data: None }
     }
 
     /// A client of namespace `database`.

@@ -38,6 +38,7 @@ pub(crate) fn config(folder: &TempDir) -> Config {
     let mut config = config::embedded_default(folder.path());
     config.namespaces.retain(|namespace| namespace.name == "mem");
     config.postgres = vec![HostPort::new("127.0.0.1", 0)];
+    config.aerospike = vec![HostPort::new("127.0.0.1", 0)];
     config
 }
 

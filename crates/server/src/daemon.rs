@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::aero;
 use crate::config::{self, Config, HostPort};
 use crate::exec::Executor;
 use crate::node::Node;
@@ -18,6 +19,8 @@ use crate::pg;
 pub struct Daemon {
     /// Where its Postgres wire listens; the port is the real one where 0 was asked for.
     pub postgres: Vec<SocketAddr>,
+    /// Where Aerospike's client protocol listens, likewise.
+    pub aerospike: Vec<SocketAddr>,
     node: Arc<Node>,
     shutdown: CancellationToken,
     servers: Vec<JoinHandle<std::io::Result<()>>>,
@@ -29,7 +32,11 @@ impl Daemon {
         // Listening first: a port in use is known before gigabytes are read.
         let mut listeners = Vec::new();
         for at in &config.postgres {
-            listeners.push(listen(at, config.insecure).await?);
+            listeners.push(listen(at, config.insecure, "--pg").await?);
+        }
+        let mut aero_listeners = Vec::new();
+        for at in &config.aerospike {
+            aero_listeners.push(listen(at, config.insecure, "--aerospike").await?);
         }
         let node = Arc::new(Node::open(config.clone())?);
         let backend = Executor::new(node.clone(), config.queries()).map_err(|e| e.to_string())?;
@@ -37,14 +44,22 @@ impl Daemon {
         let shutdown = CancellationToken::new();
         let options =
             pg::Options { max_connections: node.connections_max(), ..pg::Options::default() };
-        let mut postgres = Vec::new();
+        let postgres = addresses(&listeners)?;
         let mut servers = Vec::new();
         for listener in listeners {
-            postgres.push(listener.local_addr().map_err(|e| e.to_string())?);
             let serve = pg::serve(listener, backend.clone(), options.clone(), shutdown.clone());
             servers.push(tokio::spawn(serve));
         }
-        Ok(Daemon { postgres, node, shutdown, servers })
+        let aerospike = addresses(&aero_listeners)?;
+        let port = aerospike.first().map_or(0, SocketAddr::port);
+        let front = Arc::new(aero::Front::new(node.clone(), &identity(config), port));
+        let options =
+            aero::Options { max_connections: node.connections_max(), ..aero::Options::default() };
+        for listener in aero_listeners {
+            let serve = aero::serve(listener, front.clone(), options.clone(), shutdown.clone());
+            servers.push(tokio::spawn(serve));
+        }
+        Ok(Daemon { postgres, aerospike, node, shutdown, servers })
     }
 
     /// Ends the sessions, then closes every namespace cleanly.
@@ -58,12 +73,23 @@ impl Daemon {
     }
 }
 
-async fn listen(at: &HostPort, insecure: bool) -> Result<TcpListener, String> {
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String> {
+    listeners.iter().map(|l| l.local_addr().map_err(|e| e.to_string())).collect()
+}
+
+/// What tells this node from others, and is the same after a restart: its data folder.
+fn identity(config: &Config) -> String {
+    let folder = config.data_dir.as_deref().unwrap_or(".".as_ref());
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    folder.display().to_string()
+}
+
+async fn listen(at: &HostPort, insecure: bool, flag: &str) -> Result<TcpListener, String> {
     let addresses = config::flags::resolve(at, insecure)?;
     TcpListener::bind(&addresses[..]).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => format!(
             "cannot listen on {at}: the address is in use; stop what listens there, or give \
-             another with --pg HOST:PORT (port 0 takes a free one)"
+             another with {flag} HOST:PORT (port 0 takes a free one)"
         ),
         _ => format!("cannot listen on {at}: {error}"),
     })

@@ -75,6 +75,9 @@ async fn run(flags: NodeFlags) -> Result<ExitCode, String> {
     for address in &daemon.postgres {
         println!("ready: postgres {address}");
     }
+    for address in &daemon.aerospike {
+        println!("ready: aerospike {address}");
+    }
     ended_by_signal().await?;
     daemon.stop().await?;
     Ok(ExitCode::SUCCESS)
@@ -94,7 +97,8 @@ async fn demonstrate(flags: DemoFlags) -> Result<ExitCode, String> {
     let fresh = flags.data.is_none().then(fresh_folder).transpose()?;
     let data = flags.data.as_deref().or(fresh.as_deref()).unwrap_or(".".as_ref());
     let mut config = config::embedded_default(data);
-    config.postgres = vec![flags.pg.unwrap_or_else(free_address)];
+    config.postgres = vec![flags.pg.unwrap_or_else(|| free_address(HostPort::default()))];
+    config.aerospike = config.aerospike.into_iter().map(free_address).collect();
     let toured = tour_on(&config, data, flags.exit).await;
     if let Some(folder) = &fresh {
         let removed = std::fs::remove_dir_all(folder);
@@ -103,10 +107,9 @@ async fn demonstrate(flags: DemoFlags) -> Result<ExitCode, String> {
     toured.map(|()| ExitCode::SUCCESS)
 }
 
-/// PostgreSQL's port, or any free one where something listens there: a first look must not fail
+/// The default place, or any free port where something listens there: a first look must not fail
 /// for that.
-fn free_address() -> HostPort {
-    let default = HostPort::default();
+fn free_address(default: HostPort) -> HostPort {
     let taken = std::net::TcpListener::bind((default.host.as_str(), default.port)).is_err();
     HostPort::new(&default.host, if taken { 0 } else { default.port })
 }

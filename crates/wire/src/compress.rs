@@ -25,7 +25,9 @@ pub fn unpack<'a>(body: &[u8], out: &'a mut Vec<u8>) -> Result<&'a [u8]> {
     out.clear();
     // One byte more would be one too many.
     let mut decoder = ZlibDecoder::new(stream).take(size + 1);
-    decoder.read_to_end(out).map_err(|_| Malformed("a compressed message that is no zlib stream"))?;
+    decoder
+        .read_to_end(out)
+        .map_err(|_| Malformed("a compressed message that is no zlib stream"))?;
     if out.len() as u64 != size {
         return Err(Malformed("a compressed message of another size than it says"));
     }

@@ -1,13 +1,11 @@
-//! The Aerospike client protocol as a codec: frames, fields, operations, info. No socket.
+//! The Aerospike client protocol as a codec: frames, fields, operations. No socket.
 //!
 //! 1. [`frame`] finds where a message on a connection ends and what it is.
 //! 2. [`compress`] unpacks a compressed one into the message that it holds.
 //! 3. [`Message`] is the body of a data message: [`Header`], [`Fields`], [`Ops`]. Requests and
 //!    rows of replies have one shape, so both sides read with [`Message::parse`] and write with
 //!    [`MessageOut`].
-//! 4. [`batch`] reads the rows of a batch, [`query`] what a scan asks for, [`info`] the names of an
-//!    info request.
-//! 5. [`value`] is between the bytes of a bin and [`model::Value`].
+//! 4. [`batch`] reads the rows of a batch, [`query`] what a scan asks for.
 //!
 //! Always true: every length is checked before it is believed, nothing is allocated for a length
 //! that its bytes have not arrived for, and what was read borrows from the buffer it came in. What
@@ -21,10 +19,8 @@ mod bytes;
 pub mod compress;
 pub mod flags;
 pub mod frame;
-pub mod info;
 mod message;
 pub mod query;
-pub mod value;
 
 pub use message::{Field, Fields, Header, Message, MessageOut, Op, OpKind, Ops};
 

@@ -184,8 +184,21 @@ impl OpKind {
     pub fn of(number: u8) -> Option<OpKind> {
         use OpKind::*;
         let all = [
-            Read, Write, CollectionRead, CollectionModify, Add, ExpressionRead, ExpressionModify,
-            Append, Prepend, Touch, BitsRead, BitsModify, Delete, HllRead, HllModify,
+            Read,
+            Write,
+            CollectionRead,
+            CollectionModify,
+            Add,
+            ExpressionRead,
+            ExpressionModify,
+            Append,
+            Prepend,
+            Touch,
+            BitsRead,
+            BitsModify,
+            Delete,
+            HllRead,
+            HllModify,
         ];
         all.into_iter().find(|kind| *kind as u8 == number)
     }

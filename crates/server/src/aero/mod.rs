@@ -1,3 +1,124 @@
-//! The client protocol of Aerospike.
+//! Aerospike's client protocol: sockets and sessions in front of a store.
+//!
+//! 1. [`serve`] accepts; each connection is a task of its own.
+//! 2. `session.rs` reads frames, has each of them answered, in order, and writes what one read of
+//!    the socket gave rise to in one write. `socket.rs` has the buffers.
+//! 3. [`info`] answers names in text; users and roles are refused there and then.
+//! 4. `dispatch.rs` looks at a data message and gives it to the command that it is.
+//!
+//! Always true: nothing is allocated for a length whose bytes have not come; a panic ends its
+//! session and nothing else; what is wrong inside a frame is answered with a result code, what is
+//! wrong with a frame ends the connection, since nobody knows where the next one begins.
+//!
+//! The codec is the crate `wire`.
 
+mod dispatch;
 pub mod info;
+mod session;
+mod socket;
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::exec::Operated;
+use info::Info;
+use session::Session;
+use socket::Socket;
+
+/// What the sessions of one node share.
+pub struct Front<S> {
+    /// The records.
+    pub store: Arc<S>,
+    /// What the node says of itself.
+    pub info: Info,
+}
+
+impl<S> Front<S> {
+    /// In front of this store. `identity` tells the node from others, also after a restart, together
+    /// with the port that it listens at.
+    pub fn new(store: Arc<S>, identity: &str, port: u16) -> Front<S> {
+        Front { store, info: Info::new(identity, port) }
+    }
+}
+
+/// Limits of the listener.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Connections at a time, which may change meanwhile; one more is closed at once.
+    pub max_connections: Arc<AtomicUsize>,
+    /// How long commands may take to end at shutdown.
+    pub drain: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            max_connections: Arc::new(AtomicUsize::new(1_000)),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Pause when the system has no more sockets to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the listener until `shutdown`. Connections that are idle are closed then, commands that
+/// run are ended at their next step, and what has not left after [`Options::drain`] is dropped.
+pub async fn serve<S: Operated>(
+    listener: TcpListener,
+    front: Arc<Front<S>>,
+    options: Options,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let mut tasks = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, _)) if tasks.len() < options.max_connections.load(Ordering::Relaxed) => {
+                // A token of its own, so that waiting sessions do not share a lock.
+                tasks.spawn(connection(socket, front.clone(), shutdown.child_token()));
+            }
+            Ok((socket, _)) => drop(socket),
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let drained = timeout(options.drain, async { while tasks.join_next().await.is_some() {} });
+    if drained.await.is_err() {
+        tracing::warn!("{} connections did not end in time and are dropped", tasks.len());
+        tasks.shutdown().await;
+    }
+    Ok(())
+}
+
+/// One connection from accept to close.
+async fn connection<S: Operated>(
+    socket: TcpStream,
+    front: Arc<Front<S>>,
+    shutdown: CancellationToken,
+) {
+    let _ = socket.set_nodelay(true);
+    let Ok(local) = socket.local_addr() else { return };
+    front.info.connections.opened.fetch_add(1, Ordering::Relaxed);
+    let mut session = Session::new(front.clone(), Socket::new(socket, shutdown), local);
+    if AssertUnwindSafe(session.run()).catch_unwind().await.is_err() {
+        tracing::error!("a connection of an Aerospike client ended by a panic");
+    }
+    front.info.connections.closed.fetch_add(1, Ordering::Relaxed);
+}

@@ -29,6 +29,9 @@ pub(super) struct Draft {
     /// Of `network.postgres`.
     pub(super) postgres_hosts: Vec<String>,
     pub(super) postgres_port: u16,
+    /// Of `network.service`.
+    pub(super) aerospike_hosts: Vec<String>,
+    pub(super) aerospike_port: u16,
     /// The namespace being read.
     pub(super) namespace: NamespaceDraft,
     /// Which file or device belongs to which namespace.
@@ -113,11 +116,14 @@ impl Draft {
             findings: Vec::new(),
             postgres_hosts: Vec::new(),
             postgres_port: 0,
+            aerospike_hosts: Vec::new(),
+            aerospike_port: 0,
             namespace: NamespaceDraft::default(),
             stores: HashMap::new(),
         };
         draft.defaults("service");
         draft.defaults("network.postgres");
+        draft.defaults("network.service");
         draft
     }
 
@@ -313,17 +319,22 @@ impl Draft {
 
     /// What concerns the whole file, then configuration and findings in the order of the file.
     pub(super) fn finish(mut self) -> (Config, Vec<Finding>) {
-        if self.postgres_hosts.is_empty() {
-            self.postgres_hosts.push(HostPort::default().host);
-        }
-        let port = self.postgres_port;
-        self.config.postgres = self.postgres_hosts.iter().map(|h| HostPort::new(h, port)).collect();
+        self.config.postgres = places(&self.postgres_hosts, self.postgres_port);
+        self.config.aerospike = places(&self.aerospike_hosts, self.aerospike_port);
         if self.config.namespaces.is_empty() && !self.findings.iter().any(Finding::stops) {
             let wrong = "the file has no namespace; add `namespace test { storage-engine memory }`";
             self.wrong_namespace(1, "namespace", wrong.to_owned());
         }
         self.findings.sort_by_key(|f| f.line);
         (self.config, self.findings)
+    }
+}
+
+/// These hosts at one port; loopback where none is given.
+fn places(hosts: &[String], port: u16) -> Vec<HostPort> {
+    match hosts {
+        [] => vec![HostPort::new(&HostPort::default().host, port)],
+        hosts => hosts.iter().map(|host| HostPort::new(host, port)).collect(),
     }
 }
 

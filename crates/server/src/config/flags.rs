@@ -38,6 +38,9 @@ pub struct NodeFlags {
     /// Address of the Postgres wire; port 0 takes a free one [default: 127.0.0.1:5432]
     #[arg(long, env = "AERIE_PG", value_name = "HOST:PORT")]
     pub pg: Option<HostPort>,
+    /// Address of Aerospike's client protocol; port 0 takes a free one [default: 127.0.0.1:3000]
+    #[arg(long, env = "AERIE_AEROSPIKE", value_name = "HOST:PORT")]
+    pub aerospike: Option<HostPort>,
     /// Listen beyond loopback although no authentication is configured
     #[arg(long, env = "AERIE_INSECURE", value_parser = FalseyValueParser::new())]
     pub insecure: bool,
@@ -138,7 +141,28 @@ fn merge(mut config: Config, flags: &NodeFlags) -> Config {
         config.log = Some(filter.clone());
     }
     config.insecure |= flags.insecure;
+    match &flags.aerospike {
+        Some(at) => config.aerospike = vec![at.clone()],
+        None if !config.insecure => config.aerospike = closed(&config.aerospike),
+        None => {}
+    }
     config
+}
+
+/// The places of a file, loopback for those that other machines can reach: files of Aerospike say
+/// `address any` as a rule, and their nodes are to start all the same.
+fn closed(places: &[HostPort]) -> Vec<HostPort> {
+    let mut closed = Vec::new();
+    for at in places {
+        let at = match at.is_open() {
+            true => HostPort::new(&HostPort::default().host, at.port),
+            false => at.clone(),
+        };
+        if !closed.contains(&at) {
+            closed.push(at);
+        }
+    }
+    closed
 }
 
 /// Looks up where to listen; try the addresses in turn. An address that other machines can reach is

@@ -57,8 +57,8 @@ pub struct Config {
     pub namespaces: Vec<NamespaceConfig>,
     /// Folder of the data files and of what SQL changes; `None` keeps no changes.
     pub data_dir: Option<PathBuf>,
-    /// Where the Aerospike protocol would listen; kept for the release that serves it.
-    pub aerospike: Listen,
+    /// Where Aerospike's client protocol listens.
+    pub aerospike: Vec<HostPort>,
     /// Where administration would listen; kept for the release that serves it.
     pub admin: Listen,
 }
@@ -75,7 +75,7 @@ impl Config {
             log: None,
             namespaces: Vec::new(),
             data_dir: None,
-            aerospike: Listen::default(),
+            aerospike: Vec::new(),
             admin: Listen::default(),
         }
     }

@@ -80,8 +80,8 @@ impl Setting {
 const SINGLE: &str = "single node in this release";
 const NO_HEARTBEAT: &str = "this node has no heartbeat yet: single node in this release";
 const NO_FABRIC: &str = "this node has no fabric yet: single node in this release";
-const NO_PROTOCOL: &str = "the Aerospike protocol is not served in this release; clients connect \
-                           over network.postgres";
+const NO_INFO_PORT: &str = "the info protocol is served on the port of network.service";
+const NO_ACCESS: &str = "clients are told the address that they have connected to";
 const NO_ADMIN: &str = "there is no admin port in this release";
 const NO_TLS: &str = "connections are not encrypted in this release";
 const NO_USERS: &str = "no users and roles in this release; other machines connect only with \
@@ -217,14 +217,36 @@ pub(super) static ROWS: &[Setting] = &[
             Ok(None)
         },
     ),
-    context("network", "service", Block, Ignored(NO_PROTOCOL), "The Aerospike client protocol."),
-    row("network.service", "address", ADDRESS, "", Ignored(NO_PROTOCOL), KEPT, |d, v| {
-        keep_address(&mut d.config.aerospike, v)
-    })
+    context("network", "service", Block, Honoured, "The client protocol of Aerospike."),
+    row(
+        "network.service",
+        "address",
+        Words(1, 1, "an address, a host name or any"),
+        "",
+        Honoured,
+        "Address to listen on, 127.0.0.1 unless given; several lines for several.",
+        |d, v| {
+            let host = HostPort::new(v.text(), 0);
+            let open = host.is_open();
+            d.aerospike_hosts.push(host.host);
+            let with = "listens there with --insecure only, without it on 127.0.0.1: no \
+                        authentication is configured";
+            Ok(open.then(|| Verdict::Translated(with.to_owned())))
+        },
+    )
     .many(),
-    row("network.service", "port", PORT, "", Ignored(NO_PROTOCOL), KEPT, |d, v| {
-        keep_port(&mut d.config.aerospike, v)
-    }),
+    row(
+        "network.service",
+        "port",
+        Count(0, 65_535),
+        "3000",
+        Honoured,
+        "Port to listen on; 0 takes a free one, which the ready line prints.",
+        |d, v| {
+            d.aerospike_port = port(v);
+            Ok(None)
+        },
+    ),
     context("network", "admin", Block, Ignored(NO_ADMIN), "Administration and metrics."),
     row("network.admin", "address", ADDRESS, "", Ignored(NO_ADMIN), KEPT, |d, v| {
         keep_address(&mut d.config.admin, v)
@@ -235,7 +257,7 @@ pub(super) static ROWS: &[Setting] = &[
     }),
     context("network", "heartbeat", Block, Ignored(NO_HEARTBEAT), "Who is in the cluster."),
     context("network", "fabric", Block, Ignored(NO_FABRIC), "Between nodes."),
-    context("network", "info", Block, Ignored(NO_PROTOCOL), "Aerospike's text protocol."),
+    context("network", "info", Block, Ignored(NO_INFO_PORT), "Aerospike's text protocol."),
     context("network", "tls", Named("NAME"), Ignored(NO_TLS), "Certificates."),
     context("", "namespace", Named("NAME"), Honoured, "Records under one storage policy."),
     row(
@@ -1069,7 +1091,7 @@ pub(super) static IGNORED: &[Group] = &[
     Group { context: "service", why: INDEX, names: "index-checkpoint-path" },
     Group {
         context: "network.service",
-        why: NO_PROTOCOL,
+        why: NO_ACCESS,
         names: "access-address access-port alternate-access-address alternate-access-port \
                 alternate-address external-address network-interface-name reuse-address \
                 disable-localhost tls-address tls-port tls-name tls-access-address \
@@ -1096,7 +1118,7 @@ pub(super) static IGNORED: &[Group] = &[
     },
     Group {
         context: "network.info",
-        why: NO_PROTOCOL,
+        why: NO_INFO_PORT,
         names: "address port enable-fastpath tls-address tls-port tls-name",
     },
     Group {

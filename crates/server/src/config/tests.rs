@@ -54,8 +54,7 @@ fn the_two_forms_of_the_appendix_are_one_configuration() {
 
     assert_eq!(many.connections_max, 15_000);
     assert_eq!(many.postgres, [HostPort::default()]);
-    let listen = Listen { addresses: vec!["any".to_owned()], port: Some(3000) };
-    assert_eq!(many.aerospike, listen);
+    assert_eq!(many.aerospike, [HostPort::new("any", 3000)]);
     let devices = ["/dev/nvme0n1", "/dev/nvme1n1"].map(PathBuf::from).to_vec();
     let user_data = NamespaceConfig {
         name: "user_data".to_owned(),
@@ -391,7 +390,7 @@ fn bytes_that_are_not_text_are_an_error() {
 fn flags_lie_over_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.conf");
-    let file = "network { postgres { port 0 } }
+    let file = "network { postgres { port 0 }  service { address any  port 4000 } }
                 namespace n { storage-engine device { file n.dat  filesize 1G } }";
     std::fs::write(&path, file).unwrap();
     let run = |more: &[&str]| {
@@ -404,8 +403,12 @@ fn flags_lie_over_the_file() {
     let plain = run(&[]);
     assert_eq!(plain.postgres, [HostPort::new("127.0.0.1", 0)]);
     assert_eq!(file_of(&plain), Path::new("n.dat"));
+    assert_eq!(plain.aerospike, [HostPort::new("127.0.0.1", 4000)], "open without --insecure");
+    assert_eq!(run(&["--insecure"]).aerospike, [HostPort::new("any", 4000)]);
     let told = run(&["--pg", "[::1]:6000", "--data", "/d", "--insecure", "--log", "debug"]);
     assert_eq!(told.postgres, [HostPort::new("::1", 6000)]);
+    let told_other = run(&["--aerospike", "any:0"]);
+    assert_eq!(told_other.aerospike, [HostPort::new("any", 0)], "refused when it is to listen");
     assert_eq!(file_of(&told), Path::new("/d/n.dat"));
     assert!(told.insecure);
     assert_eq!(told.log.as_deref(), Some("debug"));

@@ -104,7 +104,7 @@ impl Home {
     fn kill_a_start(&self, after: Duration) {
         let mut child = self
             .command()
-            .args(["--pg", "127.0.0.1:0"])
+            .args(["--pg", "127.0.0.1:0", "--aerospike", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

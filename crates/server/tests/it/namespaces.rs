@@ -71,8 +71,10 @@ fn a_damaged_file_of_changes_is_one_clear_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let text = "namespace test {\n    defualt-ttl 5\n}\n";
     std::fs::write(folder.path().join(KEPT_FILE), text).expect("a file");
-    let (output, said) =
-        run(command().args(["--pg", "127.0.0.1:0"]).arg("--data").arg(folder.path()));
+    let (output, said) = run(command()
+        .args(["--pg", "127.0.0.1:0", "--aerospike", "127.0.0.1:0"])
+        .arg("--data")
+        .arg(folder.path()));
     assert_eq!(output.status.code(), Some(1), "{said}");
     let wanted = "namespaces.conf:2: setting \"defualt-ttl\" is unknown; did you mean default_ttl?";
     assert!(said.contains(wanted) && said.contains("remove its stanza"), "{said}");

@@ -93,7 +93,12 @@ fn a_port_in_use_is_one_clear_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
-    let line = refusal(command().args(["--pg", &address]).arg("--data").arg(folder.path()));
+    let line = refusal(
+        command()
+            .args(["--pg", &address, "--aerospike", "127.0.0.1:0"])
+            .arg("--data")
+            .arg(folder.path()),
+    );
     assert!(line.contains(&address) && line.contains("in use"), "{line}");
 }
 
@@ -102,7 +107,12 @@ fn an_unwritable_folder_is_one_clear_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("file");
     std::fs::write(&file, "not a folder").expect("a file");
-    let line = refusal(command().args(["--pg", "127.0.0.1:0"]).arg("--data").arg(&file));
+    let line = refusal(
+        command()
+            .args(["--pg", "127.0.0.1:0", "--aerospike", "127.0.0.1:0"])
+            .arg("--data")
+            .arg(&file),
+    );
     assert!(line.contains("file"), "{line}");
 }
 
@@ -110,7 +120,12 @@ fn an_unwritable_folder_is_one_clear_line() {
 fn a_second_node_on_the_same_data_is_one_clear_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let _first = Node::on(folder.path());
-    let line = refusal(command().args(["--pg", "127.0.0.1:0"]).arg("--data").arg(folder.path()));
+    let line = refusal(
+        command()
+            .args(["--pg", "127.0.0.1:0", "--aerospike", "127.0.0.1:0"])
+            .arg("--data")
+            .arg(folder.path()),
+    );
     assert!(line.contains("test.dat") && line.contains("another"), "{line}");
 }
 
@@ -118,14 +133,24 @@ fn a_second_node_on_the_same_data_is_one_clear_line() {
 fn a_foreign_file_is_one_clear_line() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("test.dat"), vec![0xa5; 1 << 20]).expect("a file");
-    let line = refusal(command().args(["--pg", "127.0.0.1:0"]).arg("--data").arg(folder.path()));
+    let line = refusal(
+        command()
+            .args(["--pg", "127.0.0.1:0", "--aerospike", "127.0.0.1:0"])
+            .arg("--data")
+            .arg(folder.path()),
+    );
     assert!(line.contains("test.dat"), "{line}");
 }
 
 #[test]
 fn other_addresses_need_insecure() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let line = refusal(command().args(["--pg", "0.0.0.0:0"]).arg("--data").arg(folder.path()));
+    let line = refusal(
+        command()
+            .args(["--pg", "0.0.0.0:0", "--aerospike", "127.0.0.1:0"])
+            .arg("--data")
+            .arg(folder.path()),
+    );
     assert!(line.contains("--insecure"), "{line}");
 }
 

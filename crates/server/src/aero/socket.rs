@@ -1,0 +1,104 @@
+//! The server's side of a connection: what has come in, what is to go out.
+//!
+//! Replies are appended and leave in one write for all requests that one read brought, or when there
+//! are [`FLUSH_AT`] bytes of them. Writing waits for a slow client, and so does whoever makes the
+//! rows: neither buffer grows by what the other side does not take.
+
+use std::io;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use wire::frame::Frame;
+
+/// Bytes in the output buffer at which it is written out.
+const FLUSH_AT: usize = 64 * 1024;
+/// A buffer that grew beyond this is given back once it is empty.
+const KEEP: usize = 64 * 1024;
+/// Bytes that a read asks for at least: most requests have a few hundred.
+const READ: usize = 4 * 1024;
+/// Bytes that room is made for ahead of what has come, however long a frame says it is.
+const AHEAD_MAX: usize = 1 << 20;
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The client went, or nothing can be read any more.
+    Gone,
+    /// The node stops.
+    Shutdown,
+}
+
+impl From<io::Error> for Ended {
+    fn from(_: io::Error) -> Ended {
+        Ended::Gone
+    }
+}
+
+/// Socket and buffers.
+pub(super) struct Socket {
+    stream: TcpStream,
+    pub(super) shutdown: CancellationToken,
+    input: BytesMut,
+    pub(super) out: Vec<u8>,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, shutdown: CancellationToken) -> Socket {
+        Socket { stream, shutdown, input: BytesMut::new(), out: Vec::new() }
+    }
+
+    /// Takes the next frame out of what was read. Its bytes are whole.
+    pub(super) fn frame(&mut self) -> Result<Option<(Frame, BytesMut)>, wire::Malformed> {
+        let Some(frame) = Frame::parse(&self.input)? else { return Ok(None) };
+        if self.input.len() < frame.size() {
+            return Ok(None);
+        }
+        let mut body = self.input.split_to(frame.size());
+        body.advance(wire::frame::HEADER_SIZE);
+        Ok(Some((frame, body)))
+    }
+
+    /// Reads what is there, at least one byte.
+    pub(super) async fn read(&mut self) -> Result<(), Ended> {
+        if self.input.is_empty() && self.input.capacity() > KEEP {
+            self.input = BytesMut::new();
+        }
+        let missing = match Frame::parse(&self.input) {
+            Ok(Some(frame)) => frame.size().saturating_sub(self.input.len()),
+            _ => 0,
+        };
+        self.input.reserve(missing.clamp(READ, AHEAD_MAX));
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Err(Ended::Shutdown),
+            read = self.stream.read_buf(&mut self.input) => match read? {
+                0 => Err(Ended::Gone),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Writes everything out. A shutdown ends a wait for a client that does not read.
+    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            written = self.stream.write_all(&self.out) => written?,
+            () = self.shutdown.cancelled() => return Err(Ended::Shutdown),
+        }
+        self.out.clear();
+        if self.out.capacity() > KEEP {
+            self.out = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Writes out if there is much.
+    pub(super) async fn flush_if_full(&mut self) -> Result<(), Ended> {
+        if self.out.len() >= FLUSH_AT { self.flush().await } else { Ok(()) }
+    }
+}
