@@ -6,6 +6,7 @@
 //!    rows of replies have one shape, so both sides read with [`Message::parse`] and write with
 //!    [`MessageOut`].
 //! 4. [`batch`] reads the rows of a batch, [`query`] what a scan asks for.
+//! 5. [`value`] is between the bytes of a bin and [`model::Value`].
 //!
 //! Always true: every length is checked before it is believed, nothing is allocated for a length
 //! that its bytes have not arrived for, and what was read borrows from the buffer it came in. What
@@ -21,6 +22,7 @@ pub mod flags;
 pub mod frame;
 mod message;
 pub mod query;
+pub mod value;
 
 pub use message::{Field, Fields, Header, Message, MessageOut, Op, OpKind, Ops};
 

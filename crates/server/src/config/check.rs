@@ -173,7 +173,7 @@ fn parameter(out: &mut String, row: &Setting, depth: usize) {
     let indent = "    ".repeat(depth);
     let said = match (row.context, row.name) {
         ("logging.console", "context") => "any info",
-        ("network.postgres", "address") => "127.0.0.1",
+        ("network.postgres" | "network.service", "address") => "127.0.0.1",
         ("namespace.storage-engine", "file") => "test.dat",
         // Nothing to show without a value.
         _ if row.default.is_empty() => return,

@@ -1093,11 +1093,16 @@ pub(super) static IGNORED: &[Group] = &[
         context: "network.service",
         why: NO_ACCESS,
         names: "access-address access-port alternate-access-address alternate-access-port \
-                alternate-address external-address network-interface-name reuse-address \
-                disable-localhost tls-address tls-port tls-name tls-access-address \
-                tls-access-port tls-alternate-access-address tls-alternate-access-port \
-                tls-authenticate-client tls-mode tls-cafile tls-capath tls-certfile tls-keyfile \
-                tls-cipher-suite tls-protocols tls-cert-blacklist",
+                alternate-address external-address network-interface-name disable-localhost",
+    },
+    Group { context: "network.service", why: OS, names: "reuse-address" },
+    Group {
+        context: "network.service",
+        why: NO_TLS,
+        names: "tls-address tls-port tls-name tls-access-address tls-access-port \
+                tls-alternate-access-address tls-alternate-access-port tls-authenticate-client \
+                tls-mode tls-cafile tls-capath tls-certfile tls-keyfile tls-cipher-suite \
+                tls-protocols tls-cert-blacklist",
     },
     Group {
         context: "network.heartbeat",
