@@ -1,7 +1,8 @@
 //! The daemon `aerie`: configuration, sockets, sessions, the executor, the node.
 //!
 //! [`config`] says what to start, [`daemon`] starts it: [`node`] holds the namespaces, [`exec`]
-//! runs plans over them, [`pg`] serves the Postgres wire, [`aero`] Aerospike's clients. [`demo`] is a client of all that.
+//! runs plans over them, [`pg`] serves the Postgres wire, [`aero`] the clients of Aerospike.
+//! [`demo`] is a client of all that.
 
 pub mod aero;
 pub mod config;
