@@ -6,15 +6,17 @@
 
 mod arguments;
 pub mod bits;
+pub mod cdt;
 pub mod hll;
 
 use model::Value;
 
-/// What an operation that modifies did.
+/// What an operation that modifies did. Its answer is a value, but of operations on lists and maps,
+/// which can answer [`cdt::Answer::Pairs`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Modified {
+pub struct Modified<A = Value> {
     /// The bin afterwards; `None` is no bin.
     pub bin: Option<Value>,
     /// What the operation answers; `None` is nothing.
-    pub result: Option<Value>,
+    pub result: Option<A>,
 }
