@@ -14,10 +14,11 @@
 //! Always true: what a workload reads is checked; a record that is missing or holds wrong bytes is an
 //! error, not a figure.
 //!
-//! Left to others: anything with a socket in it; `peers` beside this crate runs the daemon against
-//! Redis and PostgreSQL.
+//! [`aerospike`] is the one measurement with a socket in it. `peers` and `wire` beside this crate run
+//! the daemon against Redis and PostgreSQL.
 
 mod act;
+pub mod aerospike;
 mod churn;
 mod data;
 mod engine;
@@ -53,8 +54,12 @@ pub fn run(args: &Args) -> Result<()> {
         Workload::Read => read::run(args),
         Workload::Act => act::run(args),
     }?;
+    print(&report, args.json)
+}
+
+fn print(report: &Report, json: bool) -> Result<()> {
     let mut out = std::io::stdout();
-    let printed = match args.json {
+    let printed = match json {
         true => writeln!(out, "{:#}", report.json()),
         false => write!(out, "{report}"),
     };

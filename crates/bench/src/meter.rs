@@ -10,7 +10,12 @@ const TICKS_PER_S: u64 = 100;
 
 /// User and system time of all threads of this process, exact to 10 ms.
 pub(crate) fn cpu() -> Result<Duration> {
-    let stat = read("/proc/self/stat")?;
+    cpu_of("self")
+}
+
+/// The same of another process, by its number.
+pub(crate) fn cpu_of(process: &str) -> Result<Duration> {
+    let stat = read(&format!("/proc/{process}/stat"))?;
     // The name of the process, in parentheses, may hold anything.
     let fields = stat.rsplit(')').next().unwrap_or_default();
     let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
@@ -18,7 +23,7 @@ pub(crate) fn cpu() -> Result<Duration> {
         (Some(Ok(user)), Some(Ok(system))) => {
             Ok(Duration::from_millis((user + system) * 1000 / TICKS_PER_S))
         }
-        _ => Err(Error::new(ErrorKind::Internal, "/proc/self/stat has another shape")),
+        _ => Err(Error::new(ErrorKind::Internal, "/proc/PID/stat has another shape")),
     }
 }
 

@@ -159,7 +159,7 @@ impl Args {
     }
 }
 
-fn count(text: &str) -> std::result::Result<u64, String> {
+pub(crate) fn count(text: &str) -> std::result::Result<u64, String> {
     number(text, 1000)
 }
 

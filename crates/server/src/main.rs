@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let done = match args.command {
         Some(Command::Config { action }) => configuration(&action),
         Some(Command::Demo(flags)) => block_on(demonstrate(flags)),
-        Some(Command::Bench { action: BenchCommand::Engine(args) }) => measure(&args),
+        Some(Command::Bench { action }) => measure(&action),
         None => block_on(run(args.node)),
     };
     match done {
@@ -50,9 +50,13 @@ fn configuration(action: &ConfigCommand) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(args: &bench::Args) -> Result<ExitCode, String> {
+fn measure(action: &BenchCommand) -> Result<ExitCode, String> {
     log_to_stderr(Some("warn"))?;
-    bench::run(args).map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+    let measured = match action {
+        BenchCommand::Engine(args) => bench::run(args),
+        BenchCommand::Aerospike(args) => bench::aerospike::run(args),
+    };
+    measured.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
 }
 
 fn log_to_stderr(filter: Option<&str>) -> Result<(), String> {

@@ -73,6 +73,8 @@ pub enum Command {
 pub enum BenchCommand {
     /// The engine in this process, without a node or a socket
     Engine(Box<bench::Args>),
+    /// A node, through Aerospike's client protocol
+    Aerospike(Box<bench::aerospike::Args>),
 }
 
 /// Work on configuration files.
