@@ -14,6 +14,7 @@ use crate::config::{self, Config, HostPort};
 use crate::exec::Executor;
 use crate::node::Node;
 use crate::pg;
+use crate::workers::Workers;
 
 /// A running node.
 pub struct Daemon {
@@ -44,10 +45,12 @@ impl Daemon {
         let shutdown = CancellationToken::new();
         let options =
             pg::Options { max_connections: node.connections_max(), ..pg::Options::default() };
+        let workers = Workers::start().map_err(|e| format!("cannot start threads: {e}"))?;
         let postgres = addresses(&listeners)?;
         let mut servers = Vec::new();
         for listener in listeners {
-            let serve = pg::serve(listener, backend.clone(), options.clone(), shutdown.clone());
+            let (backend, options) = (backend.clone(), options.clone());
+            let serve = pg::serve(listener, backend, options, workers.clone(), shutdown.clone());
             servers.push(tokio::spawn(serve));
         }
         let aerospike = addresses(&aero_listeners)?;
@@ -56,7 +59,8 @@ impl Daemon {
         let options =
             aero::Options { max_connections: node.connections_max(), ..aero::Options::default() };
         for listener in aero_listeners {
-            let serve = aero::serve(listener, front.clone(), options.clone(), shutdown.clone());
+            let (front, options) = (front.clone(), options.clone());
+            let serve = aero::serve(listener, front, options, workers.clone(), shutdown.clone());
             servers.push(tokio::spawn(serve));
         }
         Ok(Daemon { postgres, aerospike, node, shutdown, servers })

@@ -4,8 +4,9 @@ use wire::frame::{self, Kind};
 use wire::{Header, Malformed, Message, MessageOut, code};
 
 use super::Front;
-use super::socket::{Ended, Socket};
+use super::socket::Socket;
 use crate::exec::Operated;
+use crate::listener::Ended;
 
 /// Bytes of a buffer that are kept from one message to the next.
 pub(super) const KEEP: usize = 64 * 1024;

@@ -1,6 +1,6 @@
 //! Aerospike's client protocol: sockets and sessions in front of a store.
 //!
-//! 1. [`serve`] accepts; each connection is a task of its own.
+//! 1. [`serve`] accepts; each connection is a task of its own (`listener.rs`).
 //! 2. `session.rs` reads frames, has each of them answered, in order, and writes what one read of
 //!    the socket gave rise to in one write. `socket.rs` has the buffers.
 //! 3. [`info`] answers names in text; users and roles are refused there and then.
@@ -24,12 +24,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::exec::Operated;
+use crate::listener::{self, Connection};
+use crate::workers::Workers;
 use info::Info;
 use session::Session;
 use socket::Socket;
@@ -68,55 +68,25 @@ impl Default for Options {
     }
 }
 
-/// Pause when the system has no more sockets to give.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 /// Serves the listener until `shutdown`. Connections that are idle are closed then, commands that
 /// run are ended at their next step, and what has not left after [`Options::drain`] is dropped.
 pub async fn serve<S: Operated>(
     listener: TcpListener,
     front: Arc<Front<S>>,
     options: Options,
+    workers: Workers,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let mut tasks = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            Some(_) = tasks.join_next() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((socket, _)) if tasks.len() < options.max_connections.load(Ordering::Relaxed) => {
-                // A token of its own, so that waiting sessions do not share a lock.
-                tasks.spawn(connection(socket, front.clone(), shutdown.child_token()));
-            }
-            Ok((socket, _)) => drop(socket),
-            Err(error) => {
-                tracing::warn!("cannot accept a connection: {error}");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    let drained = timeout(options.drain, async { while tasks.join_next().await.is_some() {} });
-    if drained.await.is_err() {
-        tracing::warn!("{} connections did not end in time and are dropped", tasks.len());
-        tasks.shutdown().await;
-    }
-    Ok(())
+    let max = move || options.max_connections.load(Ordering::Relaxed);
+    let each = move |connection| served(connection, front.clone());
+    listener::serve(listener, workers, max, options.drain, shutdown, each).await
 }
 
 /// One connection from accept to close.
-async fn connection<S: Operated>(
-    socket: TcpStream,
-    front: Arc<Front<S>>,
-    shutdown: CancellationToken,
-) {
-    let _ = socket.set_nodelay(true);
-    let Ok(local) = socket.local_addr() else { return };
+async fn served<S: Operated>(connection: Connection, front: Arc<Front<S>>) {
+    let Ok(local) = connection.socket.local_addr() else { return };
     front.info.connections.opened.fetch_add(1, Ordering::Relaxed);
-    let mut session = Session::new(front.clone(), Socket::new(socket, shutdown), local);
+    let mut session = Session::new(front.clone(), Socket::new(connection), local);
     if AssertUnwindSafe(session.run()).catch_unwind().await.is_err() {
         tracing::error!("a connection of an Aerospike client ended by a panic");
     }

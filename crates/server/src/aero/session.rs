@@ -6,9 +6,10 @@ use std::sync::Arc;
 use wire::frame::{self, Frame, Kind};
 use wire::{code, compress};
 
-use super::socket::{Ended, Socket};
+use super::socket::Socket;
 use super::{Front, dispatch};
 use crate::exec::Operated;
+use crate::listener::Ended;
 
 /// Bytes of a security answer: the result code is the second.
 const SECURITY_SIZE: usize = 16;

@@ -4,13 +4,10 @@
 //! are [`FLUSH_AT`] bytes of them. Writing waits for a slow client, and so does whoever makes the
 //! rows: neither buffer grows by what the other side does not take.
 
-use std::io;
-
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 use wire::frame::Frame;
+
+use crate::listener::{Connection, Ended};
 
 /// Bytes in the output buffer at which it is written out.
 const FLUSH_AT: usize = 64 * 1024;
@@ -21,32 +18,16 @@ const READ: usize = 4 * 1024;
 /// Bytes that room is made for ahead of what has come, however long a frame says it is.
 const AHEAD_MAX: usize = 1 << 20;
 
-/// Why a connection ends.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// The client went, or nothing can be read any more.
-    Gone,
-    /// The node stops.
-    Shutdown,
-}
-
-impl From<io::Error> for Ended {
-    fn from(_: io::Error) -> Ended {
-        Ended::Gone
-    }
-}
-
 /// Socket and buffers.
 pub(super) struct Socket {
-    stream: TcpStream,
-    pub(super) shutdown: CancellationToken,
+    connection: Connection,
     input: BytesMut,
     pub(super) out: Vec<u8>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, shutdown: CancellationToken) -> Socket {
-        Socket { stream, shutdown, input: BytesMut::new(), out: Vec::new() }
+    pub(super) fn new(connection: Connection) -> Socket {
+        Socket { connection, input: BytesMut::new(), out: Vec::new() }
     }
 
     /// Takes the next frame out of what was read. Its bytes are whole.
@@ -70,14 +51,7 @@ impl Socket {
             _ => 0,
         };
         self.input.reserve(missing.clamp(READ, AHEAD_MAX));
-        tokio::select! {
-            biased;
-            () = self.shutdown.cancelled() => Err(Ended::Shutdown),
-            read = self.stream.read_buf(&mut self.input) => match read? {
-                0 => Err(Ended::Gone),
-                _ => Ok(()),
-            },
-        }
+        self.connection.read(&mut self.input).await
     }
 
     /// Writes everything out. A shutdown ends a wait for a client that does not read.
@@ -85,11 +59,7 @@ impl Socket {
         if self.out.is_empty() {
             return Ok(());
         }
-        tokio::select! {
-            biased;
-            written = self.stream.write_all(&self.out) => written?,
-            () = self.shutdown.cancelled() => return Err(Ended::Shutdown),
-        }
+        self.connection.write(&self.out).await?;
         self.out.clear();
         if self.out.capacity() > KEEP {
             self.out = Vec::new();

@@ -43,7 +43,11 @@ impl<S: Operated> Executor<S> {
                 session.notice(Notice { sqlstate: "42P06", ..Notice::notice(message) });
             }
             (false, _) => {
-                self.store.create_namespace(name, settings).await.map_err(refused)?;
+                let (store, name, settings) =
+                    (self.store.clone(), name.to_string(), settings.to_vec());
+                let make =
+                    async move { store.create_namespace(&name, &settings).await.map_err(refused) };
+                self.queries.run(make).await?;
                 self.tell_if_lost(session);
             }
         }
@@ -70,7 +74,9 @@ impl<S: Operated> Executor<S> {
             }
         }
         for name in names {
-            self.store.drop_namespace(name).await.map_err(refused)?;
+            let (store, name) = (self.store.clone(), name.clone());
+            let drop = async move { store.drop_namespace(&name).await.map_err(refused) };
+            self.queries.run(drop).await?;
         }
         Ok(Answer::Done(Tag::Text(tag)))
     }

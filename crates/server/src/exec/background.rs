@@ -106,7 +106,8 @@ impl<S: Store> Queries<S> {
         self.run(work).await
     }
 
-    async fn run<T: Send + 'static>(
+    /// Runs work that keeps its thread busy, which no thread that serves connections may be.
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = SqlResult<T>> + Send + 'static,
     ) -> SqlResult<T> {

@@ -3,7 +3,7 @@
 //! A statement is a future; [`Guard::run`] polls it first, so what memory can answer pays nothing,
 //! and races it only when it has to wait. Ending it is dropping it.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +13,9 @@ use std::time::Duration;
 use sql::{SqlError, SqlResult};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use super::wire::{Failure, Wire, shutting_down};
+use crate::listener::Stop;
 
 /// Where a cancel request finds a session. A request that finds it idle does nothing.
 #[derive(Debug, Default)]
@@ -42,13 +42,13 @@ impl Interrupt {
 /// Watches over the statements of one session.
 pub(crate) struct Guard {
     interrupt: Arc<Interrupt>,
-    shutdown: CancellationToken,
+    stop: Arc<Stop>,
     deadline: Option<Instant>,
 }
 
 impl Guard {
-    pub(crate) fn new(interrupt: Arc<Interrupt>, shutdown: CancellationToken) -> Guard {
-        Guard { interrupt, shutdown, deadline: None }
+    pub(crate) fn new(interrupt: Arc<Interrupt>, stop: Arc<Stop>) -> Guard {
+        Guard { interrupt, stop, deadline: None }
     }
 
     /// From here on a cancel request counts.
@@ -86,13 +86,13 @@ impl Guard {
             result = work => Ok(result?),
             () = cancelled => Err(self.interrupt.error().unwrap_or_else(timed_out).into()),
             () = passed(self.deadline) => Err(timed_out().into()),
-            () = self.shutdown.cancelled() => Err(Failure::Fatal(shutting_down())),
+            () = poll_fn(|cx| self.stop.poll_over(cx)) => Err(Failure::Fatal(shutting_down())),
         }
     }
 
     /// Whether the statement was ended already; for work that never waits.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        if self.shutdown.is_cancelled() {
+        if self.stop.is_over() {
             return Err(Failure::Fatal(shutting_down()));
         }
         if let Some(error) = self.interrupt.error() {

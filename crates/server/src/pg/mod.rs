@@ -1,6 +1,6 @@
 //! The Postgres wire: sockets and sessions in front of a [`Backend`].
 //!
-//! 1. [`serve`] accepts; each connection is a task of its own.
+//! 1. [`serve`] accepts; each connection is a task of its own (`listener.rs`).
 //! 2. `startup.rs` finds out what the client wants: a session, or to cancel another one's
 //!    statement.
 //! 3. `session.rs` reads, decodes (`frontend.rs`), runs and answers (`wire.rs`) messages;
@@ -49,9 +49,8 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures::FutureExt;
 use sql::{SqlError, SqlResult};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use backend::{
@@ -70,6 +69,9 @@ use registry::Registry;
 use session::Session;
 use startup::Opening;
 use wire::{Failure, Wire};
+
+use crate::listener::{self, Connection};
+use crate::workers::Workers;
 
 /// Limits of the listener.
 #[derive(Debug, Clone)]
@@ -109,8 +111,6 @@ impl Options {
 
 /// Sockets beyond the sessions: they may be cancel requests, or wait to hear 53300.
 const EXTRA_SOCKETS: usize = 100;
-/// Pause when the system has no more sockets to give.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves the listener until `shutdown`. Running statements are then ended, every session is told
 /// 57P01, and those that have not left after [`Options::drain`] are dropped.
@@ -118,58 +118,29 @@ pub async fn serve<B: Backend>(
     listener: TcpListener,
     backend: Arc<B>,
     options: Options,
+    workers: Workers,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let registry = Arc::new(Registry::default());
     let plans = Arc::new(Plans::new());
-    let mut tasks = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            Some(_) = tasks.join_next() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((socket, _)) if tasks.len() < options.connections() + EXTRA_SOCKETS => {
-                let (backend, registry) = (backend.clone(), registry.clone());
-                let plans = plans.clone();
-                tasks.spawn(connection(
-                    socket,
-                    backend,
-                    plans,
-                    registry,
-                    options.clone(),
-                    // A token of its own, so that waiting sessions do not share a lock.
-                    shutdown.child_token(),
-                ));
-            }
-            Ok((socket, _)) => drop(socket),
-            Err(error) => {
-                tracing::warn!("cannot accept a connection: {error}");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    let drained = timeout(options.drain, async { while tasks.join_next().await.is_some() {} });
-    if drained.await.is_err() {
-        tracing::warn!("{} sessions did not end in time and are dropped", tasks.len());
-        tasks.shutdown().await;
-    }
-    Ok(())
+    let (drain, of_max) = (options.drain, options.clone());
+    let max = move || of_max.connections() + EXTRA_SOCKETS;
+    let each = move |connection| {
+        served(connection, backend.clone(), plans.clone(), registry.clone(), options.clone())
+    };
+    listener::serve(listener, workers, max, drain, shutdown, each).await
 }
 
 /// One connection from accept to close.
-async fn connection<B: Backend>(
-    socket: TcpStream,
+async fn served<B: Backend>(
+    connection: Connection,
     backend: Arc<B>,
     plans: Arc<Plans<B>>,
     registry: Arc<Registry>,
     options: Options,
-    shutdown: CancellationToken,
 ) {
-    let _ = socket.set_nodelay(true);
-    let mut wire = Wire::new(socket, shutdown.clone());
+    let stop = connection.stop.clone();
+    let mut wire = Wire::new(connection);
     let mut input = BytesMut::new();
     let opened = timeout(options.startup_timeout, startup::open(&mut wire, &mut input)).await;
     match opened {
@@ -187,7 +158,7 @@ async fn connection<B: Backend>(
                 Ok(state) => state,
                 Err(error) => return dismiss(wire, Failure::Fatal(error)).await,
             };
-            let guard = Guard::new(place.interrupt.clone(), shutdown);
+            let guard = Guard::new(place.interrupt.clone(), stop);
             let mut session = Session::new(backend, plans, options, wire, state, guard);
             let failure = match welcome(&mut session, &place.secret) {
                 Ok(()) => run(&mut session, input).await,

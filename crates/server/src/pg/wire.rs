@@ -10,12 +10,11 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use sql::SqlError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
 use super::backend::{Field, Notice, Tag};
 use super::state::Transaction;
 use super::types;
+use crate::listener::{Connection, Ended};
 
 /// Bytes in the output buffer at which it is written out: large enough to make a system call per
 /// batch of rows cheap, small enough to keep a thousand streaming sessions in 64 MiB.
@@ -59,16 +58,15 @@ pub(crate) fn shutting_down() -> SqlError {
 
 /// Socket and output buffer.
 pub(crate) struct Wire {
-    socket: TcpStream,
-    shutdown: CancellationToken,
+    connection: Connection,
     pub(crate) out: BytesMut,
     /// How far the buffer holds replies that end with ReadyForQuery.
     finished: usize,
 }
 
 impl Wire {
-    pub(crate) fn new(socket: TcpStream, shutdown: CancellationToken) -> Wire {
-        Wire { socket, shutdown, out: BytesMut::new(), finished: 0 }
+    pub(crate) fn new(connection: Connection) -> Wire {
+        Wire { connection, out: BytesMut::new(), finished: 0 }
     }
 
     /// Reads what is there into `input`, at least one byte.
@@ -77,14 +75,10 @@ impl Wire {
             *input = BytesMut::new();
         }
         input.reserve(READ);
-        tokio::select! {
-            biased;
-            () = self.shutdown.cancelled() => Err(Failure::Fatal(shutting_down())),
-            read = self.socket.read_buf(input) => match read? {
-                0 => Err(Failure::Gone),
-                _ => Ok(()),
-            },
-        }
+        self.connection.read(input).await.map_err(|ended| match ended {
+            Ended::Gone => Failure::Gone,
+            Ended::Stopped => Failure::Fatal(shutting_down()),
+        })
     }
 
     /// Writes everything out. A shutdown ends a wait for a client that does not read.
@@ -92,11 +86,7 @@ impl Wire {
         if self.out.is_empty() {
             return Ok(());
         }
-        tokio::select! {
-            biased;
-            written = self.socket.write_all(&self.out) => written?,
-            () = self.shutdown.cancelled() => return Err(Failure::Gone),
-        }
+        self.connection.write(&self.out).await.map_err(|_| Failure::Gone)?;
         self.out.clear();
         self.finished = 0;
         if self.out.capacity() > KEEP {
@@ -118,11 +108,12 @@ impl Wire {
     /// Says a session's last words and closes.
     pub(crate) async fn close(mut self) {
         let words = async {
-            self.socket.write_all(&self.out).await?;
-            self.socket.shutdown().await?;
+            let socket = &mut self.connection.socket;
+            socket.write_all(&self.out).await?;
+            socket.shutdown().await?;
             // Unread input would make the close a reset, and the client would lose the words.
             let mut sink = [0; 4096];
-            while self.socket.read(&mut sink).await? > 0 {}
+            while socket.read(&mut sink).await? > 0 {}
             io::Result::Ok(())
         };
         let _ = tokio::time::timeout(LINGER, words).await;

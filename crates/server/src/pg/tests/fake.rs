@@ -283,7 +283,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, Arc::new(Fake), options, stop.clone()));
+        let workers = Workers::start().expect("threads");
+        let serve = serve(listener, Arc::new(Fake), options, workers, stop.clone());
+        let task = tokio::spawn(serve);
         Server { port, stop, task }
     }
 
