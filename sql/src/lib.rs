@@ -23,7 +23,6 @@ mod explain;
 pub mod expr;
 mod front;
 pub mod functions;
-mod geo;
 mod lift;
 pub mod matches;
 pub mod operate;

@@ -13,8 +13,8 @@ use std::cmp::Ordering;
 use model::{Value, json};
 use sqlparser::ast;
 
-use crate::geo::Shape;
 use crate::{SqlError, SqlResult};
+use particle::geo::Shape;
 
 /// The function's name, in queries for DataFusion.
 pub const NAME: &str = "bin_matches";

@@ -2,6 +2,11 @@
 
 use model::{Error, ErrorKind, Result, Value, msgpack};
 
+use crate::cdt::{self, Step};
+
+/// In place of an operation's number: a context comes first.
+pub(crate) const IN_CONTEXT: i64 = 0xff;
+
 /// An operation as it travels, `[number, argument ..]`: its number and its arguments.
 pub(crate) fn operation(payload: &[u8]) -> Result<(i64, Vec<Value>)> {
     let mut reader = msgpack::Reader::new(payload);
@@ -10,8 +15,22 @@ pub(crate) fn operation(payload: &[u8]) -> Result<(i64, Vec<Value>)> {
     Ok(found)
 }
 
+/// An operation that may have a context, `[255, context, [number, argument ..]]`, and the way there.
+pub(crate) fn operation_inside(payload: &[u8]) -> Result<(Vec<Step>, i64, Vec<Value>)> {
+    let mut reader = msgpack::Reader::new(payload);
+    let mut ahead = reader.clone();
+    let in_context = ahead.list_header()? == 3 && ahead.integer()? == IN_CONTEXT;
+    let path = if in_context { cdt::path(&mut ahead)? } else { Vec::new() };
+    if in_context {
+        reader = ahead;
+    }
+    let (number, arguments) = operation_in(&mut reader)?;
+    reader.finish()?;
+    Ok((path, number, arguments))
+}
+
 /// The operation that `reader` comes to next.
-pub(crate) fn operation_in(reader: &mut msgpack::Reader) -> Result<(i64, Vec<Value>)> {
+fn operation_in(reader: &mut msgpack::Reader) -> Result<(i64, Vec<Value>)> {
     let count = reader.list_header()?;
     if count == 0 {
         return Err(Error::new(ErrorKind::Parameter, "an operation without its number"));

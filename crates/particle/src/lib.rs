@@ -7,6 +7,8 @@
 mod arguments;
 pub mod bits;
 pub mod cdt;
+pub mod exp;
+pub mod geo;
 pub mod hll;
 
 use model::Value;

@@ -26,8 +26,8 @@ mod write;
 pub use arg::Arg;
 pub use read::{Kind, Reader, decode};
 pub use write::{
-    encode, put_bool, put_double, put_integer, put_list_header, put_map_header, put_nil, put_pairs,
-    put_raw, put_text, put_value,
+    encode, put_arg, put_bool, put_double, put_integer, put_list_header, put_map_header, put_nil,
+    put_pairs, put_raw, put_text, put_value,
 };
 
 /// Flag of an ordered list, in its extension element.

@@ -1,6 +1,9 @@
 //! Values to bytes.
 
-use super::{LIST_ORDERED, MAP_KEY_ORDERED, MAP_PAIRS, MAP_VALUE_ORDERED};
+use super::{
+    Arg, EXT_COMPARE, INFINITY, LIST_ORDERED, MAP_KEY_ORDERED, MAP_PAIRS, MAP_VALUE_ORDERED,
+    WILDCARD,
+};
 use crate::{ListOrder, MapOrder, Value, ValueType};
 
 /// One value as bytes.
@@ -38,6 +41,19 @@ pub fn put_value(out: &mut Vec<u8>, value: &Value) {
             };
             put_map(out, flags, map);
         }
+    }
+}
+
+/// Appends an argument of an operation.
+pub fn put_arg(out: &mut Vec<u8>, arg: &Arg) {
+    match arg {
+        Arg::Value(value) => put_value(out, value),
+        Arg::List(args) => {
+            put_list_header(out, args.len());
+            args.iter().for_each(|arg| put_arg(out, arg));
+        }
+        Arg::Infinity => out.extend([0xd4, EXT_COMPARE, INFINITY]),
+        Arg::Wildcard => out.extend([0xd4, EXT_COMPARE, WILDCARD]),
     }
 }
 

@@ -16,28 +16,45 @@ mod tests;
 
 use model::{Error, ErrorKind, Result, Value};
 
-use crate::{Modified, arguments};
+use crate::{Modified, arguments, cdt};
 
 /// The answer to a request on a bin; `None` where there is no bin.
 pub fn read(bin: Option<&Value>, payload: &[u8]) -> Result<Option<Value>> {
-    let (operation, values) = arguments::operation(payload)?;
+    let (path, operation, values) = arguments::operation_inside(payload)?;
     let read = Read::decode(operation, &values)?;
-    blob(bin)?.map(|bytes| read.on(bytes)).transpose()
+    let Some(bin) = bin else { return Ok(None) };
+    read.on(blob(cdt::find(bin, &path)?)?).map(Some)
 }
 
 /// What a request makes of a bin. Edits of bits answer nothing.
 pub fn modify(bin: Option<Value>, payload: &[u8]) -> Result<Modified> {
-    let (operation, values) = arguments::operation(payload)?;
+    let (path, operation, values) = arguments::operation_inside(payload)?;
     let edit = Edit::decode(operation, &values)?;
-    let edited = edit.on(blob(bin.as_ref())?)?;
-    Ok(Modified { bin: edited.map(Value::Blob).or(bin), result: None })
+    let edited = |value: &Value| edit.on(Some(blob(value)?));
+    let bin = match bin {
+        None if path.is_empty() => edit.on(None)?.map(Value::Blob),
+        None => {
+            let detail = "the context leads into a bin that is not there";
+            return Err(Error::new(ErrorKind::BinNotFound, detail));
+        }
+        Some(mut bin) => {
+            // A context that may make something would make a list, in which there are no bits.
+            cdt::change(&mut bin, &path, cdt::Family::List, |value| {
+                if let Some(bytes) = edited(value)? {
+                    *value = Value::Blob(bytes);
+                }
+                Ok(())
+            })?;
+            Some(bin)
+        }
+    };
+    Ok(Modified { bin, result: None })
 }
 
-fn blob(bin: Option<&Value>) -> Result<Option<&[u8]>> {
-    match bin {
-        None => Ok(None),
-        Some(Value::Blob(bytes)) => Ok(Some(bytes)),
-        Some(other) => {
+fn blob(value: &Value) -> Result<&[u8]> {
+    match value {
+        Value::Blob(bytes) => Ok(bytes),
+        other => {
             let detail =
                 format!("a bit operation works on a blob, not on a {}", other.value_type());
             Err(Error::new(ErrorKind::BinType, detail))

@@ -313,3 +313,41 @@ fn requests_on_bins() {
     let denied = payload([0, 9, 5].map(Value::Integer).to_vec());
     assert_eq!(modify(made.bin.clone(), &denied).unwrap(), made);
 }
+
+#[test]
+fn blobs_inside_lists_and_maps() {
+    let key = Value::String("k".into());
+    let bin = |blob: u8| {
+        let list = Value::list(vec![Value::Integer(5), Value::Blob(vec![blob])]);
+        Value::map([(key.clone(), list)])
+    };
+    let context = Value::list(vec![
+        Value::Integer(0x22),
+        key.clone(),
+        Value::Integer(0x10),
+        Value::Integer(-1),
+    ]);
+    let payload = |context: &Value, operation: Vec<Value>| {
+        let all = vec![Value::Integer(255), context.clone(), Value::list(operation)];
+        model::msgpack::encode(&Value::list(all))
+    };
+    let not = || [7, 4, 4, 0].map(Value::Integer).to_vec();
+    let count = || [51, 0, 8].map(Value::Integer).to_vec();
+    let made = modify(Some(bin(0xF0)), &payload(&context, not())).unwrap();
+    assert_eq!(made.bin, Some(bin(0xFF)));
+    let counted = read(made.bin.as_ref(), &payload(&context, count()));
+    assert_eq!(counted, Ok(Some(Value::Integer(8))));
+    let number = Value::list(vec![
+        Value::Integer(0x22),
+        key.clone(),
+        Value::Integer(0x10),
+        Value::Integer(0),
+    ]);
+    let error = modify(Some(bin(1)), &payload(&number, not())).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::BinType);
+    let nowhere = Value::list(vec![Value::Integer(0x10), Value::Integer(9)]);
+    let error = modify(Some(bin(1)), &payload(&nowhere, not())).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotApplicable);
+    let absent = modify(None, &payload(&context, not())).unwrap_err();
+    assert_eq!(absent.kind, ErrorKind::BinNotFound);
+}

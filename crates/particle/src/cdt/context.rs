@@ -81,7 +81,7 @@ pub(super) fn root_for(path: &[Step]) -> Option<Value> {
 }
 
 /// The value at the end of the path.
-pub(super) fn find<'a>(root: &'a Value, path: &[Step]) -> Result<&'a Value> {
+pub(crate) fn find<'a>(root: &'a Value, path: &[Step]) -> Result<&'a Value> {
     path.iter().try_fold(root, |value, step| match (value, place(value, &step.by)?) {
         (Value::List(list), Some(at)) => Ok(&list[at]),
         (Value::Map(map), Some(at)) => Ok(&map[at].1),
@@ -91,7 +91,7 @@ pub(super) fn find<'a>(root: &'a Value, path: &[Step]) -> Result<&'a Value> {
 
 /// Does something to the value at the end of the path, for which `leaf` is made if nothing is there
 /// and the last step says so. Lists that are declared ordered stay so.
-pub(super) fn change<T>(
+pub(crate) fn change<T>(
     value: &mut Value,
     path: &[Step],
     leaf: Family,

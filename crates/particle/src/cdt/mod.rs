@@ -36,7 +36,19 @@ pub use op::{
 };
 
 use crate::Modified;
+pub(crate) use context::{change, find};
+pub(crate) use payload::path;
 use payload::{Call, Op};
+
+/// Fails if a payload is no operation, or not one that modifies exactly if `modifies` says so.
+pub(crate) fn check(payload: &[u8], modifies: bool) -> Result<()> {
+    let edits = matches!(Call::decode(payload)?.op, Op::ListEdit(_) | Op::MapEdit(_));
+    if edits == modifies {
+        return Ok(());
+    }
+    let detail = if edits { "an operation that modifies, not a read" } else { "a read" };
+    Err(error(ErrorKind::Parameter, format!("the payload is {detail}")))
+}
 
 /// The answer to a read operation on a bin; `None` is nothing, as of a bin that is absent.
 pub fn read(bin: Option<&Value>, payload: &[u8]) -> Result<Option<Answer>> {

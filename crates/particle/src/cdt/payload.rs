@@ -52,7 +52,7 @@ impl Call {
 }
 
 /// The steps of a context: a flat list of kinds and arguments.
-pub(super) fn path(reader: &mut Reader) -> Result<Vec<Step>> {
+pub(crate) fn path(reader: &mut Reader) -> Result<Vec<Step>> {
     let count = reader.list_header()?;
     if count % 2 != 0 || count / 2 > NESTING_MAX {
         let detail = format!(

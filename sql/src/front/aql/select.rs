@@ -185,7 +185,7 @@ fn geo_value(cut: &Cut, e: &ast::Expr) -> SqlResult<Value> {
     match constant(cut, e)? {
         Value::GeoJson(text) => {
             let value = json::parse(&text)?;
-            crate::geo::Shape::of(&value).map(|_| value).ok_or_else(|| {
+            particle::geo::Shape::of(&value).map(|_| value).ok_or_else(|| {
                 SqlError::new("22023", "the GeoJSON is no point and no region")
                     .hint("a region is a Polygon, a MultiPolygon or an AeroCircle")
             })

@@ -14,7 +14,7 @@ type Direction = [f64; 3];
 
 /// A point or a region.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// A place.
     Point(Direction),
     /// Polygons: each an outer ring and its holes.
@@ -25,11 +25,11 @@ pub(crate) enum Shape {
 
 /// A closed line; its last corner is joined to its first.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Ring(Vec<Direction>);
+pub struct Ring(Vec<Direction>);
 
 impl Shape {
     /// The shape that a GeoJSON object means; `None` if it is none of ours.
-    pub(crate) fn of(value: &Value) -> Option<Shape> {
+    pub fn of(value: &Value) -> Option<Shape> {
         if let Value::GeoJson(text) = value {
             return Shape::of(&model::json::parse(text).ok()?);
         }
@@ -56,7 +56,7 @@ impl Shape {
     }
 
     /// Whether `other` is a point inside this region.
-    pub(crate) fn contains(&self, other: &Shape) -> bool {
+    pub fn contains(&self, other: &Shape) -> bool {
         let Shape::Point(point) = other else { return false };
         match self {
             Shape::Point(_) => false,
