@@ -1,9 +1,11 @@
 //! Random operations on lists and maps against a reference that is written to be plain: it asks of each
-//! element whether it is meant, and finds its rank by counting.
+//! element whether it is meant, and finds its rank by counting. Those on bits are in `bits.rs`.
 //!
 //! `AERIE_MODEL_RUNS=1000000 cargo test --release -p particle --test model` runs that many cases;
 //! `AERIE_MODEL_SEED` gives others. A case that fails names its own number, to be the seed of one run.
 
+#[path = "model/bits.rs"]
+mod bits;
 #[path = "model/draw.rs"]
 mod draw;
 #[path = "model/reference.rs"]

@@ -14,14 +14,14 @@ impl Draw {
         Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
@@ -29,7 +29,7 @@ impl Draw {
         self.below(n) == 0
     }
 
-    fn number(&mut self, from: i64, to: i64) -> i64 {
+    pub(crate) fn number(&mut self, from: i64, to: i64) -> i64 {
         from + self.below((to - from) as u64) as i64
     }
 
