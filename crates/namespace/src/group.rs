@@ -59,9 +59,10 @@ impl Namespace {
             Some(decided) => Outcome {
                 existed: decided.existed,
                 generation: decided.new.as_ref().map_or(0, |new| new.generation),
+                void_time: decided.new.as_ref().map_or(0, |new| new.void_time),
                 changed: true,
             },
-            None => Outcome { existed: false, generation: 0, changed: false },
+            None => Outcome { existed: false, generation: 0, void_time: 0, changed: false },
         };
         Ok((group.iter().map(outcome).collect(), ticket.or(seen)))
     }

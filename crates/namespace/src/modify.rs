@@ -74,8 +74,9 @@ impl Namespace {
         }
         match decision {
             Change::Keep => {
-                let generation = seen.map_or(0, |record| record.generation);
-                let outcome = Outcome { existed, generation, changed: false };
+                let (generation, void_time) =
+                    seen.map_or((0, 0), |record| (record.generation, record.void_time));
+                let outcome = Outcome { existed, generation, void_time, changed: false };
                 Ok((outcome, stale.and_then(|found| found.ticket)))
             }
             Change::Delete => self.delete(set, digest, stale, existed, now_ms),
@@ -84,9 +85,9 @@ impl Namespace {
                 let new = self.merge(set, seen, bins, replace, ttl, now_ms)?;
                 let old_key = seen.and_then(|record| record.key.clone());
                 let key = key.or(old_key.as_ref());
-                let generation = new.generation;
+                let (generation, void_time) = (new.generation, new.void_time);
                 let ticket = self.write(set, digest, key, new, stale.as_ref(), now_ms)?;
-                Ok((Outcome { existed, generation, changed: true }, Some(ticket)))
+                Ok((Outcome { existed, generation, void_time, changed: true }, Some(ticket)))
             }
         }
     }
@@ -229,7 +230,7 @@ impl Namespace {
         existed: bool,
         now_ms: u64,
     ) -> Result<(Outcome, Option<Ticket>)> {
-        let outcome = Outcome { existed, generation: 0, changed: existed };
+        let outcome = Outcome { existed, generation: 0, void_time: 0, changed: existed };
         let Some(old) = old else { return Ok((outcome, None)) };
         let appended = self.storage.append(&Write {
             kind: WriteKind::Tombstone,

@@ -55,7 +55,8 @@ impl Daemon {
         }
         let aerospike = addresses(&aero_listeners)?;
         let port = aerospike.first().map_or(0, SocketAddr::port);
-        let front = Arc::new(aero::Front::new(node.clone(), &identity(config), port));
+        let front =
+            Arc::new(aero::Front::new(node.clone(), backend.locks(), &identity(config), port));
         let options =
             aero::Options { max_connections: node.connections_max(), ..aero::Options::default() };
         for listener in aero_listeners {

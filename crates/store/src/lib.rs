@@ -115,6 +115,8 @@ pub struct Outcome {
     pub existed: bool,
     /// Generation after the change; 0 when the record is absent after it.
     pub generation: u16,
+    /// Second since 1970-01-01 UTC from which the record is gone; 0 = never, or absent.
+    pub void_time: u32,
     /// Whether anything was written.
     pub changed: bool,
 }

@@ -98,10 +98,7 @@ impl Locks {
     }
 
     /// Waits until no block holds any of these records.
-    pub(crate) async fn wait(
-        self: &Arc<Locks>,
-        digests: impl Iterator<Item = Digest>,
-    ) -> Result<()> {
+    pub async fn wait(self: &Arc<Locks>, digests: impl Iterator<Item = Digest>) -> Result<()> {
         if self.count.load(Relaxed) == 0 {
             return Ok(());
         }

@@ -229,9 +229,12 @@ impl Transaction {
                 let record = match store.get(at, Bins::All).await {
                     Err(error) if error.kind == ErrorKind::Corrupt => {
                         return match change(Seen::Damaged(&error))? {
-                            Change::Keep => {
-                                Ok(Outcome { existed: true, generation: 0, changed: false })
-                            }
+                            Change::Keep => Ok(Outcome {
+                                existed: true,
+                                generation: 0,
+                                void_time: 0,
+                                changed: false,
+                            }),
                             _ => Err(error),
                         };
                     }
@@ -246,9 +249,12 @@ impl Transaction {
             }
         };
         let seen = now.as_ref().map_or(Seen::Absent, Seen::Record);
-        let generation = now.as_ref().map_or(0, |record| record.generation);
+        let stamp = |record: &Option<Record>| {
+            record.as_ref().map_or((0, 0), |r| (r.generation, r.void_time))
+        };
+        let (generation, void_time) = stamp(&now);
         let there = now.is_some();
-        let unchanged = Outcome { existed: there, generation, changed: false };
+        let unchanged = Outcome { existed: there, generation, void_time, changed: false };
         let new = match change(seen)? {
             Change::Keep => return Ok(unchanged),
             Change::Delete if !there => return Ok(unchanged),
@@ -298,9 +304,9 @@ impl Transaction {
                 }
             }
         };
-        let generation = new.record.as_ref().map_or(0, |record| record.generation);
+        let (generation, void_time) = stamp(&new.record);
         self.lock().write(at.namespace, at.digest, new)?;
-        Ok(Outcome { existed: there, generation, changed: true })
+        Ok(Outcome { existed: there, generation, void_time, changed: true })
     }
 
     /// Lays what the block has written over records of a set that a scan met, and adds those of its

@@ -48,7 +48,7 @@ impl Frame {
         if header[0] != VERSION && !(header[0] == 0 && kind == Kind::Security) {
             return Err(Malformed("a frame of unknown version"));
         }
-        let size = u64::from_be_bytes(*header) & (1 << 48) - 1;
+        let size = u64::from_be_bytes(*header) & ((1 << 48) - 1);
         match usize::try_from(size) {
             Ok(body_size) if size <= BODY_SIZE_MAX => Ok(Some(Frame { kind, body_size })),
             _ => Err(Malformed("a frame of more than 128 MiB")),

@@ -24,7 +24,7 @@ mod message;
 pub mod query;
 pub mod value;
 
-pub use message::{Field, Fields, Header, Message, MessageOut, Op, OpKind, Ops};
+pub use message::{Field, Fields, Header, Message, MessageOut, Op, OpKind, Ops, put_op};
 
 /// Bytes that are not what they should be. The text says what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -348,17 +348,9 @@ impl<'o> MessageOut<'o> {
         self.fields += 1;
     }
 
-    /// Appends an operation whose value `put` appends, and which says its particle type. A name
-    /// longer than a byte can count is cut there; the model allows 63 bytes.
+    /// Appends an operation, as [`put_op`] does.
     pub fn op(&mut self, kind: u8, bin: &str, put: impl FnOnce(&mut Vec<u8>) -> u8) {
-        let start = self.out.len();
-        let name = &bin.as_bytes()[..bin.len().min(u8::MAX.into())];
-        self.out.extend_from_slice(&[0, 0, 0, 0, kind, 0, 0, name.len() as u8]);
-        self.out.extend_from_slice(name);
-        let particle = put(self.out);
-        self.out[start + 5] = particle;
-        let size = (self.out.len() - start - 4) as u32;
-        self.out[start..start + 4].copy_from_slice(&size.to_be_bytes());
+        put_op(self.out, kind, bin, put);
         self.ops += 1;
     }
 
@@ -374,4 +366,17 @@ impl<'o> MessageOut<'o> {
         self.out[counts..counts + 2].copy_from_slice(&self.fields.to_be_bytes());
         self.out[counts + 2..counts + 4].copy_from_slice(&self.ops.to_be_bytes());
     }
+}
+
+/// Appends an operation whose value `put` appends, and which says its particle type. A name longer
+/// than a byte can count is cut there; the model allows 63 bytes.
+pub fn put_op(out: &mut Vec<u8>, kind: u8, bin: &str, put: impl FnOnce(&mut Vec<u8>) -> u8) {
+    let start = out.len();
+    let name = &bin.as_bytes()[..bin.len().min(u8::MAX.into())];
+    out.extend_from_slice(&[0, 0, 0, 0, kind, 0, 0, name.len() as u8]);
+    out.extend_from_slice(name);
+    let particle = put(out);
+    out[start + 5] = particle;
+    let size = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&size.to_be_bytes());
 }

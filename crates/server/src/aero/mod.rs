@@ -12,9 +12,13 @@
 //!
 //! The codec is the crate `wire`.
 
+mod ask;
+mod batch;
 mod dispatch;
 pub mod info;
+mod operate;
 mod session;
+mod single;
 mod socket;
 
 use std::io;
@@ -24,6 +28,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
+use store::Locks;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -38,15 +43,17 @@ use socket::Socket;
 pub struct Front<S> {
     /// The records.
     pub store: Arc<S>,
+    /// Locks of transaction blocks, which writes wait for.
+    locks: Arc<Locks>,
     /// What the node says of itself.
     pub info: Info,
 }
 
 impl<S> Front<S> {
-    /// In front of this store. `identity` tells the node from others, also after a restart, together
-    /// with the port that it listens at.
-    pub fn new(store: Arc<S>, identity: &str, port: u16) -> Front<S> {
-        Front { store, info: Info::new(identity, port) }
+    /// In front of this store; writes wait for the blocks that hold these locks. `identity` tells
+    /// the node from others, also after a restart, together with the port that it listens at.
+    pub fn new(store: Arc<S>, locks: Arc<Locks>, identity: &str, port: u16) -> Front<S> {
+        Front { store, locks, info: Info::new(identity, port) }
     }
 }
 

@@ -67,8 +67,13 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether there is much to be written out.
+    pub(super) fn is_full(&self) -> bool {
+        self.out.len() >= FLUSH_AT
+    }
+
     /// Writes out if there is much.
     pub(super) async fn flush_if_full(&mut self) -> Result<(), Ended> {
-        if self.out.len() >= FLUSH_AT { self.flush().await } else { Ok(()) }
+        if self.is_full() { self.flush().await } else { Ok(()) }
     }
 }

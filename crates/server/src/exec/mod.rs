@@ -104,6 +104,11 @@ impl<S: Operated> Executor<S> {
         Ok(Executor { queries, store, locks: Arc::default(), sequences })
     }
 
+    /// The locks that transaction blocks hold.
+    pub fn locks(&self) -> Arc<Locks> {
+        self.locks.clone()
+    }
+
     /// What a session's settings mean to a statement.
     fn settings(&self, session: &SessionState) -> SqlResult<Session> {
         let record_ttl = match session.settings.get("record_ttl").map(str::parse::<i64>) {

@@ -1,5 +1,6 @@
 //! The daemon as its users meet it: a real process, real files, real sockets, `kill -9`.
 
+mod aero;
 mod bank;
 mod declared;
 mod fields;
