@@ -3,8 +3,9 @@
 //!
 //! What they answer is encoded at once, since a command may be asked again from the start.
 
-use model::{Error, ErrorKind, Name, Record, Value};
-use particle::Modified;
+use model::{Error, ErrorKind, Name, Record, Value, ValueType, msgpack};
+use particle::cdt::Answer;
+use particle::{Modified, bits, cdt, hll};
 use store::Change;
 use wire::{Op, OpKind, code, value};
 
@@ -25,6 +26,15 @@ impl Results {
 
     fn put(&mut self, bin: &str, result: Option<&Value>) {
         put_bin(&mut self.bytes, bin, result);
+        self.count += 1;
+    }
+
+    /// Pairs that keep their order.
+    fn put_pairs(&mut self, bin: &str, pairs: &[(Value, Value)]) {
+        wire::put_op(&mut self.bytes, OpKind::Read as u8, bin, |out| {
+            msgpack::put_pairs(out, pairs);
+            ValueType::Map as u8
+        });
         self.count += 1;
     }
 }
@@ -184,27 +194,37 @@ fn step(
             bench.empty();
             None
         }
-        OpKind::BitsRead => particle::bits::read(bench.get(bin), op.value).map_err(refused)?,
-        OpKind::HllRead => particle::hll::read(bench.get(bin), op.value).map_err(refused)?,
-        OpKind::BitsModify => modify(bench, bin, |old| particle::bits::modify(old, op.value))?,
-        OpKind::HllModify => modify(bench, bin, |old| particle::hll::modify(old, op.value))?,
-        OpKind::CollectionRead
-        | OpKind::CollectionModify
-        | OpKind::ExpressionRead
-        | OpKind::ExpressionModify => return Err(code::UNSUPPORTED),
+        OpKind::CollectionRead => cdt::read(bench.get(bin), op.value).map_err(refused)?,
+        OpKind::CollectionModify => modify(bench, bin, |old| cdt::modify(old, op.value))?,
+        OpKind::BitsRead => value_of(bits::read(bench.get(bin), op.value))?,
+        OpKind::BitsModify => {
+            modify(bench, bin, |old| bits::modify(old, op.value))?.map(Answer::Value)
+        }
+        OpKind::HllRead => value_of(hll::read(bench.get(bin), op.value))?,
+        OpKind::HllModify => {
+            modify(bench, bin, |old| hll::modify(old, op.value))?.map(Answer::Value)
+        }
+        OpKind::ExpressionRead | OpKind::ExpressionModify => return Err(code::UNSUPPORTED),
     };
-    if result.is_some() || ask.rules.respond_all {
-        results.put(bin, result.as_ref());
+    match result {
+        Some(Answer::Value(value)) => results.put(bin, Some(&value)),
+        Some(Answer::Pairs(pairs)) => results.put_pairs(bin, &pairs),
+        None if ask.rules.respond_all => results.put(bin, None),
+        None => {}
     }
     Ok(())
 }
 
+fn value_of(read: model::Result<Option<Value>>) -> Result<Option<Answer>, Refused> {
+    Ok(read.map_err(refused)?.map(Answer::Value))
+}
+
 /// Changes the inside of a bin; the answer of the operation.
-fn modify(
+fn modify<A>(
     bench: &mut Bench<'_>,
     bin: &str,
-    change: impl FnOnce(Option<Value>) -> model::Result<Modified>,
-) -> Result<Option<Value>, Refused> {
+    change: impl FnOnce(Option<Value>) -> model::Result<Modified<A>>,
+) -> Result<Option<A>, Refused> {
     let old = bench.take(bin);
     let done = change(old).map_err(refused)?;
     bench.set(bin, done.bin)?;

@@ -253,3 +253,49 @@ async fn a_write_waits_for_the_block_that_holds_its_record() {
     let n = sql.query_one("SELECT n FROM t WHERE id = 1", &[]).await.expect("a row");
     assert_eq!(n.get::<_, i64>(0), 3);
 }
+
+/// The bytes of an operation on a list, map, blob or sketch travel as the value of the operation.
+fn inside(kind: OpKind, bin: &'static str, call: &[Value]) -> Op {
+    (kind, bin, Some(Value::List(call.to_vec().into())))
+}
+
+#[test]
+fn operations_inside_lists_blobs_and_sketches() {
+    use OpKind::{BitsModify, BitsRead, CollectionModify, CollectionRead, HllModify, HllRead};
+    let node = Node::start();
+    let mut client = Client::of(&node);
+    let both = Header { info1: info1::READ, ..WRITE };
+    let n = |n: i64| Value::Integer(n);
+    let (append, size, resize, count) = (n(1), n(16), n(0), n(51));
+    let (hll_add, hll_count) = (n(1), n(50));
+    let elements = Value::List(vec![n(1), n(2), n(3)].into());
+    let ops = [
+        inside(CollectionModify, "l", &[append.clone(), n(7)]),
+        inside(CollectionModify, "l", &[append, n(8)]),
+        inside(CollectionRead, "l", &[size.clone()]),
+        inside(BitsModify, "b", &[resize, n(4), n(0)]),
+        inside(BitsRead, "b", &[count, n(0), n(32)]),
+        inside(HllModify, "h", &[hll_add, elements, n(8), n(0)]),
+        inside(HllRead, "h", &[hll_count]),
+        get("l"),
+    ];
+    let done = client.ask(&both, 1, &ops);
+    let list = Value::List(vec![n(7), n(8)].into());
+    let (one, two, zero, three) = (n(1), n(2), n(0), n(3));
+    let answers = [
+        ("l", Some(&one)),
+        ("l", Some(&two)),
+        ("l", Some(&two)),
+        ("b", Some(&zero)),
+        ("h", Some(&three)),
+        ("h", Some(&three)),
+        ("l", Some(&list)),
+    ];
+    assert_eq!((done.header.result, bins(&done)), (code::OK, answers.to_vec()));
+    let reads = [inside(CollectionRead, "l", &[size.clone()])];
+    assert_eq!(bins(&client.ask(&READ, 1, &reads)), [("l", Some(&two))]);
+    let wrong = [inside(CollectionRead, "b", &[size])];
+    assert_eq!(client.code(&READ, 1, &wrong), code::BIN_TYPE);
+    let torn = [(CollectionRead, "l", Some(Value::Blob(vec![0x92, 1])))];
+    assert_eq!(client.code(&READ, 1, &torn), code::PARAMETER);
+}
