@@ -272,7 +272,7 @@ fn operations_inside_lists_blobs_and_sketches() {
     let ops = [
         inside(CollectionModify, "l", &[append.clone(), n(7)]),
         inside(CollectionModify, "l", &[append, n(8)]),
-        inside(CollectionRead, "l", &[size.clone()]),
+        inside(CollectionRead, "l", std::slice::from_ref(&size)),
         inside(BitsModify, "b", &[resize, n(4), n(0)]),
         inside(BitsRead, "b", &[count, n(0), n(32)]),
         inside(HllModify, "h", &[hll_add, elements, n(8), n(0)]),
@@ -292,7 +292,7 @@ fn operations_inside_lists_blobs_and_sketches() {
         ("l", Some(&list)),
     ];
     assert_eq!((done.header.result, bins(&done)), (code::OK, answers.to_vec()));
-    let reads = [inside(CollectionRead, "l", &[size.clone()])];
+    let reads = [inside(CollectionRead, "l", std::slice::from_ref(&size))];
     assert_eq!(bins(&client.ask(&READ, 1, &reads)), [("l", Some(&two))]);
     let wrong = [inside(CollectionRead, "b", &[size])];
     assert_eq!(client.code(&READ, 1, &wrong), code::BIN_TYPE);
