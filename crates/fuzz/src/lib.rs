@@ -3,7 +3,8 @@
 //! 1. A [`Target`] makes its input from a case's random bytes: [`planner`] statements, [`wire`]
 //!    whole conversations. Both draw on the statements of the .slt files (`corpus.rs`), cut and
 //!    mixed (`mutate.rs`), and on ones that follow SQL's shape without sense (`statement.rs`).
-//! 2. [`run`] feeds the cases one after the other to a node in this process.
+//!    [`cdt`] operations on lists and maps.
+//! 2. [`run`] feeds the cases one after the other to a node in this process, or to what it is about.
 //! 3. `watch.rs` looks on: a panic counts also where the server catches it, and so do an answer
 //!    that does not come and memory that does not go back.
 //!
@@ -11,6 +12,7 @@
 //! --cases 1` runs it again. What the node has stored is not part of it; it begins anew every
 //! [`CASES_PER_NODE`] cases, from where a case that needs it may be repeated.
 
+pub mod cdt;
 mod corpus;
 mod message;
 mod mutate;

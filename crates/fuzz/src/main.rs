@@ -1,13 +1,13 @@
-//! `fuzz planner|wire`: feeds random cases and tells what went wrong. Exit status 1 where something
+//! `fuzz planner|wire|cdt`: feeds random cases and tells what went wrong. Exit status 1 where something
 //! did; 2 where a case had to be ended.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use fuzz::{Limits, Report, planner::Planner, run, wire::Wire};
+use fuzz::{Limits, Report, cdt::Cdt, planner::Planner, run, wire::Wire};
 
-/// Feeds random statements or conversations to a node in this process.
+/// Feeds random statements, conversations or operations to a node in this process.
 #[derive(Parser)]
 struct Args {
     /// What is fed.
@@ -35,6 +35,8 @@ enum Which {
     Planner,
     /// Conversations over a socket.
     Wire,
+    /// Operations on lists and maps.
+    Cdt,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let report = match args.target {
         Which::Planner => run(&mut Planner::default(), limits),
         Which::Wire => run(&mut Wire::default(), limits),
+        Which::Cdt => run(&mut Cdt, limits),
     };
     tell(&report, args.seed)
 }

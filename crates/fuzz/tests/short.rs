@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use fuzz::{Limits, Report, planner::Planner, run, wire::Wire};
+use fuzz::{Limits, Report, cdt::Cdt, planner::Planner, run, wire::Wire};
 
 /// A few seconds in an unoptimized build.
 const PLANS: u64 = 400;
 const CONVERSATIONS: u64 = 100;
+const OPERATIONS: u64 = 2000;
 const SEED: u64 = 7;
 
 fn limits(cases: u64) -> Limits {
@@ -25,5 +26,6 @@ fn told(target: &str, report: &Report) -> bool {
 fn main() -> ExitCode {
     let plans = told("planner", &run(&mut Planner::default(), limits(PLANS)));
     let conversations = told("wire", &run(&mut Wire::default(), limits(CONVERSATIONS)));
-    if plans && conversations { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let operations = told("cdt", &run(&mut Cdt, limits(OPERATIONS)));
+    if plans && conversations && operations { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

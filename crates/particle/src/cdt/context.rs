@@ -4,7 +4,7 @@ use model::msgpack::Arg;
 use model::{ErrorKind, List, ListOrder, Map, MapOrder, Result, Value};
 
 use super::error;
-use super::list::{may_be_padded_to, pad};
+use super::list::{PADDED_MAX, pad};
 use super::map::check_key;
 use super::op::Pick;
 use super::select::{Elements, picked};
@@ -97,18 +97,29 @@ pub(crate) fn change<T>(
     leaf: Family,
     does: impl FnOnce(&mut Value) -> Result<T>,
 ) -> Result<T> {
+    change_within(value, path, leaf, PADDED_MAX, does)
+}
+
+/// [`change`], where steps may pad lists with up to `room` elements together.
+fn change_within<T>(
+    value: &mut Value,
+    path: &[Step],
+    leaf: Family,
+    mut room: usize,
+    does: impl FnOnce(&mut Value) -> Result<T>,
+) -> Result<T> {
     let Some((step, rest)) = path.split_first() else { return does(value) };
     let family = rest.first().map_or(leaf, Step::family);
-    let at = found_or_made(value, step, family)?;
+    let at = found_or_made(value, step, family, &mut room)?;
     match value {
         Value::List(list) => {
-            let done = change(&mut list[at], rest, leaf, does)?;
+            let done = change_within(&mut list[at], rest, leaf, room, does)?;
             if list.order == ListOrder::Ordered {
                 move_into_order(list, at);
             }
             Ok(done)
         }
-        Value::Map(map) => change(&mut map[at].1, rest, leaf, does),
+        Value::Map(map) => change_within(&mut map[at].1, rest, leaf, room, does),
         _ => Err(nothing_there()),
     }
 }
@@ -130,7 +141,12 @@ fn first(of: &impl Elements, pick: &Pick) -> Result<Option<usize>> {
     }
 }
 
-fn found_or_made(value: &mut Value, step: &Step, family: Family) -> Result<usize> {
+fn found_or_made(
+    value: &mut Value,
+    step: &Step,
+    family: Family,
+    room: &mut usize,
+) -> Result<usize> {
     let found = place(value, &step.by)?;
     let Some(create) = step.create else { return found.ok_or_else(nothing_there) };
     match (value, &step.by, found) {
@@ -146,10 +162,11 @@ fn found_or_made(value: &mut Value, step: &Step, family: Family) -> Result<usize
             let at = usize::try_from(*at).map_err(|_| nothing_there())?;
             let may_pad = create == Create::PaddedOrKeyOrdered
                 && list.order == ListOrder::Unordered
-                && may_be_padded_to(at);
-            if at != list.len() && !may_pad {
+                && at.saturating_sub(list.len()) <= *room;
+            if at < list.len() || at > list.len() && !may_pad {
                 return Err(nothing_there());
             }
+            *room -= at - list.len();
             pad(list, at);
             list.push(create.collection(family));
             Ok(at)

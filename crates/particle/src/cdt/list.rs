@@ -13,7 +13,7 @@ use super::select::{Picked, picked, place};
 
 /// Longest list that a place behind the end fills up with nil: as many as a record of usual size could
 /// hold. Else a request of ten bytes would take all memory.
-const PADDED_MAX: usize = RECORD_SIZE_DEFAULT;
+pub(super) const PADDED_MAX: usize = RECORD_SIZE_DEFAULT;
 
 /// Answers what is asked of a list.
 pub fn read(list: &List, read: &ListRead) -> Result<Option<Answer>> {
@@ -212,11 +212,6 @@ pub(super) fn pad(list: &mut List, len: usize) {
     if list.len() < len {
         list.resize(len, Value::Nil);
     }
-}
-
-/// Longest list that contexts may pad.
-pub(super) fn may_be_padded_to(len: usize) -> bool {
-    len < PADDED_MAX
 }
 
 fn only_unordered(list: &List, what: &str) -> Result<()> {

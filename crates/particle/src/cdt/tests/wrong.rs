@@ -42,6 +42,8 @@ fn types_and_numbers() {
         ("18, 0", "[[1]]", 16, "", "Parameter"),
         ("4, 0", "[[1]]", 16, "", "Parameter"),
         ("144, 10000000", "[[1]]", 1, "1", "NotApplicable"),
+        // What steps pad is bounded for all of them together.
+        ("144, 600000, 144, 600000", "[]", 1, "1", "NotApplicable"),
     ]);
 }
 
