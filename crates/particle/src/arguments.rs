@@ -20,7 +20,7 @@ pub(crate) fn operation_inside(payload: &[u8]) -> Result<(Vec<Step>, i64, Vec<Va
     let mut reader = msgpack::Reader::new(payload);
     let mut ahead = reader.clone();
     let in_context = ahead.list_header()? == 3 && ahead.integer()? == IN_CONTEXT;
-    let path = if in_context { cdt::path(&mut ahead)? } else { Vec::new() };
+    let path = if in_context { cdt::context_of(&mut ahead)? } else { Vec::new() };
     if in_context {
         reader = ahead;
     }

@@ -125,7 +125,7 @@ fn change_within<T>(
 }
 
 /// The place that a step leads to; `None` where nothing is.
-fn place(value: &Value, by: &By) -> Result<Option<usize>> {
+pub(super) fn place(value: &Value, by: &By) -> Result<Option<usize>> {
     match (value, by) {
         (Value::List(list), By::List(pick)) => first(list, pick),
         (Value::Map(map), By::Map(pick)) => first(map, pick),

@@ -6,6 +6,8 @@
 //! 3. The operation runs there, in place (`list.rs`, `map.rs`). Which elements it means is decided by
 //!    `select.rs`, what it says of them by `answer.rs`.
 //!
+//! A path instead (`path.rs`) leads to many elements, which expressions choose.
+//!
 //! SQL and expressions call step 3 themselves, with the types of `op.rs`.
 //!
 //! A list that is declared ordered is sorted after every operation; the pairs of a map always are.
@@ -20,6 +22,7 @@ mod list;
 mod map;
 mod number;
 mod op;
+mod path;
 mod payload;
 mod select;
 #[cfg(test)]
@@ -36,66 +39,75 @@ pub use op::{
 };
 
 use crate::Modified;
+use crate::exp::STEPS_MAX;
 pub(crate) use context::{change, find};
-pub(crate) use payload::path;
-use payload::{Call, Op};
+pub(crate) use payload::context_of;
+use payload::{Call, Edit, Op, Read};
 
 /// Fails if a payload is no operation, or not one that modifies exactly if `modifies` says so.
 pub(crate) fn check(payload: &[u8], modifies: bool) -> Result<()> {
-    let edits = matches!(Call::decode(payload)?.op, Op::ListEdit(_) | Op::MapEdit(_));
-    if edits == modifies {
-        return Ok(());
+    match (Call::decode(payload)?.op, modifies) {
+        (Op::Read(_), false) | (Op::Edit(_), true) => Ok(()),
+        (Op::Read(_), true) => Err(misplaced("reads", "a modification")),
+        (Op::Edit(_), false) => Err(misplaced("modifies", "a read")),
     }
-    let detail = if edits { "an operation that modifies, not a read" } else { "a read" };
-    Err(error(ErrorKind::Parameter, format!("the payload is {detail}")))
 }
 
 /// The answer to a read operation on a bin; `None` is nothing, as of a bin that is absent.
 pub fn read(bin: Option<&Value>, payload: &[u8]) -> Result<Option<Answer>> {
+    read_within(bin, payload, &mut { STEPS_MAX })
+}
+
+/// [`read`], where expressions in a path take from `steps`.
+pub(crate) fn read_within(
+    bin: Option<&Value>,
+    payload: &[u8],
+    steps: &mut u64,
+) -> Result<Option<Answer>> {
     let Call { path, op } = Call::decode(payload)?;
-    let family = op.family();
-    let nested = !path.is_empty();
-    let (list_read, map_read) = match op {
-        Op::ListRead(read) => (Some(read), None),
-        Op::MapRead(read) => (None, Some(read)),
-        Op::ListEdit(_) | Op::MapEdit(_) => {
-            return Err(error(
-                ErrorKind::Parameter,
-                "the operation modifies, and was sent as a read",
-            ));
-        }
-    };
+    let Op::Read(read) = op else { return Err(misplaced("modifies", "a read")) };
     let Some(bin) = bin else { return Ok(None) };
-    match (context::find(bin, &path)?, list_read, map_read) {
-        (Value::List(list), Some(read), _) => list::read(list, &read),
-        (Value::Map(map), _, Some(read)) => map::read(map, &read),
-        (other, ..) => Err(wrong_type(other, family, nested && family == Family::Map)),
+    match (context::find(bin, &path)?, &read) {
+        (Value::List(list), Read::List(read)) => list::read(list, read),
+        (Value::Map(map), Read::Map(read)) => map::read(map, read),
+        (Value::List(_) | Value::Map(_), Read::Path(select)) => {
+            select.of(bin, steps).map(|value| Some(value.into()))
+        }
+        (other, Read::Map(_)) => Err(wrong_type(other, "map", !path.is_empty())),
+        (other, _) => Err(wrong_type(other, "list", false)),
     }
 }
 
 /// What an operation makes of a bin, and what it answers. A bin stays absent where nothing was added.
 pub fn modify(bin: Option<Value>, payload: &[u8]) -> Result<Modified<Answer>> {
+    modify_within(bin, payload, &mut { STEPS_MAX })
+}
+
+/// [`modify`], where expressions in a path take from `steps`.
+pub(crate) fn modify_within(
+    bin: Option<Value>,
+    payload: &[u8],
+    steps: &mut u64,
+) -> Result<Modified<Answer>> {
     let Call { path, op } = Call::decode(payload)?;
-    let adds = op.made().is_some();
-    let declares =
-        matches!(op, Op::ListEdit(ListEdit::SetOrder(_)) | Op::MapEdit(MapEdit::SetOrder(_)));
-    let was_absent = bin.is_none();
-    let made = || if path.is_empty() { op.made() } else { context::root_for(&path) };
+    let Op::Edit(edit) = op else { return Err(misplaced("reads", "a modification")) };
+    let (nested, was_absent) = (!path.is_empty(), bin.is_none());
+    let (adds, declares) = (edit.made().is_some(), edit.declares());
+    let made = || if nested { context::root_for(&path) } else { edit.made() };
     let Some(mut bin) = bin.or_else(made) else {
-        return match adds && !path.is_empty() {
+        return match adds && nested {
             true => Err(error(ErrorKind::NotApplicable, "the context leads into an absent bin")),
             false => Ok(Modified { bin: None, result: None }),
         };
     };
-    let nested = !path.is_empty();
-    let family = op.family();
-    let result = context::change(&mut bin, &path, family, |value| match (value, op) {
-        (Value::List(list), Op::ListEdit(edit)) => list::edit(list, edit),
-        (Value::Map(map), Op::MapEdit(edit)) => map::edit(map, edit),
-        (_, Op::ListRead(_) | Op::MapRead(_)) => {
-            Err(error(ErrorKind::Parameter, "the operation reads, and was sent as a modification"))
+    let result = context::change(&mut bin, &path, edit.family(), |value| match (value, edit) {
+        (Value::List(list), Edit::List(edit)) => list::edit(list, edit),
+        (Value::Map(map), Edit::Map(edit)) => map::edit(map, edit),
+        (value @ (Value::List(_) | Value::Map(_)), Edit::Path(apply)) => {
+            apply.to(value, steps).map(|()| None)
         }
-        (other, _) => Err(wrong_type(other, family, nested)),
+        (other, Edit::Map(_)) => Err(wrong_type(other, "map", nested)),
+        (other, _) => Err(wrong_type(other, "list", nested)),
     })?;
     if adds || nested {
         limits::check_value(&bin)?;
@@ -104,21 +116,27 @@ pub fn modify(bin: Option<Value>, payload: &[u8]) -> Result<Modified<Answer>> {
     Ok(Modified { bin: (!nothing_made).then_some(bin), result })
 }
 
-impl Op {
+impl Edit {
+    /// What a context that makes something makes for it.
     fn family(&self) -> Family {
         match self {
-            Op::ListRead(_) | Op::ListEdit(_) => Family::List,
-            Op::MapRead(_) | Op::MapEdit(_) => Family::Map,
+            Edit::List(_) => Family::List,
+            Edit::Map(_) | Edit::Path(_) => Family::Map,
         }
     }
 
     /// What the operation makes where there is nothing.
     fn made(&self) -> Option<Value> {
         match self {
-            Op::ListEdit(edit) => list::made_for(edit).map(Value::List),
-            Op::MapEdit(edit) => map::made_for(edit).map(Value::Map),
-            Op::ListRead(_) | Op::MapRead(_) => None,
+            Edit::List(edit) => list::made_for(edit).map(Value::List),
+            Edit::Map(edit) => map::made_for(edit).map(Value::Map),
+            Edit::Path(_) => None,
         }
+    }
+
+    /// Whether it declares an order, which an empty collection can have too.
+    fn declares(&self) -> bool {
+        matches!(self, Edit::List(ListEdit::SetOrder(_)) | Edit::Map(MapEdit::SetOrder(_)))
     }
 }
 
@@ -131,13 +149,13 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// Aerospike calls the wrong type of a bin another error than most wrong types inside of one.
-fn wrong_type(value: &Value, family: Family, inside: bool) -> Error {
-    let wanted = match family {
-        Family::List => "list",
-        Family::Map => "map",
-    };
+fn wrong_type(value: &Value, wanted: &str, inside: bool) -> Error {
     let detail = format!("the operation is one of a {wanted}, but finds a {}", value.value_type());
     error(if inside { ErrorKind::Parameter } else { ErrorKind::BinType }, detail)
+}
+
+fn misplaced(does: &str, sent_as: &str) -> Error {
+    error(ErrorKind::Parameter, format!("the operation {does}, and was sent as {sent_as}"))
 }
 
 fn error(kind: ErrorKind, detail: impl Into<String>) -> Error {

@@ -1,4 +1,5 @@
-//! Operations as they travel: `[number, argument ..]`, or `[255, context, [number, argument ..]]`.
+//! Operations as they travel: `[number, argument ..]`, or `[255, context, [number, argument ..]]`; with
+//! a path `[254, path, flags]` or `[254, path, flags, expression]`.
 
 use model::limits::NESTING_MAX;
 use model::msgpack::{Arg, Reader};
@@ -8,27 +9,42 @@ use super::context::{By, Create, Step};
 use super::error;
 use super::number::negative;
 use super::op::*;
+use super::path::{self, Apply, Select};
 
 /// In place of an operation's number: a context comes first.
 const IN_CONTEXT: i64 = 0xff;
+/// The operation that has a path.
+const WITH_PATH: i64 = 0xfe;
 /// Flag of a return type: all others.
 const INVERTED: i64 = 0x1_0000;
 /// Flag of an order: keep an index of places with the value. Accepted; places need no index here.
 const PERSIST_INDEX: i64 = 0x10;
 
 /// An operation and where it happens.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Call {
     pub(super) path: Vec<Step>,
     pub(super) op: Op,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) enum Op {
-    ListRead(ListRead),
-    ListEdit(ListEdit),
-    MapRead(MapRead),
-    MapEdit(MapEdit),
+    Read(Read),
+    Edit(Edit),
+}
+
+#[derive(Debug)]
+pub(super) enum Read {
+    List(ListRead),
+    Map(MapRead),
+    Path(Select),
+}
+
+#[derive(Debug)]
+pub(super) enum Edit {
+    List(ListEdit),
+    Map(MapEdit),
+    Path(Apply),
 }
 
 impl Call {
@@ -36,8 +52,10 @@ impl Call {
         let mut reader = Reader::new(payload);
         let mut args = Args::of(&mut reader)?;
         let number = args.integer()?;
-        let call = if number == IN_CONTEXT {
-            let path = path(args.next()?)?;
+        let call = if number == WITH_PATH {
+            Call { path: Vec::new(), op: path::decode(args.reader, args.left)? }
+        } else if number == IN_CONTEXT {
+            let path = context_of(args.next()?)?;
             let mut inner = Args::of(args.next()?)?;
             let number = inner.integer()?;
             let op = op(number, &mut inner)?;
@@ -52,21 +70,26 @@ impl Call {
 }
 
 /// The steps of a context: a flat list of kinds and arguments.
-pub(crate) fn path(reader: &mut Reader) -> Result<Vec<Step>> {
-    let count = reader.list_header()?;
-    if count % 2 != 0 || count / 2 > NESTING_MAX {
-        let detail = format!(
-            "a context has {count} elements; it takes pairs, and at most {NESTING_MAX} of them"
-        );
-        return Err(error(ErrorKind::Parameter, detail));
-    }
-    (0..count / 2).map(|_| step(reader)).collect()
+pub(crate) fn context_of(reader: &mut Reader) -> Result<Vec<Step>> {
+    let steps = pairs_of_context(reader)?;
+    (0..steps).map(|_| reader.integer().and_then(|kind| step_of(kind, reader))).collect()
 }
 
-fn step(reader: &mut Reader) -> Result<Step> {
+/// The header of a context: how many kinds with an argument follow.
+pub(super) fn pairs_of_context(reader: &mut Reader) -> Result<usize> {
+    let count = reader.list_header()?;
+    if count % 2 != 0 || count / 2 > 2 * NESTING_MAX {
+        let detail = format!("a context of {count} elements; it takes pairs, and not that many");
+        return Err(error(ErrorKind::Parameter, detail));
+    }
+    Ok(count / 2)
+}
+
+/// The step of this kind, whose argument comes next.
+pub(super) fn step_of(kind: i64, reader: &mut Reader) -> Result<Step> {
     /// Flag of a kind: keep an index with what is made.
     const PERSIST_INDEX: i64 = 0x100;
-    let kind = reader.integer()? & !PERSIST_INDEX;
+    let kind = kind & !PERSIST_INDEX;
     let create = match kind & 0xc0 {
         0 => None,
         0x40 => Some(Create::Unordered),
@@ -91,10 +114,10 @@ fn step(reader: &mut Reader) -> Result<Step> {
 
 fn op(number: i64, args: &mut Args) -> Result<Op> {
     let op = match number {
-        0..=15 | 32..=40 => Op::ListEdit(list_edit(number, args)?),
-        16..=31 => Op::ListRead(list_read(number, args)?),
-        64..=89 => Op::MapEdit(map_edit(number, args)?),
-        96..=110 => Op::MapRead(map_read(number, args)?),
+        0..=15 | 32..=40 => Op::Edit(Edit::List(list_edit(number, args)?)),
+        16..=31 => Op::Read(Read::List(list_read(number, args)?)),
+        64..=89 => Op::Edit(Edit::Map(map_edit(number, args)?)),
+        96..=110 => Op::Read(Read::Map(map_read(number, args)?)),
         _ => return Err(unknown(number)),
     };
     args.end()?;
@@ -216,6 +239,15 @@ fn map_read(number: i64, args: &mut Args) -> Result<MapRead> {
     Ok(MapRead::By(pick, give))
 }
 
+/// A list of arguments.
+pub(super) fn args(reader: &mut Reader) -> Result<Vec<Arg>> {
+    match reader.arg()? {
+        Arg::List(args) => Ok(args),
+        Arg::Value(Value::List(list)) => Ok(list.into_iter().map(Arg::Value).collect()),
+        _ => Err(error(ErrorKind::Parameter, "an argument should be a list and is none")),
+    }
+}
+
 /// What is left of an operation's arguments.
 struct Args<'r, 'a> {
     reader: &'r mut Reader<'a>,
@@ -309,11 +341,7 @@ impl<'r, 'a> Args<'r, 'a> {
     }
 
     fn list(&mut self) -> Result<Vec<Arg>> {
-        match self.next()?.arg()? {
-            Arg::List(args) => Ok(args),
-            Arg::Value(Value::List(list)) => Ok(list.into_iter().map(Arg::Value).collect()),
-            _ => Err(error(ErrorKind::Parameter, "an argument should be a list and is none")),
-        }
+        args(self.next()?)
     }
 
     fn items(&mut self) -> Result<Vec<Value>> {

@@ -1,8 +1,8 @@
 //! Calls of operations on lists, maps, bits and sketches.
 //!
 //! A call is `[127, result type, module, [operation, argument ..], subject]`, where the operation may
-//! be one in a context, `[255, context, [operation, argument ..]]`. Arguments are expressions; where
-//! all are values, the operation is made once, when the call is decoded, and is checked there. An
+//! be one in a context, `[255, context, [operation, argument ..]]`, or one with a path, whose arguments
+//! are not. Other arguments are expressions; where all are values, the operation is made once, when the call is decoded, and is checked there. An
 //! operation that fails makes the call unknown, and so does a result of another type than the call
 //! says.
 
@@ -20,6 +20,8 @@ const LISTS_AND_MAPS: i64 = 0;
 const BITS: i64 = 1;
 const HLL: i64 = 2;
 const MODIFY: i64 = 64;
+/// The operation on lists and maps that has a path.
+const WITH_PATH: i64 = 254;
 
 /// A call.
 #[derive(Debug)]
@@ -103,6 +105,29 @@ impl Module {
         })
     }
 
+    /// An operation with a path: its arguments stay as they came.
+    fn with_path(
+        self,
+        decoder: &Decoder,
+        header: &Header,
+        count: usize,
+        reader: &mut Reader,
+    ) -> Result<Operation> {
+        let lists_and_maps = matches!(self, Module::CdtRead | Module::CdtEdit);
+        if decoder.in_path || header.context.is_some() || !lists_and_maps {
+            return Err(wrong("a path inside a path or a context, or of another module".into()));
+        }
+        let mut payload = Vec::new();
+        msgpack::put_list_header(&mut payload, count + 1);
+        msgpack::put_integer(&mut payload, WITH_PATH);
+        for _ in 0..count {
+            payload.extend_from_slice(reader.element()?);
+        }
+        let edits = self == Module::CdtEdit;
+        cdt::check(&payload, edits)?;
+        Ok(if edits { Operation::CdtEdit(payload) } else { Operation::CdtRead(payload) })
+    }
+
     /// Whether the operations work on something of this type. On nil those that modify make it.
     fn works_on(self, subject: Type) -> bool {
         match self {
@@ -133,6 +158,10 @@ pub(super) fn decode(decoder: &mut Decoder, reader: &mut Reader) -> Result<Typed
     let result = result_type(reader)?;
     let module = Module::of(reader.integer()?)?;
     let (header, count) = header(reader)?;
+    if header.number == WITH_PATH {
+        let request = Request::Ready(module.with_path(decoder, &header, count, reader)?);
+        return call(decoder, reader, result, module, request);
+    }
     let mut arguments = Vec::new();
     for _ in 0..count {
         arguments.push(decoder.node(reader)?.0);
@@ -142,6 +171,17 @@ pub(super) fn decode(decoder: &mut Decoder, reader: &mut Reader) -> Result<Typed
         Some(values) => Request::Ready(module.operation(&header, values)?),
         None => Request::Open(header, arguments),
     };
+    call(decoder, reader, result, module, request)
+}
+
+/// The call, whose subject comes next.
+fn call(
+    decoder: &mut Decoder,
+    reader: &mut Reader,
+    result: Type,
+    module: Module,
+    request: Request,
+) -> Result<Typed> {
     let (subject, given) = decoder.node(reader)?;
     if !module.works_on(given) {
         return Err(wrong(format!("a call of {module:?} on a {given:?}")));
@@ -181,13 +221,13 @@ pub(super) fn run<'a>(evaluation: &mut Evaluation<'a>, call: &'a Call) -> Option
     };
     evaluation.spend(subject.value().map_or(1, weight)).then_some(())?;
     let result = match &call.request {
-        Request::Ready(operation) => operation.run(subject),
+        Request::Ready(operation) => operation.run(subject, evaluation.steps()),
         Request::Open(header, arguments) => {
             let mut values = Vec::with_capacity(arguments.len());
             for argument in arguments {
                 values.push(evaluated(evaluation, argument)?);
             }
-            call.module.operation(header, values).ok()?.run(subject)
+            call.module.operation(header, values).ok()?.run(subject, evaluation.steps())
         }
     };
     let made = result.ok()??;
@@ -206,15 +246,17 @@ fn evaluated<'a>(evaluation: &mut Evaluation<'a>, argument: &'a Node) -> Option<
 
 impl Operation {
     /// The answer of a read, the subject after an edit. Nil is no subject.
-    fn run(&self, subject: Computed) -> Result<Option<Value>> {
+    fn run(&self, subject: Computed, steps: &mut u64) -> Result<Option<Value>> {
         let there = subject.value().filter(|value| **value != Value::Nil);
         match (self, there) {
             (Operation::CdtRead(payload), there) => {
-                Ok(cdt::read(there, payload)?.map(cdt::Answer::into_value))
+                Ok(cdt::read_within(there, payload, steps)?.map(cdt::Answer::into_value))
             }
-            (Operation::CdtEdit(payload), None) => Ok(cdt::modify(None, payload)?.bin),
+            (Operation::CdtEdit(payload), None) => {
+                Ok(cdt::modify_within(None, payload, steps)?.bin)
+            }
             (Operation::CdtEdit(payload), Some(_)) => {
-                Ok(cdt::modify(subject.into_value(), payload)?.bin)
+                Ok(cdt::modify_within(subject.into_value(), payload, steps)?.bin)
             }
             (Operation::BitRead(read), Some(Value::Blob(bytes))) => read.on(bytes).map(Some),
             (Operation::BitEdit(edit), Some(Value::Blob(bytes))) => {

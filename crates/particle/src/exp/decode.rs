@@ -21,12 +21,12 @@ mod code {
     pub(super) const CALL: i64 = 127;
 }
 
-pub(super) fn expression(bytes: &[u8]) -> Result<Expression> {
+pub(super) fn expression(bytes: &[u8], in_path: bool) -> Result<Expression> {
     if bytes.len() > SIZE_MAX {
         return Err(wrong(format!("{} bytes; at most {SIZE_MAX} are allowed", bytes.len())));
     }
     let mut reader = Reader::new(bytes);
-    let mut decoder = Decoder { depth: 0, calls: 0, variables: Vec::new() };
+    let mut decoder = Decoder { depth: 0, calls: 0, variables: Vec::new(), in_path };
     let (root, result) = decoder.node(&mut reader)?;
     reader.finish()?;
     Ok(Expression { root, result })
@@ -42,6 +42,8 @@ pub(super) struct Decoder {
     calls: usize,
     /// Names of variables that are known here, the outermost first.
     variables: Vec<(Vec<u8>, Type)>,
+    /// Whether the expression is one inside a path, where no other path may begin.
+    pub(super) in_path: bool,
 }
 
 impl Decoder {

@@ -95,6 +95,16 @@ impl<'a> Evaluation<'a> {
         Evaluation { meta, bins, element, variables: Vec::new(), steps: STEPS_MAX }
     }
 
+    /// The evaluation with so many steps.
+    pub(super) fn with_steps(self, steps: u64) -> Evaluation<'a> {
+        Evaluation { steps, ..self }
+    }
+
+    /// The steps that are left.
+    pub(super) fn steps(&mut self) -> &mut u64 {
+        &mut self.steps
+    }
+
     /// Takes steps; whether there were as many left.
     pub(super) fn spend(&mut self, steps: u64) -> bool {
         let enough = self.steps >= steps;

@@ -130,12 +130,18 @@ impl<'a> Meta<'a> {
 impl Expression {
     /// The expression that these bytes are.
     pub fn decode(bytes: &[u8]) -> Result<Expression> {
-        decode::expression(bytes)
+        decode::expression(bytes, false)
+    }
+
+    /// The same of bytes that stand in a path. Paths do not nest: each could run for each element of
+    /// the one around it.
+    pub(crate) fn decode_in_path(bytes: &[u8]) -> Result<Expression> {
+        decode::expression(bytes, true)
     }
 
     /// The expression that these bytes are, if it can filter: it gives true or false.
     pub fn decode_filter(bytes: &[u8]) -> Result<Expression> {
-        let expression = decode::expression(bytes)?;
+        let expression = decode::expression(bytes, false)?;
         if expression.result.fits(Type::Bool) {
             return Ok(expression);
         }
@@ -164,11 +170,20 @@ impl Expression {
         Evaluation::new(record.meta, Some(record.bins), None).run(&self.root).into_value()
     }
 
-    /// What it gives of an element of a list or a map that a path has come to.
-    pub fn of_element(&self, element: Element, record: Option<&View>) -> ElementResult {
+    /// What it gives of an element of a list or a map that a path has come to. It takes from `steps`,
+    /// at first [`STEPS_MAX`], so that all elements of a path together are bounded as one evaluation is.
+    pub fn of_element(
+        &self,
+        element: Element,
+        record: Option<&View>,
+        steps: &mut u64,
+    ) -> ElementResult {
         let meta = record.map(|record| record.meta).unwrap_or_default();
         let bins = record.map(|record| record.bins);
-        match Evaluation::new(meta, bins, Some(element)).run(&self.root) {
+        let mut evaluation = Evaluation::new(meta, bins, Some(element)).with_steps(*steps);
+        let computed = evaluation.run(&self.root);
+        *steps = *evaluation.steps();
+        match computed {
             Computed::Remove => ElementResult::Remove,
             other => other.into_value().map_or(ElementResult::Unknown, ElementResult::Value),
         }

@@ -583,11 +583,15 @@ fn loop_variables() {
     let remove = Expression::decode(&op(100, &[])).unwrap();
     let name = Value::String("k".into());
     let element = Element { key: Some(&name), value: &Value::Integer(5), index: 3 };
-    assert_eq!(index.of_element(element, None), ElementResult::Value(Value::Integer(3)));
-    assert_eq!(key.of_element(element, None), ElementResult::Value(name.clone()));
-    assert_eq!(remove.of_element(element, None), ElementResult::Remove);
+    let steps = &mut 6;
+    assert_eq!(index.of_element(element, None, steps), ElementResult::Value(Value::Integer(3)));
+    assert_eq!(key.of_element(element, None, steps), ElementResult::Value(name.clone()));
+    assert_eq!(remove.of_element(element, None, steps), ElementResult::Remove);
     let no_key = Element { key: None, ..element };
-    assert_eq!(key.of_element(no_key, None), ElementResult::Unknown);
+    assert_eq!(key.of_element(no_key, None, steps), ElementResult::Unknown);
+    // All elements share the steps.
+    assert_eq!(*steps, 2);
+    assert_eq!(index.of_element(element, None, &mut 0), ElementResult::Unknown);
     assert_eq!(refused(&op(122, &[val(NIL), val(3)])), ErrorKind::Parameter);
 }
 

@@ -8,6 +8,7 @@
 mod contexts;
 mod lists;
 mod maps;
+mod paths;
 mod wrong;
 
 use model::msgpack::{put_integer, put_list_header, put_map_header, put_value};
