@@ -246,10 +246,9 @@ impl<'s> Walk<'s> {
             }
         }
         remove(value, &removed);
-        if let Value::List(list) = value {
-            if list.order == ListOrder::Ordered {
-                list.sort();
-            }
+        match value {
+            Value::List(list) if list.order == ListOrder::Ordered => list.sort(),
+            _ => {}
         }
         Ok(())
     }
