@@ -42,7 +42,7 @@ def changing_bits(_):
         (None, bit.bit_resize(B, 2), None, b"\0\0"),
         (ONES, bit.bit_resize(B, 3), None, b"\xff\xff\0"),
         (ONES, bit.bit_resize(B, 3, resize_flags=front), None, b"\0\xff\xff"),
-        (ONES, bit.bit_resize(B, 1, resize_flags=aerospike.BIT_RESIZE_GROW_ONLY), (26,), ONES),
+        (ONES, bit.bit_resize(B, 1, resize_flags=aerospike.BIT_RESIZE_GROW_ONLY), (4,), ONES),
         (b"\1\2\3", bit.bit_remove(B, 0, 2), None, b"\3"),
         (b"\1\2", bit.bit_insert(B, 1, 2, bytearray(b"\xaa\xbb")), None, b"\1\xaa\xbb\2"),
         (b"\0\0", bit.bit_set(B, 4, 8, 1, bytearray(b"\xff")), None, b"\x0f\xf0"),

@@ -61,10 +61,12 @@ class Operations:
         results = client().operate_ordered(self.key, list(operations))[2]
         return results[-1][1] if results else None
 
-    def reads(self, value, cases):
+    def reads(self, value, cases, prepare=()):
         """Each case is an operation and what it gives, or the error's code in a one-tuple; `set` where
-        the order is not promised. The bin stays."""
+        the order is not promised. The bin stays. `prepare` are operations before the first."""
         self.start(value)
+        if prepare:
+            self.run(*prepare)
         for operation, expected in cases:
             self._one(operation, expected)
             equal(stored(self.key)[self.bin], value)
@@ -84,4 +86,5 @@ class Operations:
         found = self.run(operation)
         if isinstance(expected, set):
             found = set(found)
-        assert found == expected and type(found) is type(expected), f"{operation}: {found!r}, expected {expected!r}"
+        alike = isinstance(found, type(expected)) and isinstance(found, bool) == isinstance(expected, bool)
+        assert found == expected and alike, f"{operation}: {found!r}, expected {expected!r}"

@@ -18,7 +18,7 @@ def put_and_get(client):
     client.put(KEY, PETER, meta={"ttl": 60}, policy={"key": aerospike.POLICY_KEY_SEND})
     key, meta, bins = client.get(KEY)
     equal(bins, PETER | {"raw": b"\x00\xff"})
-    equal((key[:3], key[3]), (KEY, aerospike.calc_digest(*KEY)))
+    equal((key[:2], key[3]), (KEY[:2], aerospike.calc_digest(*KEY)))
     assert 55 <= meta["ttl"] <= 60 and meta["gen"] >= 1, meta
 
 
@@ -89,7 +89,7 @@ def policies(client):
 @check
 def information(client):
     (error, build), = [(error, text) for error, text in client.info_all("build").values()]
-    assert error is None and build.split("\t")[1].count(".") == 3, build
+    assert error is None and build.strip().split("\t")[-1].count(".") == 3, build
     equal(client.info_random_node("status").strip().split("\t"), ["status", "ok"])
     equal(len(client.get_node_names()), 1)
     with_namespaces = client.info_random_node("namespaces")
