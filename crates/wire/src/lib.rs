@@ -84,11 +84,13 @@ pub mod code {
 /// Seconds from 1970-01-01 to 2010-01-01 UTC, where the protocol counts void times from.
 pub const EPOCH_2010_S: u32 = 1_262_304_000;
 
-/// A void time as the protocol has it: seconds since 2010-01-01 UTC, 0 = never.
+/// A void time as the protocol has it: seconds since 2010-01-01 UTC, 0 = never. Ours is rounded up,
+/// so that no record dies early; clients take the second that they are in away from it, and are
+/// never to see more than was given: one second less.
 pub fn void_time_out(void_time_s: u32) -> u32 {
     match void_time_s {
         0 => 0,
-        s => s.saturating_sub(EPOCH_2010_S).max(1),
+        s => s.saturating_sub(EPOCH_2010_S + 1).max(1),
     }
 }
 
