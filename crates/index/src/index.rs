@@ -160,6 +160,15 @@ impl Index {
         left == 0
     }
 
+    /// Where a scan goes on that has seen the record of this digest, and what comes before it in the
+    /// order of digests. Entries that are equal to it in all compared bits count as seen.
+    pub fn position_after(&self, digest: &Digest) -> ScanPosition {
+        let Home { shard, tag } = self.locate(digest);
+        let shard = shard & ((1 << self.shard_bits) - 1);
+        let partition = digest.partition();
+        ScanPosition { partition, shard: shard as u16, tag, rank: u32::MAX }
+    }
+
     /// Takes out all entries of a partition and returns how many. Not one step: entries inserted
     /// meanwhile may stay.
     pub fn drop_partition(&self, partition: PartitionId) -> u64 {

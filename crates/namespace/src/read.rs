@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use index::Entry;
-use model::{Digest, Error, ErrorKind, PartitionId, Record, Result};
+use model::{Digest, Error, ErrorKind, Name, PartitionId, Record, Result};
 use storage::{BinSelect, Pin, Read, Ticket};
 use store::{Bins, Change, ScanCursor, ScanPosition, Ttl};
 
@@ -342,6 +342,38 @@ impl Namespace {
             Ok(records.len() < max)
         })?;
         Ok((records, ticket))
+    }
+
+    /// Like [`Namespace::scan`], of all sets but those that `hidden` says yes to; each record comes
+    /// with its set.
+    pub fn scan_sets(
+        &self,
+        hidden: impl Fn(&str) -> bool,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+        now_ms: u64,
+    ) -> Result<(Vec<(Name, Record)>, Option<Ticket>)> {
+        let _timer = Timer::of(&self.metrics.scan);
+        let mut records = Vec::new();
+        let mut ticket = None;
+        self.walk(cursor, |_, entry| {
+            let set = self.sets.get(entry.set_id).filter(|set| !hidden(&set.name));
+            let Some(set) = set.filter(|_| !entry.tombstone) else { return Ok(true) };
+            if let Some(read) = self.read_entry(entry, None, bins)? {
+                if !read.record.expired(now_ms) {
+                    records.push((set.name.clone(), read.record));
+                }
+                ticket = read.durable.or(ticket.take());
+            }
+            Ok(records.len() < max)
+        })?;
+        Ok((records, ticket))
+    }
+
+    /// Where a scan goes on that has seen the record of this digest, in its partition.
+    pub fn scan_position_after(&self, digest: &Digest) -> ScanPosition {
+        ScanPosition(self.index.position_after(digest).to_words())
     }
 
     /// Calls `each` for the entries from the cursor on until it says stop (`false`), and leaves the

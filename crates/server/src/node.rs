@@ -17,12 +17,12 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::{Catalog, Digest, Error, ErrorKind, Object, ObjectKind, Record, Result, Table};
+use model::{Catalog, Digest, Error, ErrorKind, Name, Object, ObjectKind, Record, Result, Table};
 use namespace::{Namespace, ReadAhead, TABLES_SET};
 use storage::Ticket;
 use store::{
     Address, BinInfo, Bins, Change, Given, GroupChange, Latency, NamespaceInfo, Outcome,
-    ScanCursor, Seen, SetInfo, Stat, Store, Target,
+    ScanCursor, ScanPosition, Seen, SetInfo, Stat, Store, Target,
 };
 
 use crate::config::{Config, Kept, Shown};
@@ -309,6 +309,23 @@ impl Store for Node {
         let namespace = self.namespace(namespace)?;
         let (records, ticket) = namespace.scan(set, bins, cursor, max, now_ms())?;
         durable(records, ticket).await
+    }
+
+    async fn scan_sets(
+        &self,
+        namespace: &str,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+    ) -> Result<Vec<(Name, Record)>> {
+        let namespace = self.namespace(namespace)?;
+        let hidden = |set: &str| set == TABLES_SET || set == OBJECTS_SET;
+        let (records, ticket) = namespace.scan_sets(hidden, bins, cursor, max, now_ms())?;
+        durable(records, ticket).await
+    }
+
+    fn scan_position_after(&self, namespace: &str, digest: &Digest) -> Result<ScanPosition> {
+        Ok(self.namespace(namespace)?.scan_position_after(digest))
     }
 
     async fn count(&self, namespace: &str, set: &str) -> Result<u64> {

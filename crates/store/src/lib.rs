@@ -298,6 +298,18 @@ pub trait Store: Send + Sync + 'static {
         max: usize,
     ) -> impl Future<Output = Result<Vec<Record>>> + Send;
 
+    /// Like [`Store::scan`], of all sets of the users; each record comes with its set.
+    fn scan_sets(
+        &self,
+        namespace: &str,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<(Name, Record)>>> + Send;
+
+    /// Where a scan goes on that has seen the record of this digest, in its partition.
+    fn scan_position_after(&self, namespace: &str, digest: &Digest) -> Result<ScanPosition>;
+
     /// The number of records of a set, expired ones not counted.
     fn count(&self, namespace: &str, set: &str) -> impl Future<Output = Result<u64>> + Send;
 

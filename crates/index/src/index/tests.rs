@@ -116,3 +116,28 @@ fn a_scan_from_made_up_numbers_ends() {
         assert!(found.len() <= there, "{words:?}");
     }
 }
+
+#[test]
+fn a_scan_goes_on_after_any_digest_there_or_not() {
+    for shards in [1, 4] {
+        let index = index(shards);
+        (0..5000).for_each(|n| index.insert(&digest(n), entry(n)).expect("memory"));
+        let partition = digest(1).partition();
+        let mut order: Vec<u64> =
+            (0..5000).filter(|n| digest(*n).partition() == partition).collect();
+        order.sort_by_key(|n| Index::order(&digest(*n)));
+        let rest = |of: &Digest| {
+            let mut found = Vec::new();
+            index.scan(partition, Some(index.position_after(of)), usize::MAX, &mut found);
+            found.into_iter().map(|(_, entry)| entry.location).collect::<Vec<u64>>()
+        };
+        for (place, n) in order.iter().enumerate() {
+            assert_eq!(rest(&digest(*n)), order[place + 1..], "{n}");
+        }
+        for other in (5000..50_000).map(digest).filter(|d| d.partition() == partition) {
+            let behind =
+                order.partition_point(|n| Index::order(&digest(*n)) < Index::order(&other));
+            assert_eq!(rest(&other), order[behind..]);
+        }
+    }
+}

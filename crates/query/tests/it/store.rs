@@ -155,6 +155,25 @@ impl Store for Memory {
         Ok(found)
     }
 
+    async fn scan_sets(
+        &self,
+        namespace: &str,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        _: usize,
+    ) -> Result<Vec<(Name, Record)>> {
+        cursor.partition = cursor.end;
+        let sets = self.sets.iter().filter(|((of, _), _)| of == namespace);
+        let records = sets.flat_map(|((_, set), records)| {
+            records.values().map(|record| (Name::from(set.as_str()), only(record, bins)))
+        });
+        Ok(records.collect())
+    }
+
+    fn scan_position_after(&self, _: &str, _: &Digest) -> Result<ScanPosition> {
+        read_only()
+    }
+
     async fn count(&self, namespace: &str, set: &str) -> Result<u64> {
         self.asked.counts.fetch_add(1, Ordering::Relaxed);
         Ok(self.sets[&(namespace.to_string(), set.to_string())].len() as u64)

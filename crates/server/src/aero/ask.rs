@@ -1,6 +1,9 @@
 //! What one record is asked for: where it is, under which conditions, and what is to happen.
 
+use std::sync::Arc;
+
 use model::{Digest, Key, Record, limits};
+use particle::exp::{Expression, Meta, View};
 use store::{Address, Ttl};
 use wire::flags::{info1, info2, info3, info4};
 use wire::{Field, Header, Message, code, value};
@@ -22,7 +25,7 @@ pub(super) struct Ask<'a> {
     pub(super) message: Message<'a>,
     pub(super) rules: Rules,
     /// The filter expression.
-    pub(super) filter: Option<&'a [u8]>,
+    pub(super) filter: Option<Arc<Expression>>,
 }
 
 impl<'a> Ask<'a> {
@@ -49,8 +52,28 @@ impl<'a> Ask<'a> {
         };
         let digest = digest.map_or_else(named, Ok)?;
         let rules = Rules::of(&message.header);
-        let filter = fields.get(Field::FILTER);
+        let filter = filter_of(&message)?;
         Ok(Ask { namespace, set, digest, key, message, rules, filter })
+    }
+
+    /// The same of a record of this set.
+    pub(super) fn in_set<'s>(&self, set: &'s str) -> Ask<'s>
+    where
+        'a: 's,
+    {
+        let Ask { namespace, digest, message, rules, .. } = *self;
+        let (key, filter) = (self.key.clone(), self.filter.clone());
+        Ask { namespace, set, digest, key, message, rules, filter }
+    }
+
+    /// The same of a record of this set, if it is there.
+    pub(super) fn of_existing<'s>(&self, set: &'s str) -> Ask<'s>
+    where
+        'a: 's,
+    {
+        let mut ask = self.in_set(set);
+        ask.rules.exists = Exists::Must;
+        ask
     }
 
     pub(super) fn address(&self) -> Address<'_> {
@@ -75,6 +98,23 @@ impl<'a> Ask<'a> {
             _ => Ok(()),
         }
     }
+
+    /// Whether the filter holds of a record, if there is one.
+    pub(super) fn passes(&self, record: &Record, now_ms: u64) -> Result<(), Refused> {
+        let Some(filter) = &self.filter else { return Ok(()) };
+        let meta = Meta::of(record, self.set, now_ms);
+        match filter.holds(&View { meta, bins: record }) {
+            true => Ok(()),
+            false => Err(code::FILTERED_OUT),
+        }
+    }
+}
+
+/// The filter expression of a message, or of a row of a batch.
+pub(super) fn filter_of(message: &Message<'_>) -> Result<Option<Arc<Expression>>, Refused> {
+    let bytes = message.fields.get(Field::FILTER).filter(|bytes| !bytes.is_empty());
+    let filter = bytes.map(Expression::decode_filter).transpose().map_err(refused)?;
+    Ok(filter.map(Arc::new))
 }
 
 /// The result code of an error, which goes to the log for those who look for it.

@@ -13,12 +13,11 @@ use futures::StreamExt;
 use model::Digest;
 use store::{Bins, Store};
 use wire::batch::{Batch, Row, flags};
-use wire::flags::info3;
 use wire::frame::{self, Kind};
-use wire::{Field, Header, Malformed, Message, MessageOut, code};
+use wire::{Field, Malformed, Message, code};
 
 use super::Front;
-use super::ask::{Ask, Refused};
+use super::ask::{Ask, Refused, filter_of};
 use super::dispatch::{Deadline, refuse, reply};
 use super::single::{self, Done};
 use super::socket::Socket;
@@ -72,10 +71,7 @@ pub(super) async fn answer<S: Store>(
             break;
         }
     }
-    let start = frame::begin(&mut socket.out, Kind::Message);
-    let header = Header { info3: info3::LAST, result: out.result, ..Header::default() };
-    MessageOut::begin(&mut socket.out, &header).end();
-    frame::end(&mut socket.out, start);
+    reply(&mut socket.out, out.result);
     Ok(())
 }
 
@@ -86,11 +82,15 @@ fn read<'a>(message: &Message<'a>) -> Result<Option<(Batch<'a>, Vec<Asked<'a>>)>
     if batch.count > ROWS_MAX {
         return Ok(None);
     }
-    let filter = message.fields.get(Field::FILTER);
+    // A filter that cannot be read is the answer of every row without its own.
+    let filter = filter_of(message);
     let asked = |row: wire::Result<Row<'a>>| {
         let row = row?;
         let ask = Ask::of(row.message, Some(row.digest));
-        let ask = ask.map(|ask| Ask { filter: ask.filter.or(filter), ..ask });
+        let ask = ask.and_then(|ask| match ask.filter {
+            None => Ok(Ask { filter: filter.clone()?, ..ask }),
+            Some(_) => Ok(ask),
+        });
         Ok(Asked { row, ask })
     };
     Ok(Some((batch, batch.rows().map(asked).collect::<Result<_, _>>()?)))
@@ -139,7 +139,7 @@ async fn look_up<S: Store>(
     let digests: Vec<Digest> = group.iter().map(|asked| asked.row.digest).collect();
     let found = front.store.get_many(first.namespace, first.set, &digests, bins).await.ok()?;
     let done = group.iter().zip(found).map(|(asked, found)| match &asked.ask {
-        Ok(ask) => single::found_one(ask, found).into(),
+        Ok(ask) => single::found_one(ask, found, || front.store.now_ms()).into(),
         Err(refused) => Done::refused(*refused),
     });
     Some(done.collect())

@@ -2,19 +2,21 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use store::Store;
 use tokio::time::{Instant, timeout_at};
-use wire::flags::{info1, info2};
+use wire::flags::{info1, info2, info3};
 use wire::frame::{self, Kind};
 use wire::{Field, Header, Malformed, Message, MessageOut, code};
 
 use super::ask::Ask;
+use super::scan::{self, Scan};
 use super::single::{self, Done};
 use super::socket::Socket;
-use super::{Front, batch};
+use super::{Front, background, batch};
 use crate::listener::Ended;
 
 /// Bytes of a buffer that are kept from one message to the next.
@@ -24,7 +26,7 @@ const TIME_DEFAULT: Duration = Duration::from_secs(1);
 
 /// Appends the answer to a data message.
 pub(super) async fn answer<S: Store>(
-    front: &Front<S>,
+    front: &Arc<Front<S>>,
     socket: &mut Socket,
     body: &[u8],
 ) -> Result<(), Ended> {
@@ -39,17 +41,26 @@ pub(super) async fn answer<S: Store>(
     if header.info1 & info1::BATCH != 0 {
         return batch::answer(front, socket, message).await;
     }
-    let one =
-        message.fields.get(Field::DIGEST).is_some() || message.fields.get(Field::KEY).is_some();
-    if !one {
-        reply(&mut socket.out, code::UNSUPPORTED);
-        return Ok(());
-    }
     if header.info1 & info1::READ == 0 && header.info2 & info2::WRITE == 0 {
         reply(&mut socket.out, code::PARAMETER);
         return Ok(());
     }
-    one_record(front, socket, message).await
+    let named = |field| message.fields.get(field).is_some();
+    if named(Field::DIGEST) || named(Field::KEY) {
+        return one_record(front, socket, message).await;
+    }
+    if header.info2 & info2::WRITE != 0 {
+        let result = background::begin(front, body);
+        reply(&mut socket.out, result);
+        return Ok(());
+    }
+    match Scan::of(message) {
+        Ok(scan) => scan::answer(front, socket, &scan).await,
+        Err(refused) => {
+            reply(&mut socket.out, refused);
+            Ok(())
+        }
+    }
 }
 
 /// A command on one record.
@@ -106,9 +117,11 @@ pub(super) fn refuse(out: &mut Vec<u8>, malformed: Malformed) {
     reply(out, code::PARAMETER);
 }
 
-/// Answers with a result code alone.
+/// Answers with a result code alone, as the last row of a reply: who waits for several rows waits no
+/// longer, and who waits for one does not look at that.
 pub(super) fn reply(out: &mut Vec<u8>, result: u8) {
     let start = frame::begin(out, Kind::Message);
-    MessageOut::begin(out, &Header { result, ..Header::default() }).end();
+    let header = Header { info3: info3::LAST, result, ..Header::default() };
+    MessageOut::begin(out, &header).end();
     frame::end(out, start);
 }

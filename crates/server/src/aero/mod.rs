@@ -13,10 +13,13 @@
 //! The codec is the crate `wire`.
 
 mod ask;
+mod background;
 mod batch;
 mod dispatch;
 pub mod info;
+mod jobs;
 mod operate;
+mod scan;
 mod session;
 mod single;
 mod socket;

@@ -3,8 +3,9 @@
 //!
 //! What they answer is encoded at once, since a command may be asked again from the start.
 
-use model::{Error, ErrorKind, Name, Record, Value, ValueType, msgpack};
+use model::{Key, Name, Record, Value, ValueType, msgpack};
 use particle::cdt::Answer;
+use particle::exp::{self, Meta, View};
 use particle::{Modified, bits, cdt, hll};
 use store::Change;
 use wire::{Op, OpKind, code, value};
@@ -49,6 +50,8 @@ pub(super) fn put_bin(out: &mut Vec<u8>, bin: &str, result: Option<&Value>) {
 
 /// A record that operations work on: the old one, and what has become of it.
 struct Bench<'r> {
+    ask: &'r Ask<'r>,
+    now_ms: u64,
     old: Option<&'r Record>,
     /// Whether the old bins are out of sight.
     emptied: bool,
@@ -115,8 +118,24 @@ impl<'r> Bench<'r> {
         old.map(|(name, value)| (name, value)).chain(new)
     }
 
+    /// The record as it is by now, for an expression.
+    fn view(&self) -> View<'_> {
+        let Bench { ask, now_ms, old, .. } = self;
+        let meta = match old {
+            Some(record) => Meta::of(record, ask.set, *now_ms),
+            None => Meta {
+                digest: Some(ask.digest),
+                set: Some(ask.set),
+                key_stored: Some(ask.key.is_some()),
+                now_ms: *now_ms,
+                ..Meta::default()
+            },
+        };
+        View { meta, bins: self }
+    }
+
     /// What it comes to. A record whose last bin was taken away goes.
-    fn change(self, ask: &Ask<'_>) -> Change {
+    fn change(self) -> Change {
         if !self.touched {
             return Change::Keep;
         }
@@ -124,7 +143,17 @@ impl<'r> Bench<'r> {
         if gone && self.bins().next().is_none() {
             return if self.old.is_some() { Change::Delete } else { Change::Keep };
         }
-        Change::Write { bins: self.written, replace: self.emptied, ttl: ask.rules.ttl }
+        Change::Write { bins: self.written, replace: self.emptied, ttl: self.ask.rules.ttl }
+    }
+}
+
+impl exp::Bins for Bench<'_> {
+    fn bin(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+
+    fn key(&self) -> Option<&Key> {
+        self.old.and_then(|record| record.key.as_ref()).or(self.ask.key.as_ref())
     }
 }
 
@@ -133,14 +162,15 @@ impl<'r> Bench<'r> {
 pub(super) fn apply(
     ask: &Ask<'_>,
     old: Option<&Record>,
+    now_ms: u64,
     results: &mut Results,
 ) -> Result<Change, Refused> {
     let emptied = ask.rules.replace && ask.writes();
-    let mut bench = Bench { old, emptied, written: Vec::new(), touched: false };
+    let mut bench = Bench { ask, now_ms, old, emptied, written: Vec::new(), touched: false };
     for op in ask.message.ops.iter() {
         step(ask, op, &mut bench, results)?;
     }
-    Ok(bench.change(ask))
+    Ok(bench.change())
 }
 
 fn step(
@@ -204,7 +234,13 @@ fn step(
         OpKind::HllModify => {
             modify(bench, bin, |old| hll::modify(old, op.value))?.map(Answer::Value)
         }
-        OpKind::ExpressionRead | OpKind::ExpressionModify => return Err(code::UNSUPPORTED),
+        OpKind::ExpressionRead => value_of(exp::read_op(op.value, &bench.view()))?,
+        OpKind::ExpressionModify => {
+            let done = exp::write_op(bench.get(bin).cloned(), op.value, &bench.view());
+            let done = done.map_err(refused)?;
+            bench.set(bin, done.bin)?;
+            done.result.map(Answer::Value)
+        }
     };
     match result {
         Some(Answer::Value(value)) => results.put(bin, Some(&value)),
@@ -265,9 +301,4 @@ fn join(old: Option<Value>, more: Value, behind: bool) -> Result<Value, Refused>
         (_, Value::String(_) | Value::Blob(_)) => Err(code::BIN_TYPE),
         _ => Err(code::PARAMETER),
     }
-}
-
-/// What a filter that does not hold gives, or a record that cannot be filtered.
-pub(super) fn unsupported(what: &str) -> Refused {
-    refused(Error::new(ErrorKind::Unsupported, format!("{what} cannot be run in this release")))
 }

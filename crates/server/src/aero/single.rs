@@ -53,26 +53,32 @@ pub(super) async fn run<S: Store>(front: &Front<S>, ask: &Ask<'_>) -> Done {
 
 async fn read<S: Store>(front: &Front<S>, ask: &Ask<'_>) -> Result<Answer, Refused> {
     let names = names(&ask.message);
-    let bins = match (&names, ask.filter) {
+    let bins = match (&names, &ask.filter) {
         (_, Some(_)) => Bins::All,
         _ if ask.no_bins() => Bins::None,
         (Some(names), _) if !names.is_empty() => Bins::Named(names),
         _ => Bins::All,
     };
     let found = front.store.get(ask.address(), bins).await.map_err(refused)?;
-    found_one(ask, found)
+    found_one(ask, found, || front.store.now_ms())
 }
 
 /// What a read answers that found this.
-pub(super) fn found_one(ask: &Ask<'_>, found: Option<Record>) -> Result<Answer, Refused> {
+pub(super) fn found_one(
+    ask: &Ask<'_>,
+    found: Option<Record>,
+    now_ms: impl Fn() -> u64,
+) -> Result<Answer, Refused> {
     let record = found.ok_or(code::NOT_FOUND)?;
     ask.fits(&record)?;
-    passes(ask, &record)?;
+    if ask.filter.is_some() {
+        ask.passes(&record, now_ms())?;
+    }
     if plain(&ask.message) {
         return Ok(Answer::Record(record));
     }
     let mut results = Results::default();
-    operate::apply(ask, Some(&record), &mut results)?;
+    operate::apply(ask, Some(&record), now_ms(), &mut results)?;
     let Record { generation, void_time, .. } = record;
     Ok(Answer::Results { results, generation, void_time })
 }
@@ -91,14 +97,6 @@ pub(super) fn plain(message: &Message<'_>) -> bool {
     message.ops.iter().all(reads) && message.header.info2 & wire::flags::info2::RESPOND_ALL_OPS == 0
 }
 
-/// Whether the filter holds.
-fn passes(ask: &Ask<'_>, _record: &Record) -> Result<(), Refused> {
-    match ask.filter {
-        None => Ok(()),
-        Some(_) => Err(operate::unsupported("a filter expression")),
-    }
-}
-
 async fn write<S: Store>(front: &Front<S>, ask: &Ask<'_>) -> Result<Answer, Refused> {
     if ask.message.ops.is_empty() && !ask.rules.delete {
         return Err(code::PARAMETER);
@@ -113,8 +111,8 @@ async fn write<S: Store>(front: &Front<S>, ask: &Ask<'_>) -> Result<Answer, Refu
             // What replaces or removes a record need not be able to read it.
             Seen::Damaged(_) if ask.rules.delete => Ok(Change::Delete),
             Seen::Damaged(error) => return Err(error.clone()),
-            Seen::Absent => decide(ask, None, &mut results),
-            Seen::Record(record) => decide(ask, Some(record), &mut results),
+            Seen::Absent => decide(ask, None, front.store.now_ms(), &mut results),
+            Seen::Record(record) => decide(ask, Some(record), front.store.now_ms(), &mut results),
         };
         refusal = decided.as_ref().err().copied().unwrap_or(code::OK);
         Ok(decided.unwrap_or(Change::Keep))
@@ -133,12 +131,13 @@ async fn write<S: Store>(front: &Front<S>, ask: &Ask<'_>) -> Result<Answer, Refu
 fn decide(
     ask: &Ask<'_>,
     record: Option<&Record>,
+    now_ms: u64,
     results: &mut Results,
 ) -> Result<Change, Refused> {
     ask.rules.admit(record)?;
     if let Some(record) = record {
         ask.fits(record)?;
-        passes(ask, record)?;
+        ask.passes(record, now_ms)?;
     }
     if ask.rules.delete {
         return Ok(Change::Delete);
@@ -146,7 +145,7 @@ fn decide(
     if record.is_none() && ask.message.ops.iter().all(|op| reads(op.kind)) {
         return Err(code::NOT_FOUND);
     }
-    operate::apply(ask, record, results)
+    operate::apply(ask, record, now_ms, results)
 }
 
 fn reads(kind: u8) -> bool {

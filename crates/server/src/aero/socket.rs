@@ -67,6 +67,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Whether the node still wants to be heard.
+    pub(super) fn goes_on(&self) -> Result<(), Ended> {
+        if self.connection.stop.is_over() { Err(Ended::Stopped) } else { Ok(()) }
+    }
+
     /// Whether there is much to be written out.
     pub(super) fn is_full(&self) -> bool {
         self.out.len() >= FLUSH_AT

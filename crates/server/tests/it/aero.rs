@@ -4,3 +4,4 @@ mod batches;
 mod client;
 mod frames;
 mod records;
+mod scans;

@@ -3,6 +3,7 @@
 use model::{Error, ErrorKind, Result};
 
 use super::{Ask, parameter, unsupported};
+use crate::aero::jobs::Jobs;
 use crate::exec::Operated;
 
 /// Names of the server's table whose features only its Enterprise edition has; the code 25 says so.
@@ -22,7 +23,11 @@ const ENTERPRISE: &[&str] = &[
     "xdr-set-filter",
 ];
 
-pub(super) async fn answer<S: Operated>(node: &S, ask: &Ask<'_>) -> Option<Result<String>> {
+pub(super) async fn answer<S: Operated>(
+    running: &Jobs,
+    node: &S,
+    ask: &Ask<'_>,
+) -> Option<Result<String>> {
     let done = |result: Result<()>| result.map(|()| "ok".to_string());
     Some(match ask.name {
         "truncate" => done(truncate(node, ask).await),
@@ -35,9 +40,11 @@ pub(super) async fn answer<S: Operated>(node: &S, ask: &Ask<'_>) -> Option<Resul
         "udf-put" | "udf-get" | "udf-remove" => {
             Err(unsupported("Lua functions come with a later release"))
         }
-        "query-show" | "scan-show" | "jobs" => jobs(ask),
-        "query-abort" | "scan-abort" => Err(no_job(ask)),
-        "query-abort-all" | "scan-abort-all" => Ok("OK - number of queries killed: 0".to_string()),
+        "query-show" | "scan-show" | "jobs" => jobs(running, ask),
+        "query-abort" | "scan-abort" => abort(running, ask),
+        "query-abort-all" | "scan-abort-all" => {
+            Ok(format!("OK - number of queries killed: {}", running.abort(None)))
+        }
         "best-practices" => Ok("failed_best_practices=none".to_string()),
         "logs" => Ok("0:stderr".to_string()),
         name if ENTERPRISE.contains(&name) => return Some(Ok(enterprise(name))),
@@ -94,15 +101,27 @@ fn no_index(ask: &Ask<'_>) -> String {
     format!("ERROR:201:no index {name:?}")
 }
 
-/// Background work is done before it is answered, so there is never a job to be seen.
-fn jobs(ask: &Ask<'_>) -> Result<String> {
-    match ask.get("id").or(ask.get("trid")) {
-        Some(_) => Err(no_job(ask)),
-        None => Ok(String::new()),
+/// The job that is asked for, or all of them.
+fn jobs(running: &Jobs, ask: &Ask<'_>) -> Result<String> {
+    match job_of(ask)? {
+        None => Ok(running.show(None).join(";")),
+        Some(id) => running.show(Some(id)).into_iter().next().ok_or_else(|| no_job(id)),
     }
 }
 
-fn no_job(ask: &Ask<'_>) -> Error {
-    let id = ask.get("id").or(ask.get("trid")).unwrap_or("");
-    Error::new(ErrorKind::NotFound, format!("no job {id:?} is running"))
+fn abort(running: &Jobs, ask: &Ask<'_>) -> Result<String> {
+    let id = job_of(ask)?.ok_or_else(|| parameter(format!("{} needs id=..", ask.name)))?;
+    if running.abort(Some(id)) == 0 { Err(no_job(id)) } else { Ok("OK".to_string()) }
+}
+
+fn job_of(ask: &Ask<'_>) -> Result<Option<u64>> {
+    let Some(id) = ask.get("id").or(ask.get("trid")).filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    let wrong = |_| parameter(format!("{id:?} is no number of a job"));
+    id.parse().map(Some).map_err(wrong)
+}
+
+fn no_job(id: u64) -> Error {
+    Error::new(ErrorKind::NotFound, format!("no job {id} is known"))
 }

@@ -23,6 +23,7 @@ use std::time::Instant;
 
 use model::{Error, ErrorKind};
 
+use super::jobs::Jobs;
 use crate::exec::Operated;
 
 /// The release of Aerospike whose client protocol this node speaks: clients choose by it what they
@@ -42,6 +43,8 @@ pub struct Info {
     started: Instant,
     /// Connections of this protocol.
     pub connections: Connections,
+    /// Scans that take a while.
+    pub jobs: Jobs,
     windows: latency::Windows,
 }
 
@@ -62,6 +65,7 @@ impl Info {
             node_id: cluster::node_id(identity, port),
             started: Instant::now(),
             connections: Connections::default(),
+            jobs: Jobs::default(),
             windows: latency::Windows::default(),
         }
     }
@@ -107,7 +111,7 @@ impl Info {
         if let Some(value) = config::answer(node, ask).await {
             return value;
         }
-        match admin::answer(node, ask).await {
+        match admin::answer(&self.jobs, node, ask).await {
             Some(value) => value,
             None => Err(parameter(format!("unknown info command {:?}", ask.name))),
         }
