@@ -27,6 +27,7 @@ mod lift;
 pub mod matches;
 pub mod operate;
 mod parse;
+pub mod particles;
 pub mod plan;
 mod resolve;
 pub mod rewrite;

@@ -1,11 +1,11 @@
-//! `fuzz planner|wire|cdt`: feeds random cases and tells what went wrong. Exit status 1 where something
-//! did; 2 where a case had to be ended.
+//! `fuzz planner|wire|cdt|expression`: feeds random cases and tells what went wrong. Exit status 1 where
+//! something did; 2 where a case had to be ended.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use fuzz::{Limits, Report, cdt::Cdt, planner::Planner, run, wire::Wire};
+use fuzz::{Limits, Report, cdt::Cdt, expression::Expressions, planner::Planner, run, wire::Wire};
 
 /// Feeds random statements, conversations or operations to a node in this process.
 #[derive(Parser)]
@@ -37,6 +37,8 @@ enum Which {
     Wire,
     /// Operations on lists and maps.
     Cdt,
+    /// Expressions and operations on a record.
+    Expression,
 }
 
 fn main() -> ExitCode {
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Which::Planner => run(&mut Planner::default(), limits),
         Which::Wire => run(&mut Wire::default(), limits),
         Which::Cdt => run(&mut Cdt, limits),
+        Which::Expression => run(&mut Expressions::default(), limits),
     };
     tell(&report, args.seed)
 }

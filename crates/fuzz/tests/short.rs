@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use fuzz::{Limits, Report, cdt::Cdt, planner::Planner, run, wire::Wire};
+use fuzz::{Limits, Report, cdt::Cdt, expression::Expressions, planner::Planner, run, wire::Wire};
 
 /// A few seconds in an unoptimized build.
 const PLANS: u64 = 400;
 const CONVERSATIONS: u64 = 100;
 const OPERATIONS: u64 = 2000;
+const EXPRESSIONS: u64 = 20_000;
 const SEED: u64 = 7;
 
 fn limits(cases: u64) -> Limits {
@@ -27,5 +28,10 @@ fn main() -> ExitCode {
     let plans = told("planner", &run(&mut Planner::default(), limits(PLANS)));
     let conversations = told("wire", &run(&mut Wire::default(), limits(CONVERSATIONS)));
     let operations = told("cdt", &run(&mut Cdt, limits(OPERATIONS)));
-    if plans && conversations && operations { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let expressions = told("expression", &run(&mut Expressions::default(), limits(EXPRESSIONS)));
+    if plans && conversations && operations && expressions {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

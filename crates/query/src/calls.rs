@@ -7,8 +7,9 @@ use datafusion::sql::sqlparser::ast::{
     OrderByExpr, OrderByOptions, Subscript, UnaryOperator, Value,
 };
 use sql::functions::is_set;
+use sql::particles;
 
-use crate::functions::LIST;
+use crate::functions::{LIST, PARTICLE};
 use crate::names::last_of;
 use crate::rewrite::{call, null, number, string, take};
 
@@ -160,6 +161,11 @@ fn of_function(function: &mut Function) -> Option<Expr> {
         "every" => function.name = vec![Ident::new("bool_and")].into(),
         "row" => return args(function).map(record),
         _ => {}
+    }
+    if let FunctionArguments::List(list) = &function.args
+        && particles::find(&name, list.args.len()).is_some()
+    {
+        return args(function).map(|args| call(&format!("{PARTICLE}{name}"), args));
     }
     if matches!(last_word(&name), "agg") {
         sort_distinct(function);

@@ -9,6 +9,7 @@ mod describe;
 mod marked;
 mod matches;
 pub(crate) mod only;
+mod particles;
 mod registered;
 mod row;
 pub(crate) mod sequences;
@@ -42,6 +43,7 @@ use crate::types::{PG_TYPE, mark};
 
 pub(crate) use datum::{array_of, datums, type_of};
 pub(crate) use marked::marked;
+pub(crate) use particles::PARTICLE;
 pub(crate) use shared::{LIST, pick};
 
 type Body = fn(&ScalarFunctionArgs) -> Result<ColumnarValue>;
@@ -147,6 +149,7 @@ fn all() -> &'static [Arc<ScalarUDF>] {
         matches::add(&mut list);
         registered::add(&mut list);
         list.extend(shared::all().iter().cloned());
+        list.extend(particles::all());
         list.extend(numbers::scalar_functions());
         list.extend([row::row(), zone::timezone()]);
         list

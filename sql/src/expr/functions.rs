@@ -44,6 +44,8 @@ pub(crate) enum Function {
     Power,
     Now,
     CurrentDate,
+    /// An operation of Aerospike's.
+    Particle(&'static crate::particles::Function),
     ListAppend,
     ListPrepend,
     ListRemove,
@@ -127,7 +129,7 @@ pub(super) fn find(name: &str, count: usize) -> Option<Signature> {
         }
         "localtimestamp" => (F::Now, &[], 0, Gives::Type(T::Timestamp)),
         "current_date" => (F::CurrentDate, &[], 0, Gives::Type(T::Date)),
-        "list_append" | "array_append" => (F::ListAppend, &[List, Element], 2, Gives::List),
+        "array_append" => (F::ListAppend, &[List, Element], 2, Gives::List),
         "list_prepend" => (F::ListPrepend, &[List, Element], 2, Gives::List),
         "array_prepend" => (F::ListPrepend, &[Element, List], 2, Gives::List),
         "list_remove" => (F::ListRemove, &[List, Element], 2, Gives::List),
@@ -172,7 +174,8 @@ impl Function {
             Power => "power",
             Now => "now",
             CurrentDate => "current_date",
-            ListAppend => "list_append",
+            Particle(function) => function.name,
+            ListAppend => "array_append",
             ListPrepend => "list_prepend",
             ListRemove => "list_remove",
             ListLength => "list_length",
@@ -221,6 +224,9 @@ pub(super) fn call(
             Ok(Some(Value::Integer(us)))
         }
         Function::CurrentDate => Ok(Some(Value::Integer((row.now_ms / 86_400_000) as i64))),
+        Function::Particle(function) => {
+            function.call(args.iter().map(|arg| eval(arg, row)).collect::<SqlResult<_>>()?)
+        }
         Function::ListAppend | Function::ListPrepend => {
             // NULL is an empty list here: the first append makes the bin.
             let mut values = Vec::with_capacity(2);

@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use sql::functions::{self, Call, Datum, Resolved, Type};
 
 use super::datum::{array_of, datums, field_of, type_of};
+use super::particles;
 use crate::error::external;
 use crate::session::Context;
 use crate::types;
@@ -156,7 +157,7 @@ pub(super) fn all() -> &'static [Arc<ScalarUDF>] {
 /// read as it takes them, and its parameters without a type have one.
 pub(crate) fn pick(call: ScalarFunction, schema: &DFSchema) -> Result<Expr> {
     let Some(shared) = call.func.inner().downcast_ref::<Shared>() else {
-        return Ok(Expr::ScalarFunction(call));
+        return Ok(particles::pick(call));
     };
     if shared.picked.is_some() {
         return Ok(Expr::ScalarFunction(call));

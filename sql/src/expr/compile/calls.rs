@@ -5,6 +5,7 @@ use sqlparser::ast;
 
 use super::*;
 use crate::expr::eval::element_type;
+use crate::particles;
 
 impl Compiler<'_> {
     pub(super) fn cast_name(&self, inner: &ast::Expr, name: &ast::DataType) -> Compiled<Part> {
@@ -219,6 +220,9 @@ impl Compiler<'_> {
             }
             _ => {}
         }
+        if let Some(function) = particles::find(name, parts.len()) {
+            return self.particle(function, parts);
+        }
         let signature = functions::find(name, parts.len()).ok_or(Unfit::NotOurs)?;
         debug_assert!(signature.least <= parts.len());
         let list = signature.args.iter().position(|arg| *arg == Arg::List);
@@ -235,6 +239,47 @@ impl Compiler<'_> {
             Gives::List => list.unwrap_or(ColumnType::Jsonb),
         };
         self.folded(Expr::new(Node::Call(signature.function, exprs), t))
+    }
+
+    /// An operation of Aerospike's.
+    fn particle(&self, function: &'static particles::Function, parts: Vec<Part>) -> Compiled<Expr> {
+        let mut exprs: Vec<Expr> = Vec::with_capacity(parts.len());
+        for (arg, part) in function.args().iter().zip(parts) {
+            // What is put into a typed array has the type of its elements.
+            let element = exprs.first().map_or(ColumnType::Jsonb, |e| element_type(e.column_type));
+            let typed = *arg == particles::Arg::Any && element != ColumnType::Jsonb;
+            exprs.push(match (part.loose, &part.expr.node) {
+                (Loose::Literal, Node::Const(Some(Value::String(text)))) if !typed => {
+                    Expr::constant(Some(arg.literal(text)?), arg.loose())
+                }
+                _ => self.particle_argument(*arg, typed.then_some(element), part)?,
+            });
+        }
+        let t = function.result(exprs.first().map_or(ColumnType::Jsonb, |e| e.column_type));
+        self.folded(Expr::new(Node::Call(Function::Particle(function), exprs), t))
+    }
+
+    fn particle_argument(
+        &self,
+        arg: particles::Arg,
+        element: Option<ColumnType>,
+        part: Part,
+    ) -> Compiled<Expr> {
+        let expr = self.adapt(part, element.unwrap_or(arg.loose()))?;
+        let t = expr.column_type;
+        match element {
+            Some(element) if common(t, element) == Some(element) => self.promoted(expr, element),
+            Some(_) => Err(Unfit::NotOurs),
+            // What a bin holds in a form of its own is put into lists and maps as others read it.
+            None if matches!(t, ColumnType::Numeric { .. }) => {
+                self.promoted(expr, ColumnType::Float8)
+            }
+            None if is_timestamp(t) || matches!(t, ColumnType::Date | ColumnType::Uuid) => {
+                self.folded(Expr::new(Node::Cast(Box::new(expr)), ColumnType::Text))
+            }
+            None if arg.takes(t) => Ok(expr),
+            None => Err(Unfit::NotOurs),
+        }
     }
 
     /// A function whose arguments and result are of one type.
