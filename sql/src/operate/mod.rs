@@ -5,12 +5,10 @@
 //! 2. [`apply`] runs them on the bins of one record, which its caller holds locked, and says what
 //!    becomes of the record and what each operation answered.
 //!
-//! Each operation sees what those before it did. Maps here are always in the order of their keys,
-//! so the order of a map policy changes nothing.
+//! Each operation sees what those before it did. Those on lists and maps are `particle`'s
+//! (`collection.rs`).
 
 mod collection;
-mod list;
-mod map;
 mod names;
 mod scalar;
 #[cfg(test)]
@@ -18,7 +16,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use model::{Name, Value};
+use model::{MapOrder, Name, Value};
+use particle::cdt::MapFlags;
 
 use crate::{SqlError, SqlResult};
 use names::Verb;
@@ -32,7 +31,7 @@ pub struct Operation {
     known_as: &'static str,
     verb: Verb,
     args: Vec<Value>,
-    write: MapWrite,
+    policy: MapPolicy,
 }
 
 /// As it is written, without its arguments.
@@ -42,13 +41,11 @@ impl std::fmt::Display for Operation {
     }
 }
 
-/// What a map may do with a key that is given to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum MapWrite {
-    #[default]
-    Update,
-    UpdateOnly,
-    CreateOnly,
+/// What a map may do with a key that is given to it, and the order of a map that is made.
+#[derive(Debug, Clone, Copy, Default)]
+struct MapPolicy {
+    order: MapOrder,
+    flags: MapFlags,
 }
 
 /// What becomes of the record.
@@ -81,13 +78,16 @@ impl Operation {
     ) -> SqlResult<Operation> {
         let (verb, shape) = names::find(verb)?;
         let bin = shape.check(bin, &args)?;
-        let mut write = MapWrite::default();
+        let mut map_policy = MapPolicy::default();
         for word in policy {
+            let flags = MapFlags::default();
             match word.to_ascii_uppercase().as_str() {
-                "AS_MAP_UNORDERED" | "AS_MAP_KEY_ORDERED" | "AS_MAP_KEY_VALUE_ORDERED" => {}
-                "AS_MAP_UPDATE" => write = MapWrite::Update,
-                "AS_MAP_UPDATE_ONLY" => write = MapWrite::UpdateOnly,
-                "AS_MAP_CREATE_ONLY" => write = MapWrite::CreateOnly,
+                "AS_MAP_UPDATE" => map_policy.flags = flags,
+                "AS_MAP_UPDATE_ONLY" => map_policy.flags = MapFlags { update_only: true, ..flags },
+                "AS_MAP_CREATE_ONLY" => map_policy.flags = MapFlags { create_only: true, ..flags },
+                other if collection::order_named(other).is_ok() => {
+                    map_policy.order = collection::order_named(other)?;
+                }
                 other => {
                     return Err(SqlError::new("22023", format!("map policy {other} is unknown"))
                         .hint(
@@ -100,7 +100,7 @@ impl Operation {
             return Err(SqlError::new("22023", format!("{} takes no policy", shape.name))
                 .hint("WITH_POLICY stands behind operations that write into a map"));
         }
-        Ok(Operation { bin, known_as: shape.name, verb, args, write })
+        Ok(Operation { bin, known_as: shape.name, verb, args, policy: map_policy })
     }
 
     /// The bin that the operation is about.
@@ -161,9 +161,7 @@ impl Operation {
             Touch | Delete => Ok(None),
             Read => Ok(value.clone()),
             Write | Append | Prepend | Incr => scalar::run(self, value),
-            MapPut | MapPutItems | MapIncrement | MapDecrement | MapClear | MapSetType
-            | MapSize | MapGetBy(_) | MapRemoveBy(_) => map::run(self, value),
-            _ => list::run(self, value),
+            _ => collection::run(self, value),
         }
     }
 }

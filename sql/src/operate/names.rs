@@ -2,7 +2,6 @@
 
 use model::{Name, Value, limits};
 
-use super::collection::Pick;
 use crate::resolve::nearest;
 use crate::{SqlError, SqlResult};
 
@@ -31,8 +30,8 @@ pub(super) enum Verb {
     ListIncrement,
     ListClear,
     ListSize,
-    ListGetBy(Pick),
-    ListRemoveBy(Pick),
+    ListGetBy(By),
+    ListRemoveBy(By),
     MapPut,
     MapPutItems,
     MapIncrement,
@@ -40,8 +39,26 @@ pub(super) enum Verb {
     MapClear,
     MapSetType,
     MapSize,
-    MapGetBy(Pick),
-    MapRemoveBy(Pick),
+    MapGetBy(By),
+    MapRemoveBy(By),
+}
+
+/// By what elements are picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Key,
+    KeyList,
+    /// From the first on, up to before the second; nil is no bound there.
+    KeyRange,
+    Value,
+    ValueList,
+    ValueRange,
+    /// Place; negative from the end.
+    Index,
+    IndexRange,
+    /// Place in the order of the values; negative from the highest.
+    Rank,
+    RankRange,
 }
 
 /// What an argument is.
@@ -73,7 +90,7 @@ const fn put(name: &'static str, verb: Verb, takes: &'static [Takes]) -> Shape {
     Shape { name, verb, takes, takes_policy: true }
 }
 
-use Pick as P;
+use By as P;
 use Takes::{Any, Count, Index, List, Map, Number, Text};
 use Verb::*;
 

@@ -3,9 +3,8 @@
 use model::Value;
 
 use super::Operation;
-use super::collection::sum;
 use super::names::Verb;
-use crate::SqlResult;
+use crate::{SqlError, SqlResult};
 
 pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<Option<Value>> {
     let given = operation.arg(0);
@@ -28,4 +27,19 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
         }
     }
     Ok(None)
+}
+
+/// `a + b` of numbers of one kind.
+fn sum(operation: &Operation, a: &Value, b: &Value) -> SqlResult<Value> {
+    match (a, b) {
+        (Value::Integer(a), Value::Integer(b)) => a.checked_add(*b).map(Value::Integer),
+        (Value::Double(a), Value::Double(b)) => Some(Value::Double(a + b)),
+        (Value::Double(a), Value::Integer(b)) => Some(Value::Double(a + *b as f64)),
+        (Value::Integer(_), Value::Double(_)) => {
+            return Err(SqlError::new("42804", "a double cannot be added to an integer")
+                .hint("WRITE the bin as a double first"));
+        }
+        (other, _) => return Err(operation.kind_error(other, "number")),
+    }
+    .ok_or_else(|| SqlError::new("22003", "bigint out of range"))
 }

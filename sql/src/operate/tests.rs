@@ -63,7 +63,7 @@ fn lists() {
         ("5", "LIST_SIZE", "", "42804"),
         ("[3, 1, 2]", "LIST_GET_BY_INDEX", "0", "3"),
         ("[3, 1, 2]", "LIST_GET_BY_RANK", "0", "1"),
-        ("[3, 1, 2]", "LIST_GET_BY_RANK_RANGE", "1, 2", "[3, 2]"),
+        ("[3, 1, 2]", "LIST_GET_BY_RANK_RANGE", "1, 2", "[2, 3]"),
         ("[3, 1, 2]", "LIST_GET_BY_INDEX_RANGE", "1", "[1, 2]"),
         ("[3, 1, 3]", "LIST_GET_BY_VALUE", "3", "[3, 3]"),
         ("[3, 1, 2]", "LIST_GET_BY_VALUE_RANGE", "1, 3", "[1, 2]"),
@@ -129,6 +129,29 @@ fn policies_of_maps() {
     assert_eq!(put("{\"a\": 0}", "\"a\"", "AS_MAP_KEY_VALUE_ORDERED"), "1|{\"a\": 1}");
     assert_eq!(put("{}", "\"a\"", "AS_MAP_WILD"), "22023");
     assert_eq!(on_with("[]", "LIST_SIZE", "", &["AS_MAP_UPDATE"]), "22023");
+    assert_eq!(on("{}", "MAP_SET_TYPE", "\"AS_MAP_WILD\""), "22023");
+}
+
+#[test]
+fn orders_of_lists_and_maps_are_kept() {
+    use model::{List, ListOrder, MapOrder};
+    let run = |bin: Option<Value>, verb: &str, args: &str, policy: &[String]| {
+        let Value::List(args) = value(&format!("[{args}]")) else { unreachable!() };
+        let operation = Operation::new(verb, Some("b".into()), args.items, policy).unwrap();
+        let bins: Vec<_> = bin.into_iter().map(|bin| (Name::from("b"), bin)).collect();
+        match apply(&[operation], &bins).unwrap().effect {
+            Effect::Write(mut bins) => bins.remove(0).1,
+            other => panic!("{other:?}"),
+        }
+    };
+    let policy = ["AS_MAP_KEY_ORDERED".to_string(), "as_map_create_only".to_string()];
+    let made = run(None, "MAP_PUT", "1, 2", &policy);
+    assert!(matches!(&made, Some(Value::Map(map)) if map.order == MapOrder::KeyOrdered));
+    let set = run(made, "MAP_SET_TYPE", "\"as_map_key_value_ordered\"", &[]);
+    assert!(matches!(set, Some(Value::Map(map)) if map.order == MapOrder::KeyValueOrdered));
+    let ordered = List::new(vec![Value::Integer(5), Value::Integer(1)], ListOrder::Ordered);
+    let longer = run(Some(Value::List(ordered)), "LIST_APPEND", "3", &[]);
+    assert_eq!(longer, Some(value("[1, 3, 5]")));
 }
 
 #[test]

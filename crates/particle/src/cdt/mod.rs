@@ -8,7 +8,7 @@
 //!
 //! A path instead (`path.rs`) leads to many elements, which expressions choose.
 //!
-//! SQL and expressions call step 3 themselves, with the types of `op.rs`.
+//! SQL begins at step 3, with the types of `op.rs`.
 //!
 //! A list that is declared ordered is sorted after every operation; the pairs of a map always are.
 //! What is not there, in a bin that has a collection, is `NotApplicable`, but for keys and values,
@@ -32,8 +32,6 @@ use model::{Error, ErrorKind, Result, Value, limits};
 
 pub use answer::Answer;
 pub use context::{By, Create, Family, Step};
-pub use list::{edit as edit_list, read as read_list};
-pub use map::{edit as edit_map, read as read_map};
 pub use op::{
     Interval, ListEdit, ListFlags, ListRead, MapEdit, MapFlags, MapRead, Pick, Return, Span, What,
 };
@@ -58,16 +56,63 @@ pub fn read(bin: Option<&Value>, payload: &[u8]) -> Result<Option<Answer>> {
     read_within(bin, payload, &mut { STEPS_MAX })
 }
 
+/// What an operation makes of a bin, and what it answers. A bin stays absent where nothing was added.
+pub fn modify(bin: Option<Value>, payload: &[u8]) -> Result<Modified<Answer>> {
+    modify_within(bin, payload, &mut { STEPS_MAX })
+}
+
+/// [`read`] of a list, without a payload.
+pub fn read_list(bin: Option<&Value>, read: ListRead) -> Result<Option<Answer>> {
+    answered(bin, &[], &Read::List(read), &mut 0)
+}
+
+/// [`read`] of a map, without a payload.
+pub fn read_map(bin: Option<&Value>, read: MapRead) -> Result<Option<Answer>> {
+    answered(bin, &[], &Read::Map(read), &mut 0)
+}
+
+/// [`modify`] of a list, without a payload.
+pub fn edit_list(bin: Option<Value>, edit: ListEdit) -> Result<Modified<Answer>> {
+    edited(bin, &[], Edit::List(edit), &mut 0)
+}
+
+/// [`modify`] of a map, without a payload.
+pub fn edit_map(bin: Option<Value>, edit: MapEdit) -> Result<Modified<Answer>> {
+    edited(bin, &[], Edit::Map(edit), &mut 0)
+}
+
 /// [`read`], where expressions in a path take from `steps`.
 pub(crate) fn read_within(
     bin: Option<&Value>,
     payload: &[u8],
     steps: &mut u64,
 ) -> Result<Option<Answer>> {
-    let Call { path, op } = Call::decode(payload)?;
-    let Op::Read(read) = op else { return Err(misplaced("modifies", "a read")) };
+    match Call::decode(payload)? {
+        Call { path, op: Op::Read(read) } => answered(bin, &path, &read, steps),
+        Call { op: Op::Edit(_), .. } => Err(misplaced("modifies", "a read")),
+    }
+}
+
+/// [`modify`], where expressions in a path take from `steps`.
+pub(crate) fn modify_within(
+    bin: Option<Value>,
+    payload: &[u8],
+    steps: &mut u64,
+) -> Result<Modified<Answer>> {
+    match Call::decode(payload)? {
+        Call { path, op: Op::Edit(edit) } => edited(bin, &path, edit, steps),
+        Call { op: Op::Read(_), .. } => Err(misplaced("reads", "a modification")),
+    }
+}
+
+fn answered(
+    bin: Option<&Value>,
+    path: &[Step],
+    read: &Read,
+    steps: &mut u64,
+) -> Result<Option<Answer>> {
     let Some(bin) = bin else { return Ok(None) };
-    match (context::find(bin, &path)?, &read) {
+    match (context::find(bin, path)?, read) {
         (Value::List(list), Read::List(read)) => list::read(list, read),
         (Value::Map(map), Read::Map(read)) => map::read(map, read),
         (Value::List(_) | Value::Map(_), Read::Path(select)) => {
@@ -78,29 +123,22 @@ pub(crate) fn read_within(
     }
 }
 
-/// What an operation makes of a bin, and what it answers. A bin stays absent where nothing was added.
-pub fn modify(bin: Option<Value>, payload: &[u8]) -> Result<Modified<Answer>> {
-    modify_within(bin, payload, &mut { STEPS_MAX })
-}
-
-/// [`modify`], where expressions in a path take from `steps`.
-pub(crate) fn modify_within(
+fn edited(
     bin: Option<Value>,
-    payload: &[u8],
+    path: &[Step],
+    edit: Edit,
     steps: &mut u64,
 ) -> Result<Modified<Answer>> {
-    let Call { path, op } = Call::decode(payload)?;
-    let Op::Edit(edit) = op else { return Err(misplaced("reads", "a modification")) };
     let (nested, was_absent) = (!path.is_empty(), bin.is_none());
     let (adds, declares) = (edit.made().is_some(), edit.declares());
-    let made = || if nested { context::root_for(&path) } else { edit.made() };
+    let made = || if nested { context::root_for(path) } else { edit.made() };
     let Some(mut bin) = bin.or_else(made) else {
         return match adds && nested {
             true => Err(error(ErrorKind::NotApplicable, "the context leads into an absent bin")),
             false => Ok(Modified { bin: None, result: None }),
         };
     };
-    let result = context::change(&mut bin, &path, edit.family(), |value| match (value, edit) {
+    let result = context::change(&mut bin, path, edit.family(), |value| match (value, edit) {
         (Value::List(list), Edit::List(edit)) => list::edit(list, edit),
         (Value::Map(map), Edit::Map(edit)) => map::edit(map, edit),
         (value @ (Value::List(_) | Value::Map(_)), Edit::Path(apply)) => {
