@@ -87,7 +87,9 @@ impl Operation {
             Verb::ListInsert => ListEdit::Insert { at, items: vec![self.arg(1).clone()], flags },
             Verb::ListInsertItems => ListEdit::Insert { at, items: self.items(1), flags },
             Verb::ListSet => ListEdit::Set { at, value: self.arg(1).clone(), flags },
-            Verb::ListIncrement => ListEdit::Increment { at, by: self.arg(1).clone(), flags },
+            Verb::ListIncrement => {
+                ListEdit::Increment { at, by: self.arg(1).clone(), order, flags }
+            }
             Verb::ListPop => ListEdit::Pop(at),
             Verb::ListPopRange => ListEdit::PopRange(span),
             Verb::ListRemove => ListEdit::Remove(at),

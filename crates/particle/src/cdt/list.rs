@@ -7,7 +7,7 @@ use model::{ErrorKind, List, ListOrder, Result, Value};
 
 use super::answer::{Answer, answer, count};
 use super::error;
-use super::number::sum;
+use super::number::{sum, zero_for};
 use super::op::{ListEdit, ListFlags, ListRead, Pick, Return};
 use super::select::{Picked, picked, place};
 
@@ -36,7 +36,7 @@ pub(super) fn edit(list: &mut List, edit: ListEdit) -> Result<Option<Answer>> {
         ListEdit::Append { items, flags, .. } => return append(list, items, flags),
         ListEdit::Insert { at, items, flags } => return insert(list, at, items, flags),
         ListEdit::Set { at, value, flags } => set(list, at, value, flags)?,
-        ListEdit::Increment { at, by, flags } => return increment(list, at, &by, flags),
+        ListEdit::Increment { at, by, flags, .. } => return increment(list, at, &by, flags),
         ListEdit::Pop(at) => return Ok(Some(list.remove(place(at, len)?).into())),
         ListEdit::PopRange(span) => {
             let gone: Vec<Value> = list.drain(span.within(len)).collect();
@@ -63,12 +63,10 @@ pub(super) fn edit(list: &mut List, edit: ListEdit) -> Result<Option<Answer>> {
 /// The list that an operation makes where there is none; `None` if it does not make one.
 pub(super) fn made_for(edit: &ListEdit) -> Option<List> {
     match edit {
-        ListEdit::SetOrder(order) | ListEdit::Append { order, .. } => {
-            Some(List::new(Vec::new(), *order))
-        }
-        ListEdit::Insert { .. } | ListEdit::Set { .. } | ListEdit::Increment { .. } => {
-            Some(List::default())
-        }
+        ListEdit::SetOrder(order)
+        | ListEdit::Append { order, .. }
+        | ListEdit::Increment { order, .. } => Some(List::new(Vec::new(), *order)),
+        ListEdit::Insert { .. } | ListEdit::Set { .. } => Some(List::default()),
         _ => None,
     }
 }
@@ -109,15 +107,26 @@ fn set(list: &mut List, at: i64, value: Value, flags: ListFlags) -> Result<()> {
 }
 
 fn increment(list: &mut List, at: i64, by: &Value, flags: ListFlags) -> Result<Option<Answer>> {
-    let at = place(at, list.len())?;
-    let value = sum(&list[at], by)?;
+    let Some(at) = padded_place(list, at, flags)? else { return Ok(Some(by.clone().into())) };
+    if at > list.len() {
+        only_unordered(list, "increment")?;
+    }
+    let value = match list.get(at) {
+        Some(number) => sum(number, by)?,
+        None => sum(&zero_for(by), by)?,
+    };
     // Aerospike answers the sum even where `no_fail` has kept it out.
     let answer = Some(value.clone().into());
     for value in admitted(list, vec![value], flags)? {
         match list.order {
-            ListOrder::Unordered => list[at] = value,
+            ListOrder::Unordered => {
+                pad(list, at + 1);
+                list[at] = value;
+            }
             ListOrder::Ordered => {
-                list.remove(at);
+                if at < list.len() {
+                    list.remove(at);
+                }
                 put_in_order(list, value);
             }
         }

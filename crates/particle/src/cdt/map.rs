@@ -5,7 +5,7 @@ use model::{ErrorKind, Map, Result, Value};
 use super::answer::{Answer, answer, count};
 use super::error;
 use super::list::take_out;
-use super::number::sum;
+use super::number::{sum, zero_for};
 use super::op::{MapEdit, MapFlags, MapRead, Pick, Return};
 use super::select::picked;
 
@@ -89,11 +89,7 @@ fn add(map: &mut Map, key: Value, by: &Value) -> Result<Option<Answer>> {
             map[at].1.clone()
         }
         Err(at) => {
-            let zero = match by {
-                Value::Double(_) => Value::Double(0.0),
-                _ => Value::Integer(0),
-            };
-            let value = sum(&zero, by)?;
+            let value = sum(&zero_for(by), by)?;
             map.insert(at, (key, value.clone()));
             value
         }

@@ -34,3 +34,11 @@ pub(super) fn negative(by: Value) -> Result<Value> {
         other => Ok(other),
     }
 }
+
+/// What `by` is added to where no number is.
+pub(super) fn zero_for(by: &Value) -> Value {
+    match by {
+        Value::Double(_) => Value::Double(0.0),
+        _ => Value::Integer(0),
+    }
+}

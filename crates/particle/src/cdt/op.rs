@@ -60,12 +60,15 @@ pub enum ListEdit {
     Trim(Span),
     /// Takes all elements. Answers nothing.
     Clear,
-    /// Adds to the number at a place, which must be there. Answers the sum.
+    /// Adds to the number at a place; one behind the end has 0, and is filled up to with nil. Answers
+    /// the sum.
     Increment {
         /// The place.
         at: i64,
         /// What is added: an integer or a double.
         by: Value,
+        /// The order of a list that is made for it.
+        order: ListOrder,
         /// What may go wrong with it.
         flags: ListFlags,
     },

@@ -149,9 +149,8 @@ fn list_edit(number: i64, args: &mut Args) -> Result<ListEdit> {
         11 => ListEdit::Clear,
         12 => {
             let (at, by) = (args.integer()?, args.value_or(Value::Integer(1))?);
-            // The order of a list that would be made; a number has to be there already.
-            list_order(args.integer_or(0)?)?;
-            ListEdit::Increment { at, by, flags: args.list_flags()? }
+            let order = list_order(args.integer_or(0)?)?;
+            ListEdit::Increment { at, by, order, flags: args.list_flags()? }
         }
         13 => {
             let flags = args.flags(0x3)?;

@@ -121,7 +121,7 @@ impl Draw {
             4 => vec![int(self.number(-3, 11)), list(self.values())],
             5 | 7 | 17 => vec![int(self.number(-9, 9))],
             6 | 8 | 10 | 18 => return self.span(),
-            12 => vec![int(self.number(-9, 9)), value(self.amount()), int(0)],
+            12 => vec![int(self.number(-9, 11)), value(self.amount()), int(0)],
             13 => vec![int(self.number(0, 4))],
             64 => vec![int(MAP_ORDERS[self.below(3) as usize].0)],
             65 | 67 | 69 => vec![value(self.key()), value(self.value()), int(0)],

@@ -236,16 +236,30 @@ impl Reference {
     }
 
     fn increment(&mut self, args: &[Arg]) -> Done {
-        let at = self.place(int(args, 0))?;
-        let new = sum(&self.elements[at].1, &value(args, 1))?;
-        for new in self.new_items(vec![new.clone()], flags(args, 3))? {
-            self.elements.remove(at);
-            // Among equal numbers it stands last where the list is ordered.
-            let to = match self.is_ordered_list() {
-                true => self.elements.iter().filter(|(_, known)| *known <= new).count(),
-                false => at,
+        let (at, by, flags) = (int(args, 0), value(args, 1), flags(args, 3));
+        let behind = at >= self.len() as i64;
+        if at > self.len() as i64 && flags & 2 != 0 {
+            return if flags & 4 != 0 {
+                Ok(Some(by.into()))
+            } else {
+                Err(ErrorKind::NotApplicable)
             };
-            self.elements.insert(to, (Value::Nil, new));
+        }
+        if at > self.len() as i64 && self.is_ordered_list() {
+            return Err(ErrorKind::NotApplicable);
+        }
+        let at = if behind { at as usize } else { self.place(at)? };
+        let old = match (behind, &by) {
+            (false, _) => self.elements[at].1.clone(),
+            (true, Value::Double(_)) => Value::Double(0.0),
+            (true, _) => Value::Integer(0),
+        };
+        let new = sum(&old, &by)?;
+        for new in self.new_items(vec![new.clone()], flags)? {
+            if !behind {
+                self.elements.remove(at);
+            }
+            self.add(at, vec![new], 0)?;
         }
         Ok(Some(new.into()))
     }

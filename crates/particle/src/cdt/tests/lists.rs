@@ -54,6 +54,9 @@ fn flags_decide_what_gets_in() {
         (12, "2, 1, 0", unique, "ElementExists"),
         // The sum is answered though it was kept out.
         (12, "2, 1, 0", unique | no_fail, "4 | [1, 2, 3, 4, 5]"),
+        (12, "6, 1, 0", bounded, "NotApplicable"),
+        (12, "6, 1, 0", bounded | no_fail, "1 | [1, 2, 3, 4, 5]"),
+        (12, "5, 9, 0", bounded, "9 | [1, 2, 3, 4, 5, 9]"),
     ];
     for (number, args, flags, expected) in cases {
         let args = format!("{args}, {flags}");
@@ -152,7 +155,15 @@ fn numbers_grow() {
         ("[1]", 12, "0, 0.5", "Parameter"),
         (r#"["a"]"#, 12, "0, 1", "Parameter"),
         ("[9223372036854775807]", 12, "0, 1", "NotApplicable"),
-        ("[1]", 12, "1, 1", "NotApplicable"),
+        ("", 12, "3, 2", "2 | [null, null, null, 2]"),
+        ("", 12, "0, 2, 1, 0", "2 | [2]"),
+        ("", 12, "3, 2, 0, 2", "NotApplicable"),
+        ("[1]", 12, "1, 2.5", "2.5 | [1, 2.5]"),
+        (r#"{"$ordered": [1, 5]}"#, 12, "2, 3", "3 | [1, 3, 5]"),
+        (r#"{"$ordered": [1, 5]}"#, 12, "3, 3", "NotApplicable"),
+        ("[null]", 12, "0, 1", "Parameter"),
+        ("[1]", 12, "-2, 1", "NotApplicable"),
+        ("[1]", 12, r#"1, "a""#, "Parameter"),
     ]);
 }
 
