@@ -10,6 +10,7 @@ mod composite;
 mod error;
 pub mod json;
 mod key;
+mod lanes;
 pub mod limits;
 pub mod msgpack;
 mod objects;

@@ -89,7 +89,7 @@ impl Node {
     }
 
     fn namespace(&self, name: &str) -> Result<Arc<Namespace>> {
-        self.members.now().get(name).cloned()
+        self.members.with(|members| members.get(name).cloned())
     }
 
     /// The namespace, for a write into this set.
@@ -201,7 +201,7 @@ impl Store for Node {
     }
 
     fn catalog_version(&self) -> u64 {
-        self.version_with(&self.members.now())
+        self.members.with(|members| self.version_with(members))
     }
 
     async fn get(&self, at: Address<'_>, bins: Bins<'_>) -> Result<Option<Record>> {

@@ -204,8 +204,44 @@ impl Transaction {
         Ok(version.expect)
     }
 
-    /// Holds a record's lock from here on.
-    async fn hold(&self, digest: &Digest) -> Result<()> {
+    /// [`Store::get`] with what the block has written, noting what it saw.
+    pub async fn get<S: Store>(
+        &self,
+        store: &S,
+        at: Address<'_>,
+        bins: Bins<'_>,
+    ) -> Result<Option<Record>> {
+        if let Some(written) = self.written(at.namespace, &at.digest) {
+            return Ok(written.record.clone());
+        }
+        let record = store.get(at, bins).await?;
+        self.saw(at.namespace, at.set, &at.digest, Expect::of(record.as_ref()))?;
+        Ok(record)
+    }
+
+    /// [`Store::get_many`] with what the block has written, noting what it saw.
+    pub async fn get_many<S: Store>(
+        &self,
+        store: &S,
+        namespace: &str,
+        set: &str,
+        digests: &[Digest],
+        bins: Bins<'_>,
+    ) -> Result<Vec<Option<Record>>> {
+        let mut records = store.get_many(namespace, set, digests, bins).await?;
+        for (digest, record) in digests.iter().zip(&mut records) {
+            match self.written(namespace, digest) {
+                Some(written) => *record = written.record.clone(),
+                None => {
+                    self.saw(namespace, set, digest, Expect::of(record.as_ref()))?;
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// Holds a record's lock from here to the end of the block.
+    pub async fn hold(&self, digest: &Digest) -> Result<()> {
         let held = self.lock().held.contains_key(digest);
         if !held {
             let held = self.locks.take(self.owner, *digest).await?;
@@ -465,23 +501,10 @@ impl<S: Store> View<S> {
 
     /// [`Store::get`].
     pub async fn get(&self, at: Address<'_>, bins: Bins<'_>) -> Result<Option<Record>> {
-        let Some(transaction) = &self.transaction else { return self.store.get(at, bins).await };
-        if let Some(written) = transaction.written(at.namespace, &at.digest) {
-            return Ok(written.record.clone());
+        match &self.transaction {
+            None => self.store.get(at, bins).await,
+            Some(transaction) => transaction.get(&*self.store, at, bins).await,
         }
-        let record = self.store.get(at, bins).await?;
-        transaction.saw(at.namespace, at.set, &at.digest, Expect::of(record.as_ref()))?;
-        Ok(record)
-    }
-
-    /// Holds records for the rest of the block; outside of one there is nothing to hold them for.
-    pub async fn hold(&self, digests: impl Iterator<Item = Digest>) -> Result<()> {
-        if let Some(transaction) = &self.transaction {
-            for digest in digests {
-                transaction.hold(&digest).await?;
-            }
-        }
-        Ok(())
     }
 
     /// [`Store::get_many`].
@@ -492,17 +515,11 @@ impl<S: Store> View<S> {
         digests: &[Digest],
         bins: Bins<'_>,
     ) -> Result<Vec<Option<Record>>> {
-        let mut records = self.store.get_many(namespace, set, digests, bins).await?;
-        let Some(transaction) = &self.transaction else { return Ok(records) };
-        for (digest, record) in digests.iter().zip(&mut records) {
-            match transaction.written(namespace, digest) {
-                Some(written) => *record = written.record.clone(),
-                None => {
-                    transaction.saw(namespace, set, digest, Expect::of(record.as_ref()))?;
-                }
-            }
+        let store = &*self.store;
+        match &self.transaction {
+            None => store.get_many(namespace, set, digests, bins).await,
+            Some(transaction) => transaction.get_many(store, namespace, set, digests, bins).await,
         }
-        Ok(records)
     }
 
     /// [`Store::modify_many`]; inside a block nothing is written before its commit.

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use model::{ErrorKind, Name, Notes, Object, Record, Table, Value};
 use sql::expr::{Expr, Row};
 use sql::plan::{Check, TableChange};
@@ -18,6 +19,8 @@ use super::{checks, keys, row};
 
 /// Records that are read, and at most written together, at once.
 const BATCH: usize = 256;
+/// Batches that wait for the device together: they share its syncs.
+const GROUPS_AT_ONCE: usize = 16;
 /// How often records that others changed meanwhile are tried again.
 const ROUNDS: usize = 16;
 
@@ -189,6 +192,7 @@ struct Move {
 /// bins stay in the record: until the key is declared they are its columns.
 async fn rekey<S: Store>(store: &S, before: &Table, after: &Table) -> SqlResult<u64> {
     let mut moved = 0;
+    let mut moving = FuturesUnordered::new();
     let mut cursor = ScanCursor::all();
     while !cursor.done() {
         let records = scan(store, before, &mut cursor).await?;
@@ -200,8 +204,12 @@ async fn rekey<S: Store>(store: &S, before: &Table, after: &Table) -> SqlResult<
             }
         }
         moved += moves.len() as u64;
-        move_all(store, after, moves).await?;
+        moving.push(move_all(store, after, moves));
+        if moving.len() == GROUPS_AT_ONCE {
+            moving.next().await.transpose()?;
+        }
     }
+    while moving.next().await.transpose()?.is_some() {}
     Ok(moved)
 }
 

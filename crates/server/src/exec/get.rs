@@ -5,15 +5,14 @@
 
 use std::borrow::Cow;
 use std::slice;
-use std::sync::Arc;
 
 use model::{Record, Value};
 use sql::expr::Row;
 use sql::plan::{Get, Plan};
 use sql::{SqlError, SqlResult};
-use store::{Address, Bins, Store, Target, View};
+use store::{Address, Bins, Store, Target, Transaction};
 
-use super::{Ready, Rows, keys, row};
+use super::{Planning, Rows, keys, row};
 
 /// Records that a get found.
 pub(super) struct Hits {
@@ -39,11 +38,12 @@ impl Records {
 
 /// Looks up the records of a point or batch get.
 pub(super) async fn find<S: Store>(
-    view: &View<S>,
+    store: &S,
+    block: Option<&Transaction>,
     get: &Get,
     params: &[Option<Value>],
 ) -> SqlResult<Hits> {
-    let now_ms = view.now_ms();
+    let now_ms = store.now_ms();
     let no_record = Row { params, now_ms, ..Row::default() };
     let bins = match (get.all_bins, &get.bins[..]) {
         (true, _) => Bins::All,
@@ -52,19 +52,27 @@ pub(super) async fn find<S: Store>(
     };
     let (namespace, set) = (get.table.namespace.as_str(), get.table.name.as_str());
     let mut targets = keys::targets(&get.table, &get.keys, &no_record)?;
-    if get.lock {
-        view.hold(targets.iter().map(|target| target.digest)).await?;
+    if let Some(block) = block.filter(|_| get.lock) {
+        for target in &targets {
+            block.hold(&target.digest).await?;
+        }
     }
     let records = match targets.len() {
         1 => {
             let one = targets.swap_remove(0);
             let at = Address { namespace, set, digest: one.digest, key: one.key.as_ref() };
-            let record = view.get(at, bins).await?;
+            let record = match block {
+                None => store.get(at, bins).await?,
+                Some(block) => block.get(store, at, bins).await?,
+            };
             Records::One(one, record)
         }
         _ => {
             let digests: Vec<_> = targets.iter().map(|target| target.digest).collect();
-            let records = view.get_many(namespace, set, &digests, bins).await?;
+            let records = match block {
+                None => store.get_many(namespace, set, &digests, bins).await?,
+                Some(block) => block.get_many(store, namespace, set, &digests, bins).await?,
+            };
             Records::Many(targets, records)
         }
     };
@@ -119,18 +127,18 @@ impl Hits {
 }
 
 /// What a statement that reads by key has found.
-pub struct Found {
-    ready: Arc<Ready>,
+pub struct Found<'s> {
+    ready: Planning<'s>,
     hits: Hits,
 }
 
-impl Found {
-    pub(super) fn new(ready: Arc<Ready>, hits: Hits) -> Found {
+impl<'s> Found<'s> {
+    pub(super) fn new(ready: Planning<'s>, hits: Hits) -> Found<'s> {
         Found { ready, hits }
     }
 }
 
-impl crate::pg::Found for Found {
+impl crate::pg::Found for Found<'_> {
     fn each(
         &self,
         params: &[Option<Value>],

@@ -14,25 +14,23 @@ use store::Target;
 /// none.
 pub(super) fn targets(table: &Table, keys: &Keys, row: &Row<'_>) -> SqlResult<Vec<Target>> {
     let mut found: Vec<Target> = Vec::new();
-    let mut add = |target: Option<Target>| {
-        if let Some(target) = target {
-            found.push(target);
-        }
-    };
     match keys {
         Keys::Each(lookups) => {
+            found.reserve_exact(lookups.len());
             for lookup in lookups {
-                add(target(table, lookup, row)?);
+                found.extend(target(table, lookup, row)?);
             }
         }
         Keys::Any(array) => match array.eval(row)? {
             None => {}
             Some(Value::List(items)) => {
-                for item in items.into_iter().filter(|item| *item != Value::Nil) {
-                    add(Some(named(table, key_of(item)?)));
-                }
+                let keys = items.into_iter().filter(|item| *item != Value::Nil).map(key_of);
+                let keys = keys.collect::<SqlResult<Vec<Key>>>()?;
+                let digests = Key::digests(&keys, &table.name);
+                let named = digests.into_iter().zip(keys);
+                found.extend(named.map(|(digest, key)| Target { digest, key: Some(key) }));
             }
-            Some(other) => add(Some(named(table, key_of(other)?))),
+            Some(other) => found.push(named(table, key_of(other)?)),
         },
     }
     if repeats(&found) {

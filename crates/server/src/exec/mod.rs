@@ -24,6 +24,7 @@ mod set_config;
 mod show;
 mod write;
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use model::{ColumnType, ErrorKind, Key, Name, Object, Record, Value};
@@ -61,8 +62,38 @@ pub struct Executor<S: Store> {
 pub struct Statement {
     parsed: Parsed,
     declared: Vec<Option<ColumnType>>,
-    /// As planned against the newest catalogue that it ran with.
-    ready: Mutex<Arc<Ready>>,
+    /// As planned at first. Nobody counts who uses it: sessions that share the statement would do so
+    /// in the same place of memory.
+    first: Ready,
+    /// As planned against the newest catalogue that it ran with, where that is another.
+    newest: Mutex<Option<Arc<Ready>>>,
+}
+
+/// A plan of a [`Statement`].
+enum Planning<'s> {
+    First(&'s Ready),
+    Newest(Arc<Ready>),
+}
+
+impl Deref for Planning<'_> {
+    type Target = Ready;
+
+    fn deref(&self) -> &Ready {
+        match self {
+            Planning::First(ready) => ready,
+            Planning::Newest(ready) => ready,
+        }
+    }
+}
+
+impl Statement {
+    /// The plan that it ran with last.
+    fn newest(&self) -> Planning<'_> {
+        match &*lock(&self.newest) {
+            Some(ready) => Planning::Newest(ready.clone()),
+            None => Planning::First(&self.first),
+        }
+    }
 }
 
 /// A plan with what the wire has to know of it.
@@ -167,13 +198,17 @@ impl<S: Operated> Executor<S> {
 
     /// The statement as planned against the catalogue of now. A statement whose columns would
     /// differ from those that it described is refused, as PostgreSQL does.
-    async fn current(
+    async fn current<'s>(
         &self,
         session: &SessionState,
-        statement: &Statement,
-    ) -> SqlResult<Arc<Ready>> {
-        let ready = lock(&statement.ready).clone();
-        if ready.planned.catalog_version == self.store.catalog_version() {
+        statement: &'s Statement,
+    ) -> SqlResult<Planning<'s>> {
+        let version = self.store.catalog_version();
+        if statement.first.planned.catalog_version == version {
+            return Ok(Planning::First(&statement.first));
+        }
+        let ready = statement.newest();
+        if ready.planned.catalog_version == version {
             return Ok(ready);
         }
         let again = Arc::new(self.ready(session, &statement.parsed, &statement.declared).await?);
@@ -181,8 +216,8 @@ impl<S: Operated> Executor<S> {
             return Err(SqlError::unsupported("cached plan must not change result type")
                 .hint("the columns of a set have changed; prepare the statement again"));
         }
-        *lock(&statement.ready) = again.clone();
-        Ok(again)
+        *lock(&statement.newest) = Some(again.clone());
+        Ok(Planning::Newest(again))
     }
 
     async fn run(
@@ -207,7 +242,9 @@ impl<S: Operated> Executor<S> {
         match &ready.planned.plan {
             Plan::Empty => done,
             Plan::PointGet(get) | Plan::BatchGet(get) => {
-                let rows = get::find(&view, get, params).await?.rows(get, params)?;
+                let rows = get::find(store, session.block.as_deref(), get, params)
+                    .await?
+                    .rows(get, params)?;
                 Ok(Answer::Values(Tag::Rows("SELECT"), rows))
             }
             Plan::Values(output) => {
@@ -389,7 +426,7 @@ impl<S: Operated> Backend for Executor<S> {
     type Parsed = Parsed;
     type Statement = Statement;
     type Rows = ArrowRows;
-    type Found = get::Found;
+    type Found<'s> = get::Found<'s>;
 
     fn namespaces(&self) -> Vec<String> {
         let mut names: Vec<String> = self.store.catalog().namespaces.keys().cloned().collect();
@@ -411,17 +448,17 @@ impl<S: Operated> Backend for Executor<S> {
         let (known, param_oids) = introspection::params(&parsed.text);
         let declared = declared.iter().map(|oid| declared_type(*oid));
         let declared: Vec<_> = if known.is_empty() { declared.collect() } else { known };
-        let ready = Arc::new(self.ready(session, &parsed, &declared).await?);
+        let first = self.ready(session, &parsed, &declared).await?;
         Ok(Prepared {
-            params: ready.params.clone(),
-            columns: ready.columns.clone(),
+            params: first.params.clone(),
+            columns: first.columns.clone(),
             param_oids,
-            statement: Statement { parsed, declared, ready: Mutex::new(ready) },
+            statement: Statement { parsed, declared, first, newest: Mutex::default() },
         })
     }
 
     fn serves_all(&self, statement: &Statement) -> bool {
-        let ready = lock(&statement.ready);
+        let ready = statement.newest();
         let own = match &ready.planned.plan {
             Plan::PointGet(_) | Plan::BatchGet(_) | Plan::Values(_) => true,
             // What DataFusion has planned knows the session that asked.
@@ -438,7 +475,7 @@ impl<S: Operated> Backend for Executor<S> {
     fn takes_literals(&self, statement: &Statement) -> bool {
         // Where nothing is declared, the literals themselves say the types.
         let table = |table: &model::Table| table.declared;
-        match &lock(&statement.ready).planned.plan {
+        match &statement.newest().planned.plan {
             Plan::PointGet(get) | Plan::BatchGet(get) => table(&get.table),
             Plan::Insert(insert) => table(&insert.table),
             Plan::Update(update) => table(&update.table),
@@ -447,18 +484,17 @@ impl<S: Operated> Backend for Executor<S> {
         }
     }
 
-    async fn find(
+    async fn find<'s>(
         &self,
         session: &SessionState,
-        statement: &Arc<Statement>,
+        statement: &'s Statement,
         params: &[Option<Value>],
-    ) -> SqlResult<Option<get::Found>> {
+    ) -> SqlResult<Option<get::Found<'s>>> {
         let ready = self.current(session, statement).await?;
         let (Plan::PointGet(get) | Plan::BatchGet(get)) = &ready.planned.plan else {
             return Ok(None);
         };
-        let view = View::new(self.store.clone(), session.block.clone());
-        let hits = get::find(&view, get, params).await?;
+        let hits = get::find(&*self.store, session.block.as_deref(), get, params).await?;
         Ok(Some(get::Found::new(ready, hits)))
     }
 
@@ -537,7 +573,7 @@ impl<S: Operated> Backend for Executor<S> {
                 _ => Writes::Nothing,
             }
         }
-        writes(&lock(&statement.ready).planned.plan)
+        writes(&statement.newest().planned.plan)
     }
 
     fn begin(&self) -> Arc<Transaction> {

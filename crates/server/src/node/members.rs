@@ -62,6 +62,11 @@ impl Members {
         self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Looks at the list as it is now, for as long as nothing is waited for: nobody counts who has it.
+    pub(super) fn with<T>(&self, look: impl FnOnce(&List) -> T) -> T {
+        look(&self.list.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Lets a namespace serve, with its threads. No other of this name may be there.
     pub(super) fn add(&self, namespace: Namespace) -> Result<()> {
         let namespace = Arc::new(namespace);

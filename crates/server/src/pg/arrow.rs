@@ -266,7 +266,6 @@ fn shown(array: &dyn Array, i: usize) -> SqlResult<String> {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::BytesMut;
     use model::ColumnType;
     use query::arrow::array::*;
 
@@ -277,7 +276,7 @@ mod tests {
 
     /// The text of the one column of the one row.
     fn shown_as(oid: u32, array: ArrayRef) -> String {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         let field = Column::of_oid("c", oid);
         put_data_row(&mut out, &[field], &Formats::default(), |_, _| cell(array.as_ref(), 0))
             .expect("a row");

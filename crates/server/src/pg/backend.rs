@@ -32,7 +32,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Rows that are not all at hand.
     type Rows: RowSource;
     /// Records that were found by key.
-    type Found: Found;
+    type Found<'s>: Found;
 
     /// Names of the namespaces. The first one is where a connection lands that asks for no
     /// namespace by name.
@@ -65,12 +65,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Looks up the records of a statement that reads by key: their rows go out without being made
     /// first. `None` where the statement is another one and [`Backend::execute`] runs it.
-    fn find(
+    fn find<'s>(
         &self,
         session: &SessionState,
-        statement: &Arc<Self::Statement>,
+        statement: &'s Self::Statement,
         params: &[Option<Value>],
-    ) -> impl Future<Output = SqlResult<Option<Self::Found>>> + Send;
+    ) -> impl Future<Output = SqlResult<Option<Self::Found<'s>>>> + Send;
 
     /// Runs a statement. Each parameter has the stored form of its [`Prepared::params`] type. When
     /// the catalogue has changed since the statement was planned, it is planned again, and if its

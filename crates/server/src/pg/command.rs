@@ -12,7 +12,7 @@ use sql::plan::Session as Command;
 use sql::{SqlError, SqlResult};
 
 use super::backend::{Answer, Backend, Notice, Tag};
-use super::portal::{Entry, Open, Portal, Progress};
+use super::portal::{Entry, Open, Own, Portal, Progress};
 use super::rows::Formats;
 use super::session::{Session, Started, no_cursor};
 use super::state::Transaction;
@@ -270,7 +270,7 @@ impl<B: Backend> Session<B> {
             let message = "PREPARE takes SELECT, INSERT, UPDATE, DELETE or VALUES";
             return Err(SqlError::syntax(message).into());
         }
-        self.statements.insert(name, Arc::new(entry));
+        self.statements.insert(name, Arc::new(Own(Arc::new(entry))));
         Ok("PREPARE")
     }
 
@@ -317,7 +317,7 @@ impl<B: Backend> Session<B> {
         self.check_new_portal(name)?;
         let open = self.start_plan(entry, params).await?;
         let portal = Portal {
-            entry: entry.clone(),
+            entry: Arc::new(Own(entry.clone())),
             params: Vec::new(),
             formats: Formats::default(),
             of_command: None,

@@ -9,7 +9,7 @@ use sql::{SqlError, SqlResult};
 use super::backend::{Backend, Field, Tag, Writes};
 use super::frontend::{Bind, Target, protocol};
 use super::params;
-use super::portal::{Entry, Open, Portal, Progress};
+use super::portal::{Entry, Open, Own, Portal, Progress};
 use super::rows::{Formats, check_formats};
 use super::session::{Session, Started, block_failed};
 use super::settings::Settings;
@@ -36,7 +36,7 @@ impl<B: Backend> Session<B> {
             }
             None => self.planned(text, &types).await?,
         };
-        self.statements.insert(name, entry);
+        self.statements.insert(name, Arc::new(Own(entry)));
         self.wire.bare(b'1');
         Ok(())
     }
@@ -94,7 +94,7 @@ impl<B: Backend> Session<B> {
         Err(SqlError::new("53400", message).hint("CLOSE those that are no longer needed"))
     }
 
-    pub(crate) fn statement(&self, name: &str) -> SqlResult<&Arc<Entry<B::Statement>>> {
+    pub(crate) fn statement(&self, name: &str) -> SqlResult<&Arc<Own<B::Statement>>> {
         self.statements.get(name).ok_or_else(|| {
             let message = match name {
                 "" => "unnamed prepared statement does not exist".to_string(),
@@ -174,9 +174,12 @@ impl<B: Backend> Session<B> {
                 let portal = self.portals.get(name).ok_or_else(|| no_portal(name))?;
                 match portal.columns() {
                     Some(_) if failed => return Err(block_failed()),
-                    Some(columns) => {
-                        self.wire.row_description(columns, |i| portal.formats.of(i));
-                    }
+                    Some(columns) => match portal.formats {
+                        Formats::All(format) if portal.of_command.is_none() => {
+                            self.wire.out.extend_from_slice(portal.entry.description(format));
+                        }
+                        _ => self.wire.row_description(columns, |i| portal.formats.of(i)),
+                    },
                     None => self.wire.bare(b'n'),
                 }
             }
@@ -317,12 +320,18 @@ fn bound_values<S>(entry: &Entry<S>, bind: &Bind<'_>) -> SqlResult<Vec<Option<mo
     }
     let mut formats = bind.formats.iter();
     let mut format = 0;
-    let decode = |(i, bytes): (usize, Option<&[u8]>)| {
+    let mut values = Vec::with_capacity(given);
+    let wanted = entry.param_oids.iter().zip(&entry.params);
+    for (bytes, (oid, planned)) in bind.values.iter().zip(wanted) {
         // The last format counts for all that follow: there is one for each or one for all.
         format = formats.next().unwrap_or(format);
-        let Some(bytes) = bytes else { return Ok(None) };
-        let value = params::decode(entry.param_oids[i], entry.params[i], format == 1, bytes);
-        value.map(Some).map_err(|e| e.detail(format!("parameter ${}", i + 1)))
-    };
-    bind.values.iter().enumerate().map(decode).collect()
+        values.push(match bytes {
+            None => None,
+            Some(bytes) => Some(
+                params::decode(*oid, *planned, format == 1, bytes)
+                    .map_err(|e| e.detail(format!("parameter ${}", values.len() + 1)))?,
+            ),
+        });
+    }
+    Ok(values)
 }

@@ -1,15 +1,16 @@
 //! Prepared statements and portals: what lives between the messages of the extended protocol.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 use std::vec;
 
-use bytes::BytesMut;
 use model::{ColumnType, Value};
 use query::arrow::array::{Array, ArrayRef};
 use sql::SqlResult;
 
 use super::backend::{Answer, Backend, Chunk, Field, Prepared, Row, Tag};
 use super::rows::{Formats, put_data_row, put_row};
+use super::wire::put_row_description;
 use super::{arrow, params};
 
 /// A prepared statement.
@@ -21,9 +22,21 @@ pub(crate) struct Entry<S> {
     /// Types that the plan wants them in.
     pub(crate) params: Vec<Option<ColumnType>>,
     pub(crate) columns: Option<Vec<Field>>,
+    /// The RowDescription of rows in text and of rows in binary, each made when first asked for.
+    descriptions: [OnceLock<Vec<u8>>; 2],
 }
 
 impl<S> Entry<S> {
+    /// The RowDescription of its columns, all in this format.
+    pub(crate) fn description(&self, format: u16) -> &[u8] {
+        self.descriptions[usize::from(format == 1)].get_or_init(|| {
+            let mut message = Vec::new();
+            let columns = self.columns.as_deref().unwrap_or_default();
+            put_row_description(&mut message, columns, |_| format);
+            message
+        })
+    }
+
     pub(crate) fn new(prepared: Prepared<S>, declared: &[u32]) -> Entry<S> {
         let params = prepared.params;
         let said = |i| declared.get(i).filter(|oid| **oid != 0).or(prepared.param_oids.get(i));
@@ -33,17 +46,36 @@ impl<S> Entry<S> {
             param_oids: params.iter().enumerate().map(wire_oid).collect(),
             params,
             columns: prepared.columns,
+            descriptions: Default::default(),
         }
     }
 
     pub(crate) fn empty() -> Entry<S> {
-        Entry { statement: None, param_oids: Vec::new(), params: Vec::new(), columns: None }
+        Entry {
+            statement: None,
+            param_oids: Vec::new(),
+            params: Vec::new(),
+            columns: None,
+            descriptions: Default::default(),
+        }
+    }
+}
+
+/// A prepared statement as one session has it: of the statement, which others may share, nobody else
+/// counts who uses this.
+pub(crate) struct Own<S>(pub(crate) Arc<Entry<S>>);
+
+impl<S> Deref for Own<S> {
+    type Target = Arc<Entry<S>>;
+
+    fn deref(&self) -> &Arc<Entry<S>> {
+        &self.0
     }
 }
 
 /// A statement with its parameters, and how far it has run.
 pub(crate) struct Portal<B: Backend> {
-    pub(crate) entry: Arc<Entry<B::Statement>>,
+    pub(crate) entry: Arc<Own<B::Statement>>,
     pub(crate) params: Vec<Option<Value>>,
     pub(crate) formats: Formats,
     /// Columns of a command's rows (SHOW, FETCH, EXECUTE), as they were at Bind; of anything else
@@ -117,7 +149,7 @@ impl<R> Open<R> {
     /// Appends the next row at hand; `false` when there is none. `out` is `None` to skip it.
     pub(crate) fn put_next(
         &mut self,
-        out: Option<&mut BytesMut>,
+        out: Option<&mut Vec<u8>>,
         fields: &[Field],
         formats: &Formats,
     ) -> SqlResult<bool> {

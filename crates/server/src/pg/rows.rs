@@ -7,7 +7,7 @@ use std::borrow::{Borrow, Cow};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use model::{ColumnType, Value, json};
 use query::arrow::array::{Array, ArrayRef, StructArray};
 use sql::types::format_text;
@@ -101,7 +101,7 @@ pub(crate) fn check_formats(list: Shorts<'_>) -> SqlResult<()> {
 
 /// Appends a DataRow of values. An error leaves the buffer as it was.
 pub(crate) fn put_row(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     fields: &[Field],
     formats: &Formats,
     row: &[Option<impl Borrow<Value>>],
@@ -114,7 +114,7 @@ pub(crate) fn put_row(
 
 /// Appends a DataRow of whatever `cell` gives for each column.
 pub(crate) fn put_data_row<'a>(
-    out: &mut BytesMut,
+    out: &mut Vec<u8>,
     fields: &[Field],
     formats: &Formats,
     cell: impl Fn(usize, &Field) -> SqlResult<Cell<'a>>,
@@ -170,7 +170,7 @@ fn of_element(value: &Value) -> Cell<'_> {
     }
 }
 
-fn put_cell(out: &mut BytesMut, oid: u32, binary: bool, cell: &Cell<'_>) -> SqlResult<()> {
+fn put_cell(out: &mut Vec<u8>, oid: u32, binary: bool, cell: &Cell<'_>) -> SqlResult<()> {
     if matches!(cell, Cell::Null) {
         out.put_i32(-1);
         return Ok(());
@@ -195,7 +195,7 @@ fn put_cell(out: &mut BytesMut, oid: u32, binary: bool, cell: &Cell<'_>) -> SqlR
 }
 
 /// Appends the text form.
-fn put_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
+fn put_text(out: &mut Vec<u8>, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
     match cell {
         Cell::Null => {}
         Cell::Text(text) => out.put_slice(text.as_bytes()),
@@ -238,7 +238,7 @@ fn put_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
 }
 
 /// `(1,,"two words")`.
-fn put_record_text(out: &mut BytesMut, rows: &StructArray, i: usize) -> SqlResult<()> {
+fn put_record_text(out: &mut Vec<u8>, rows: &StructArray, i: usize) -> SqlResult<()> {
     out.put_u8(b'(');
     for (number, (column, field)) in rows.columns().iter().zip(rows.fields()).enumerate() {
         if number > 0 {
@@ -270,7 +270,7 @@ fn put_record_text(out: &mut BytesMut, rows: &StructArray, i: usize) -> SqlResul
 }
 
 /// The number of columns, then each with its type and length.
-fn put_record(out: &mut BytesMut, rows: &StructArray, i: usize) -> SqlResult<()> {
+fn put_record(out: &mut Vec<u8>, rows: &StructArray, i: usize) -> SqlResult<()> {
     out.put_i32(rows.num_columns() as i32);
     for (column, field) in rows.columns().iter().zip(rows.fields()) {
         let oid = query::field_oid(field);
@@ -280,23 +280,23 @@ fn put_record(out: &mut BytesMut, rows: &StructArray, i: usize) -> SqlResult<()>
     Ok(())
 }
 
-fn put_typed(out: &mut BytesMut, column_type: ColumnType, value: &Value) {
+fn put_typed(out: &mut Vec<u8>, column_type: ColumnType, value: &Value) {
     let mut text = String::new();
     format_text(column_type, value, &mut text);
     out.put_slice(text.as_bytes());
 }
 
-fn put_timestamp(out: &mut BytesMut, oid: u32, micros: i64) {
+fn put_timestamp(out: &mut Vec<u8>, oid: u32, micros: i64) {
     let zoned = oid == oid::TIMESTAMPTZ;
     let column_type = if zoned { ColumnType::Timestamptz } else { ColumnType::Timestamp };
     put_typed(out, column_type, &Value::Integer(micros));
 }
 
-fn put_time(out: &mut BytesMut, micros: i64) {
+fn put_time(out: &mut Vec<u8>, micros: i64) {
     out.put_slice(time_text(micros).as_bytes());
 }
 
-fn put_bytes_text(out: &mut BytesMut, oid: u32, bytes: &[u8]) {
+fn put_bytes_text(out: &mut Vec<u8>, oid: u32, bytes: &[u8]) {
     if oid == oid::UUID && bytes.len() == 16 {
         return put_typed(out, ColumnType::Uuid, &Value::Blob(bytes.to_vec()));
     }
@@ -369,7 +369,7 @@ fn list_length(cell: &Cell<'_>) -> usize {
 }
 
 /// `{1,NULL,"two words"}`; a column that is no array shows JSON.
-fn put_list_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
+fn put_list_text(out: &mut Vec<u8>, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
     let Some(element) = types::element_of(oid) else {
         out.put_slice(list_json(cell)?.as_bytes());
         return Ok(());
@@ -401,7 +401,7 @@ fn put_list_text(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()>
 }
 
 /// Quotes what was appended since `start` where an array needs it.
-fn quote_element(out: &mut BytesMut, start: usize) {
+fn quote_element(out: &mut Vec<u8>, start: usize) {
     let text = &out[start..];
     let plain = !text.is_empty()
         && !text.eq_ignore_ascii_case(b"NULL")
@@ -430,7 +430,7 @@ fn list_json(cell: &Cell<'_>) -> SqlResult<String> {
 }
 
 /// Appends the binary form, which the OID decides.
-fn put_binary(out: &mut BytesMut, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
+fn put_binary(out: &mut Vec<u8>, oid: u32, cell: &Cell<'_>) -> SqlResult<()> {
     match oid {
         oid::BOOL => out.put_u8(u8::from(boolean(cell)?)),
         oid::INT2 => out.put_i16(integer(oid, cell)?),
@@ -518,7 +518,7 @@ fn float(cell: &Cell<'_>) -> SqlResult<f64> {
     }
 }
 
-fn put_numeric(out: &mut BytesMut, cell: &Cell<'_>) -> SqlResult<()> {
+fn put_numeric(out: &mut Vec<u8>, cell: &Cell<'_>) -> SqlResult<()> {
     let text: Cow<'_, str> = match cell {
         Cell::Text(text) => Cow::Borrowed(text.as_ref()),
         Cell::Int(n) => Cow::Owned(n.to_string()),
@@ -550,7 +550,7 @@ fn timestamp(cell: &Cell<'_>) -> SqlResult<i64> {
 }
 
 /// A one-dimensional array in binary.
-fn put_array(out: &mut BytesMut, oid: u32, element: u32, cell: &Cell<'_>) -> SqlResult<()> {
+fn put_array(out: &mut Vec<u8>, oid: u32, element: u32, cell: &Cell<'_>) -> SqlResult<()> {
     if !matches!(cell, Cell::Values(_) | Cell::Array(_)) {
         return Err(misfit(oid, cell));
     }
@@ -581,13 +581,13 @@ mod tests {
     use super::*;
 
     fn text(oid: u32, cell: &Cell<'_>) -> String {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         put_text(&mut out, oid, cell).expect("text");
         String::from_utf8(out.to_vec()).expect("UTF-8")
     }
 
     fn binary(oid: u32, cell: &Cell<'_>) -> Vec<u8> {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         put_binary(&mut out, oid, cell).expect("binary");
         out.to_vec()
     }
@@ -632,7 +632,7 @@ mod tests {
         let expected = b"\0\0\0\x01\0\0\0\x01\0\0\0\x14\0\0\0\x02\0\0\0\x01\0\0\0\x08\0\0\0\0\0\0\0\x07\xff\xff\xff\xff";
         assert_eq!(array, expected);
         assert_eq!(binary(oid::TEXT_ARRAY, &Cell::Values(&[])), b"\0\0\0\0\0\0\0\0\0\0\0\x19");
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         let wide = put_binary(&mut out, oid::INT4, &Cell::Int(1 << 40)).map_err(|e| e.sqlstate);
         assert_eq!(wide, Err("22003"));
     }
@@ -641,7 +641,7 @@ mod tests {
     fn a_value_of_another_type_is_an_error_and_leaves_no_bytes() {
         let fields = [Field::new("a", ColumnType::Int8), Field::new("b", ColumnType::Int8)];
         let row = vec![Some(Value::Integer(1)), Some(Value::String("x".into()))];
-        let mut out = BytesMut::from(&b"before"[..]);
+        let mut out = b"before".to_vec();
         let error = put_row(&mut out, &fields, &Formats::default(), &row).map_err(|e| e.sqlstate);
         assert_eq!((error, &out[..]), (Err("0A000"), &b"before"[..]));
     }

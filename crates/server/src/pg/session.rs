@@ -26,7 +26,7 @@ use super::copy::Receiving;
 use super::frontend::{Message, decode, frame};
 use super::guard::Guard;
 use super::names::Names;
-use super::portal::{Entry, Open, Portal, Progress};
+use super::portal::{Entry, Open, Own, Portal, Progress};
 use super::rows::{Formats, put_row};
 use super::state::{SessionState, Transaction};
 use super::wire::{Failure, Wire};
@@ -39,7 +39,7 @@ pub(crate) struct Session<B: Backend> {
     pub(crate) wire: Wire,
     pub(crate) state: SessionState,
     pub(crate) guard: Guard,
-    pub(crate) statements: Names<Arc<Entry<B::Statement>>>,
+    pub(crate) statements: Names<Arc<Own<B::Statement>>>,
     /// Cursors too.
     pub(crate) portals: Names<Portal<B>>,
     /// Whether an error waits for Sync.
@@ -376,7 +376,7 @@ impl<B: Backend> Session<B> {
         if let Some(columns) = &entry.columns
             && let Some(found) = self.find(entry, &params).await?
         {
-            self.wire.row_description(columns, |_| 0);
+            self.wire.out.extend_from_slice(entry.description(0));
             self.put_found(&found, &params, columns, &Formats::default())?;
             return Ok(None);
         }
@@ -472,11 +472,11 @@ impl<B: Backend> Session<B> {
     }
 
     /// Looks up the records of a statement that reads by key, if it is one.
-    pub(crate) async fn find(
+    pub(crate) async fn find<'s>(
         &mut self,
-        entry: &Entry<B::Statement>,
+        entry: &'s Entry<B::Statement>,
         params: &[Option<Value>],
-    ) -> Result<Option<B::Found>, Failure> {
+    ) -> Result<Option<B::Found<'s>>, Failure> {
         let Some(statement) = &entry.statement else { return Ok(None) };
         let work = pin!(self.backend.find(&self.state, statement, params));
         self.guard.run(&mut self.wire, work).await
@@ -485,7 +485,7 @@ impl<B: Backend> Session<B> {
     /// Gives the rows of records that were found by key, and completes them.
     pub(crate) fn put_found(
         &mut self,
-        found: &B::Found,
+        found: &B::Found<'_>,
         params: &[Option<Value>],
         columns: &[Field],
         formats: &Formats,

@@ -133,7 +133,10 @@ pub(crate) fn key_data(wire: &mut Wire, pid: i32, secret: &[u8]) -> Result<(), F
 }
 
 fn encode(wire: &mut Wire, message: &impl Message) -> Result<(), Failure> {
-    message.encode(&mut wire.out).map_err(|_| fatal("the reply does not fit its message"))
+    let mut bytes = BytesMut::new();
+    message.encode(&mut bytes).map_err(|_| fatal("the reply does not fit its message"))?;
+    wire.out.extend_from_slice(&bytes);
+    Ok(())
 }
 
 fn fatal(message: &str) -> Failure {

@@ -59,14 +59,14 @@ pub(crate) fn shutting_down() -> SqlError {
 /// Socket and output buffer.
 pub(crate) struct Wire {
     connection: Connection,
-    pub(crate) out: BytesMut,
+    pub(crate) out: Vec<u8>,
     /// How far the buffer holds replies that end with ReadyForQuery.
     finished: usize,
 }
 
 impl Wire {
     pub(crate) fn new(connection: Connection) -> Wire {
-        Wire { connection, out: BytesMut::new(), finished: 0 }
+        Wire { connection, out: Vec::new(), finished: 0 }
     }
 
     /// Reads what is there into `input`, at least one byte.
@@ -90,7 +90,7 @@ impl Wire {
         self.out.clear();
         self.finished = 0;
         if self.out.capacity() > KEEP {
-            self.out = BytesMut::new();
+            self.out = Vec::new();
         }
         Ok(())
     }
@@ -125,7 +125,7 @@ impl Wire {
     }
 
     /// Appends one message; `body` appends its fields.
-    fn message(&mut self, kind: u8, body: impl FnOnce(&mut BytesMut)) {
+    fn message(&mut self, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
         let start = begin(&mut self.out, kind);
         body(&mut self.out);
         end(&mut self.out, start);
@@ -213,24 +213,33 @@ impl Wire {
 
     /// RowDescription; `format` gives each column's format by its number.
     pub(crate) fn row_description(&mut self, fields: &[Field], format: impl Fn(usize) -> u16) {
-        self.message(b'T', |out| {
-            out.put_u16(fields.len() as u16);
-            for (i, field) in fields.iter().enumerate() {
-                put_cstr(out, &field.name);
-                let mut fixed = [0; 18];
-                fixed[..4].copy_from_slice(&field.table_oid.to_be_bytes());
-                fixed[4..6].copy_from_slice(&field.attnum.to_be_bytes());
-                fixed[6..10].copy_from_slice(&field.oid.to_be_bytes());
-                fixed[10..12].copy_from_slice(&types::size_of(field.oid).to_be_bytes());
-                fixed[12..16].copy_from_slice(&field.typmod.to_be_bytes());
-                fixed[16..].copy_from_slice(&format(i).to_be_bytes());
-                out.put_slice(&fixed);
-            }
-        });
+        put_row_description(&mut self.out, fields, format);
     }
 }
 
-fn put_report(out: &mut BytesMut, severity: &str, sqlstate: &str, message: &str) {
+/// Appends a RowDescription; `format` gives each column's format by its number.
+pub(crate) fn put_row_description(
+    out: &mut Vec<u8>,
+    fields: &[Field],
+    format: impl Fn(usize) -> u16,
+) {
+    let start = begin(out, b'T');
+    out.put_u16(fields.len() as u16);
+    for (i, field) in fields.iter().enumerate() {
+        put_cstr(out, &field.name);
+        let mut fixed = [0; 18];
+        fixed[..4].copy_from_slice(&field.table_oid.to_be_bytes());
+        fixed[4..6].copy_from_slice(&field.attnum.to_be_bytes());
+        fixed[6..10].copy_from_slice(&field.oid.to_be_bytes());
+        fixed[10..12].copy_from_slice(&types::size_of(field.oid).to_be_bytes());
+        fixed[12..16].copy_from_slice(&field.typmod.to_be_bytes());
+        fixed[16..].copy_from_slice(&format(i).to_be_bytes());
+        out.put_slice(&fixed);
+    }
+    end(out, start);
+}
+
+fn put_report(out: &mut Vec<u8>, severity: &str, sqlstate: &str, message: &str) {
     for (code, text) in [(b'S', severity), (b'V', severity), (b'C', sqlstate), (b'M', message)] {
         out.put_u8(code);
         put_cstr(out, text);
@@ -238,7 +247,7 @@ fn put_report(out: &mut BytesMut, severity: &str, sqlstate: &str, message: &str)
 }
 
 /// Appends those fields of a report that there are.
-fn put_fields(out: &mut BytesMut, fields: &[(u8, &Option<String>)]) {
+fn put_fields(out: &mut Vec<u8>, fields: &[(u8, &Option<String>)]) {
     for (code, text) in fields {
         if let Some(text) = text {
             out.put_u8(*code);
@@ -249,7 +258,7 @@ fn put_fields(out: &mut BytesMut, fields: &[(u8, &Option<String>)]) {
 
 /// Appends text and its end. A zero inside would end it early and break the message: it is left
 /// out.
-fn put_cstr(out: &mut BytesMut, text: &str) {
+fn put_cstr(out: &mut Vec<u8>, text: &str) {
     if text.contains('\0') {
         out.put_slice(text.replace('\0', "").as_bytes());
     } else {
@@ -259,7 +268,7 @@ fn put_cstr(out: &mut BytesMut, text: &str) {
 }
 
 /// Appends a number's decimal digits.
-pub(crate) fn put_number(out: &mut BytesMut, mut number: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -274,19 +283,19 @@ pub(crate) fn put_number(out: &mut BytesMut, mut number: u64) {
 }
 
 /// Begins a message; the place of its length is for [`end`].
-pub(crate) fn begin(out: &mut BytesMut, kind: u8) -> usize {
+pub(crate) fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
     out.put_slice(&[kind, 0, 0, 0, 0]);
     out.len() - 4
 }
 
 /// Writes the length of the message begun at `start`.
-pub(crate) fn end(out: &mut BytesMut, start: usize) {
+pub(crate) fn end(out: &mut Vec<u8>, start: usize) {
     let length = (out.len() - start) as u32;
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
 /// Like [`end`] for a message that data may make too long: then it is taken back.
-pub(crate) fn end_row(out: &mut BytesMut, start: usize) -> Result<(), SqlError> {
+pub(crate) fn end_row(out: &mut Vec<u8>, start: usize) -> Result<(), SqlError> {
     if out.len() - start <= MESSAGE_MAX {
         end(out, start);
         return Ok(());

@@ -1,6 +1,6 @@
 //! From rows as they stand in DataRow messages to CopyData.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 use sql::plan::{CopyFormat, CopyHeader, CopyOptions};
 
 use super::super::backend::Field;
@@ -26,7 +26,7 @@ impl Encoder {
     }
 
     /// What comes before the rows.
-    pub(super) fn begin(&self, columns: &[Field], out: &mut BytesMut) {
+    pub(super) fn begin(&self, columns: &[Field], out: &mut Vec<u8>) {
         if self.options.format != CopyFormat::Binary && self.options.header != CopyHeader::None {
             data(out, |out| {
                 for (i, column) in columns.iter().enumerate() {
@@ -38,7 +38,7 @@ impl Encoder {
     }
 
     /// One row: the body of its DataRow.
-    pub(super) fn row(&mut self, body: &[u8], out: &mut BytesMut) {
+    pub(super) fn row(&mut self, body: &[u8], out: &mut Vec<u8>) {
         let header_due = std::mem::take(&mut self.header_due);
         data(out, |out| {
             if self.options.format == CopyFormat::Binary {
@@ -59,7 +59,7 @@ impl Encoder {
     }
 
     /// What comes after the rows.
-    pub(super) fn end(&self, out: &mut BytesMut) {
+    pub(super) fn end(&self, out: &mut Vec<u8>) {
         if self.options.format == CopyFormat::Binary {
             data(out, |out| {
                 put_header(self.header_due, out);
@@ -74,7 +74,7 @@ impl Encoder {
         i: usize,
         field: Option<&[u8]>,
         (count, force): (usize, bool),
-        out: &mut BytesMut,
+        out: &mut Vec<u8>,
     ) {
         if i > 0 {
             out.put_u8(self.options.delimiter);
@@ -88,7 +88,7 @@ impl Encoder {
         }
     }
 
-    fn text(&self, field: &[u8], out: &mut BytesMut) {
+    fn text(&self, field: &[u8], out: &mut Vec<u8>) {
         for &byte in field {
             let letter = match byte {
                 8 => b'b',
@@ -108,7 +108,7 @@ impl Encoder {
         }
     }
 
-    fn csv(&self, field: &[u8], force: bool, count: usize, out: &mut BytesMut) {
+    fn csv(&self, field: &[u8], force: bool, count: usize, out: &mut Vec<u8>) {
         let CopyOptions { delimiter, quote, escape, ref null, .. } = self.options;
         let special = |b: &u8| *b == delimiter || *b == quote || matches!(*b, b'\n' | b'\r');
         // A single column of `\.` would end the data.
@@ -127,14 +127,14 @@ impl Encoder {
     }
 }
 
-fn put_header(due: bool, out: &mut BytesMut) {
+fn put_header(due: bool, out: &mut Vec<u8>) {
     if due {
         out.put_slice(b"PGCOPY\n\xff\r\n\0");
         out.put_u64(0);
     }
 }
 
-fn data(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
+fn data(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = begin(out, b'd');
     body(out);
     end(out, start);

@@ -15,7 +15,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::vec;
 
-use bytes::BytesMut;
 use sql::plan::CopyFormat;
 use sql::{SqlError, SqlResult};
 
@@ -165,7 +164,7 @@ impl<B: Backend> Session<B> {
         let mut encoder = Encoder::new(&options, &columns);
         encoder.begin(&columns, &mut self.wire.out);
         let mut open = Open::new(*rows);
-        let (mut count, mut row) = (0, BytesMut::new());
+        let (mut count, mut row) = (0, Vec::new());
         loop {
             row.clear();
             if open.put_next(Some(&mut row), &columns, &formats)? {

@@ -68,7 +68,7 @@ impl Backend for Fake {
     type Parsed = String;
     type Statement = Statement;
     type Rows = Rows;
-    type Found = Echo;
+    type Found<'s> = Echo;
 
     fn serves_all(&self, statement: &Statement) -> bool {
         statement.text.starts_with("echo") && statement.command.is_none()
@@ -85,7 +85,7 @@ impl Backend for Fake {
     async fn find(
         &self,
         _: &SessionState,
-        statement: &Arc<Statement>,
+        statement: &Statement,
         _: &[Option<Value>],
     ) -> SqlResult<Option<Echo>> {
         let found = statement.command.is_none() && statement.text.starts_with("echo");
