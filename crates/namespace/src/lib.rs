@@ -40,7 +40,7 @@ use crate::catalogue::Sets;
 use crate::metrics::Metrics;
 use crate::nsup::Due;
 pub use crate::nsup::Swept;
-pub use crate::read::{Found, ReadAhead};
+pub use crate::read::{Found, OfSet, ReadAhead};
 pub use crate::settings::{Compression, Durability, SetSettings, Settings};
 
 /// The set that keeps table declarations. Not for users.

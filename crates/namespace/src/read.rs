@@ -38,6 +38,9 @@ fn select(bins: Bins<'_>) -> BinSelect<'_> {
     }
 }
 
+/// A record with the name of its set.
+pub type OfSet = (Name, Record);
+
 /// What a look-up found, and what its reader has to wait for before telling anybody.
 pub struct Found {
     /// The record, if it is there.
@@ -353,7 +356,7 @@ impl Namespace {
         cursor: &mut ScanCursor,
         max: usize,
         now_ms: u64,
-    ) -> Result<(Vec<(Name, Record)>, Option<Ticket>)> {
+    ) -> Result<(Vec<OfSet>, Option<Ticket>)> {
         let _timer = Timer::of(&self.metrics.scan);
         let mut records = Vec::new();
         let mut ticket = None;

@@ -289,7 +289,7 @@ pub(crate) fn begin(out: &mut Vec<u8>, kind: u8) -> usize {
 }
 
 /// Writes the length of the message begun at `start`.
-pub(crate) fn end(out: &mut Vec<u8>, start: usize) {
+pub(crate) fn end(out: &mut [u8], start: usize) {
     let length = (out.len() - start) as u32;
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
