@@ -34,14 +34,24 @@ impl Record {
 
     /// Whole seconds that the record has left at `now_ms`; -1 = it never dies.
     pub fn ttl_s(&self, now_ms: u64) -> i64 {
-        match self.void_time {
-            0 => -1,
-            void_time => ((u64::from(void_time) * 1000).saturating_sub(now_ms) / 1000) as i64,
-        }
+        ttl_s(self.void_time, now_ms)
     }
 
     /// Whether the record has expired at `now_ms` (milliseconds since 1970-01-01 UTC).
     pub fn expired(&self, now_ms: u64) -> bool {
-        self.void_time != 0 && u64::from(self.void_time) * 1000 <= now_ms
+        expired(self.void_time, now_ms)
     }
+}
+
+/// What [`Record::ttl_s`] says of what dies in second `void_time`.
+pub(crate) fn ttl_s(void_time: u32, now_ms: u64) -> i64 {
+    match void_time {
+        0 => -1,
+        void_time => ((u64::from(void_time) * 1000).saturating_sub(now_ms) / 1000) as i64,
+    }
+}
+
+/// Whether what dies in second `void_time` has at `now_ms`.
+pub(crate) fn expired(void_time: u32, now_ms: u64) -> bool {
+    void_time != 0 && u64::from(void_time) * 1000 <= now_ms
 }

@@ -2,8 +2,10 @@
 
 use futures::StreamExt;
 use index::Entry;
-use model::{Digest, Error, ErrorKind, Name, PartitionId, Record, Result};
-use storage::{BinSelect, Pin, Read, Ticket};
+use model::{
+    Digest, Error, ErrorKind, Head, Name, PartitionId, Record, Result, Rows, ValueRef, Wanted,
+};
+use storage::{BinSelect, Pin, Place, Read, Ticket};
 use store::{Bins, Change, ScanCursor, ScanPosition, Ttl};
 
 use crate::metrics::Timer;
@@ -72,6 +74,29 @@ pub(crate) struct Located {
     pub(crate) entry: Entry,
     pub(crate) record: Record,
     pub(crate) ticket: Option<Ticket>,
+}
+
+/// Passes those records on that have not expired, and counts them.
+struct Living<'a, R> {
+    rows: &'a mut R,
+    now_ms: u64,
+    count: usize,
+}
+
+impl<R: Rows> Rows for Living<'_, R> {
+    #[inline]
+    fn record(&mut self, head: &Head<'_>) -> bool {
+        if head.expired(self.now_ms) {
+            return false;
+        }
+        self.count += 1;
+        self.rows.record(head)
+    }
+
+    #[inline]
+    fn bin(&mut self, place: usize, value: ValueRef<'_>) {
+        self.rows.bin(place, value);
+    }
 }
 
 impl Namespace {
@@ -377,6 +402,48 @@ impl Namespace {
     /// Where a scan goes on that has seen the record of this digest, in its partition.
     pub fn scan_position_after(&self, digest: &Digest) -> ScanPosition {
         ScanPosition(self.index.position_after(digest).to_words())
+    }
+
+    /// Shows `rows` the next records of a set in place, at most about `max`, and moves the cursor
+    /// on.
+    pub fn visit(
+        &self,
+        set: &str,
+        wanted: Wanted<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+        now_ms: u64,
+        rows: &mut impl Rows,
+    ) -> Result<Option<Ticket>> {
+        let _timer = Timer::of(&self.metrics.scan);
+        let Some((set_id, _)) = self.sets.by_name(set) else {
+            cursor.partition = cursor.end;
+            return Ok(None);
+        };
+        let mut living = Living { rows, now_ms, count: 0 };
+        let mut ticket = None;
+        let mut step = Vec::with_capacity(SCAN_STEP);
+        let mut places = Vec::with_capacity(SCAN_STEP);
+        while living.count < max
+            && let Some(partition) = cursor.partition_id()
+        {
+            (step.clear(), places.clear());
+            // Taken anew for each step, as in `walk`.
+            let _pin = self.storage.pin();
+            let after = cursor.position.map(|p| index::ScanPosition::from_words(partition, p.0));
+            let most = SCAN_STEP.min(max - living.count);
+            let more = self.index.scan(partition, after, most, &mut step);
+            let mine = step.iter().filter(|(_, e)| e.set_id == set_id && !e.tombstone);
+            places.extend(
+                mine.map(|(_, e)| Place { location: e.location, units: crate::units_of(e) }),
+            );
+            ticket = self.storage.visit(&places, wanted, &mut living)?.or(ticket);
+            match step.last().filter(|_| more) {
+                Some((last, _)) => cursor.position = Some(ScanPosition(last.to_words())),
+                None => (cursor.partition, cursor.position) = (cursor.partition + 1, None),
+            }
+        }
+        Ok(ticket)
     }
 
     /// Calls `each` for the entries from the cursor on until it says stop (`false`), and leaves the

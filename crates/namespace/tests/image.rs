@@ -9,6 +9,8 @@
 //! * `crashed`: as a power cut left it in the middle of a write; the log goes on behind the checkpoint.
 //! * `striped`: the same on two devices.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -20,6 +22,7 @@ use model::{Column, ColumnType, Digest, Key, Name, Record, Table, Value};
 use namespace::{
     Compression, Durability, Namespace, Options, ReadAhead, SetSettings, Settings, TABLES_SET,
 };
+use rows::visited;
 use storage::{Backend, Device, FileDevice, FileOptions, Storage};
 use store::{Bins, Change, Expect, GroupChange, ScanCursor, Ttl};
 
@@ -540,6 +543,15 @@ fn text_of(namespace: &Namespace) -> String {
             let scan = namespace.scan(set, Bins::All, &mut cursor, 100, READ_MS);
             let found = scan.expect("nothing is damaged").0;
             records.extend(found.into_iter().map(|record| (record.digest, record)));
+        }
+        let mut names: Vec<Name> =
+            records.values().flat_map(|r| &r.bins).map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names.dedup();
+        let visited = visited(namespace, set, &names, 100, READ_MS).expect("nothing is damaged");
+        assert_eq!(visited.len(), records.len(), "each once");
+        for record in visited {
+            assert_eq!(records.get(&record.digest), Some(&record), "a visit as a scan");
         }
         for record in records.values() {
             let again = namespace.get(&record.digest, Bins::All, READ_MS).expect("it can be read");

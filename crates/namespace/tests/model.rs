@@ -1,11 +1,14 @@
 //! A namespace against a `BTreeMap`, through random operations, clean stops and crashes.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Column, ColumnType, Key, Name, Record, Result, Table, Value};
 use namespace::{Namespace, Options, Settings};
 use proptest::test_runner::{RngAlgorithm, TestRng};
+use rows::visited;
 use storage::{Device, Durability, MemoryDevice, SimDevice, Storage};
 use store::{Bins, Change, ScanCursor, Ttl};
 
@@ -85,6 +88,13 @@ fn everything(namespace: &Namespace, step: usize, now_ms: u64) -> BTreeMap<i64, 
 
 fn check(namespace: &Namespace, model: &BTreeMap<i64, i64>, step: usize) {
     assert_eq!(everything(namespace, step, NOW), *model);
+    let visited = visited(namespace, SET, &[Name::from("none"), Name::from("n")], step, NOW);
+    let visited = visited.expect("nothing is damaged");
+    assert_eq!(visited.len(), model.len(), "each once");
+    for record in visited {
+        let Some(Key::Integer(number)) = record.key else { panic!("a foreign record") };
+        assert_eq!(record.bins, [(Name::from("n"), Value::Integer(model[&number]))]);
+    }
     assert_eq!(namespace.count(SET, NOW).expect("counted"), model.len() as u64);
     for (&number, &value) in model {
         let record = get(namespace, number, NOW).expect("the record is there");

@@ -1,29 +1,21 @@
-//! Records as Arrow columns, and Arrow columns as values.
+//! The columns of a set, and Arrow columns as values.
 //!
 //! A [`Source`] says where a column's value is in a record: a part of the user key, a bin, or the
-//! metadata. [`batch`] turns records into columns, one loop per column. A value that its column's
-//! type cannot hold without loss is an error, never NULL.
+//! metadata. `collect.rs` turns records into columns, `cells.rs` builds one of them.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, FixedSizeBinaryBuilder,
-    Float32Array, Float64Array, Int16Array, Int32Array, Int64Array, LargeBinaryArray, ListBuilder,
-    RecordBatch, RecordBatchOptions, StringArray, StringBuilder, TimestampMicrosecondArray,
-};
-use datafusion::arrow::array::{BooleanBuilder, Float64Builder, Int64Builder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Field, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
-    SchemaRef, TimestampMicrosecondType,
+    TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
-use model::{ColumnType, Key, Name, Record, Table, Value, decode_composite, json};
-use sql::types::numeric::Numeric;
+use model::{ColumnType, Name, Table, Value, json};
 use sql::{SqlError, SqlResult};
 
+use crate::cells::Cells;
 use crate::error::sql_error;
-use crate::numbers::{Kind, convert, encoded, numeric_text};
+use crate::numbers::{Kind, convert, numeric_text};
 use crate::types::{self, data_type};
 
 /// Where a column's value is in a record.
@@ -106,99 +98,6 @@ pub(crate) fn pseudo_column(table: &Table, name: &str) -> Option<SetColumn> {
     Some(SetColumn { name: name.to_string(), column_type, source })
 }
 
-/// Records as a batch. `schema` has one field for each of `columns`.
-pub(crate) fn batch(
-    table: &Table,
-    columns: &[SetColumn],
-    schema: &SchemaRef,
-    records: &[Record],
-    now_ms: u64,
-) -> SqlResult<RecordBatch> {
-    let composite =
-        table.key.len() > 1 && columns.iter().any(|column| matches!(column.source, Source::Key(_)));
-    let keys = if composite { decoded_keys(records)? } else { Vec::new() };
-    let arrays = columns
-        .iter()
-        .map(|column| {
-            let values = column_values(table, column, records, &keys, now_ms);
-            array(column.column_type, &values).map_err(|bad| misfit(table, column, bad))
-        })
-        .collect::<SqlResult<Vec<_>>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
-    RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
-        .map_err(|e| SqlError::new("XX000", e.to_string()))
-}
-
-fn decoded_keys(records: &[Record]) -> SqlResult<Vec<Vec<Key>>> {
-    let parts = |record: &Record| match &record.key {
-        Some(Key::Blob(blob)) => Ok(decode_composite(blob)?),
-        Some(other) => Ok(vec![other.clone()]),
-        None => Ok(Vec::new()),
-    };
-    records.iter().map(parts).collect()
-}
-
-/// A value of a record: borrowed from it, or made for its column.
-enum Cell<'a> {
-    None,
-    Of(&'a Value),
-    Made(Value),
-}
-
-impl Cell<'_> {
-    fn value(&self) -> Option<&Value> {
-        match self {
-            Cell::None => None,
-            Cell::Of(value) => Some(value),
-            Cell::Made(value) => Some(value),
-        }
-    }
-}
-
-fn column_values<'a>(
-    table: &Table,
-    column: &SetColumn,
-    records: &'a [Record],
-    keys: &[Vec<Key>],
-    now_ms: u64,
-) -> Vec<Cell<'a>> {
-    let made = |value: Option<Value>| value.map_or(Cell::None, Cell::Made);
-    let cell = |(i, record): (usize, &'a Record)| match &column.source {
-        Source::Bin(name) => record.bin(name).map_or(Cell::None, Cell::Of),
-        Source::Key(part) => {
-            let key = match keys.get(i) {
-                Some(parts) => parts.get(*part),
-                None => record.key.as_ref(),
-            };
-            made(key.map(|key| key_value(key, column.column_type)))
-        }
-        Source::WholeKey => made(record.key.as_ref().map(|k| key_value(k, ColumnType::Bytea))),
-        Source::Digest => Cell::Made(Value::String(record.digest.to_string())),
-        Source::Edigest => Cell::Made(Value::String(base64(&record.digest.0))),
-        Source::Gen => Cell::Made(Value::Integer(record.generation.into())),
-        Source::Ttl => Cell::Made(Value::Integer(record.ttl_s(now_ms))),
-        Source::Lut => Cell::Made(Value::Integer(record.lut_ms as i64 * 1000)),
-        Source::SetName => Cell::Made(Value::String(table.name.clone())),
-        Source::RecordSize => Cell::Made(Value::Integer(record.size.into())),
-    };
-    records.iter().enumerate().map(cell).collect()
-}
-
-/// A key, as the value that a column of this type holds. Any key has a text.
-fn key_value(key: &Key, column_type: ColumnType) -> Value {
-    use ColumnType::{Bool, Bytea, Text, Varchar};
-    match (key, column_type) {
-        (Key::Integer(n), Bool) => Value::Bool(*n != 0),
-        (Key::Integer(n), Text | Varchar(_)) => Value::String(n.to_string()),
-        (Key::Integer(n), Bytea) => Value::Blob(n.to_be_bytes().to_vec()),
-        (Key::Integer(n), _) => Value::Integer(*n),
-        (Key::String(s), Bytea) => Value::Blob(s.as_bytes().to_vec()),
-        (Key::String(s), _) => Value::String(s.clone()),
-        (Key::Blob(b), Text | Varchar(_)) => Value::String(json::hex(b)),
-        (Key::Blob(b), _) => Value::Blob(b.clone()),
-    }
-}
-
 /// The digest as AQL's EDIGEST shows it.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -236,171 +135,6 @@ pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(bytes)
-}
-
-/// The first value that does not fit.
-struct Misfit(String);
-
-fn misfit(table: &Table, column: &SetColumn, bad: Misfit) -> SqlError {
-    let detail = format!(
-        "a record of {}.{} holds {} in \"{}\", which is {}",
-        table.namespace, table.name, bad.0, column.name, column.column_type
-    );
-    if table.declared {
-        return SqlError::new("42804", "a stored value does not fit its column's type")
-            .detail(detail)
-            .hint("it was not written through SQL; update the record or declare the column jsonb");
-    }
-    SqlError::unsupported("cached plan must not change result type")
-        .detail(detail)
-        .hint("the bin has got a second type; prepare the statement again")
-}
-
-fn gather<'a, T>(
-    cells: &'a [Cell<'_>],
-    fit: impl Fn(&'a Value) -> Option<T>,
-) -> Result<Vec<Option<T>>, Misfit> {
-    cells
-        .iter()
-        .map(|cell| match cell.value() {
-            None => Ok(None),
-            Some(value) => fit(value).map(Some).ok_or_else(|| {
-                let shown: String = json::print(value).chars().take(40).collect();
-                Misfit(format!("the {} {shown}", value.value_type()))
-            }),
-        })
-        .collect()
-}
-
-fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Integer(n) => Some(*n),
-        Value::Double(d) if d.fract() == 0.0 && d.abs() < 9e15 => Some(*d as i64),
-        _ => None,
-    }
-}
-
-fn double(value: &Value) -> Option<f64> {
-    match value {
-        Value::Double(d) => Some(*d),
-        Value::Integer(n) if n.unsigned_abs() <= 1 << 53 => Some(*n as f64),
-        _ => None,
-    }
-}
-
-fn boolean(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(b) => Some(*b),
-        _ => None,
-    }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(s) | Value::GeoJson(s) => Some(s),
-        _ => None,
-    }
-}
-
-fn bytes(value: &Value) -> Option<&[u8]> {
-    match value {
-        Value::Blob(b) | Value::Hll(b) => Some(b),
-        _ => None,
-    }
-}
-
-fn numeric(value: &Value) -> Option<Vec<u8>> {
-    let number = match value {
-        Value::String(s) => Numeric::parse(s, 0, 0).ok()?,
-        Value::Integer(n) => Numeric::from(*n),
-        Value::Double(d) => Numeric::of_f64(*d),
-        _ => return None,
-    };
-    Some(encoded(&number))
-}
-
-fn array(column_type: ColumnType, cells: &[Cell<'_>]) -> Result<ArrayRef, Misfit> {
-    use ColumnType::*;
-    Ok(match column_type {
-        Int2 => {
-            let fit = |v| integer(v).and_then(|n| i16::try_from(n).ok());
-            Arc::new(Int16Array::from(gather(cells, fit)?))
-        }
-        Int4 => {
-            let fit = |v| integer(v).and_then(|n| i32::try_from(n).ok());
-            Arc::new(Int32Array::from(gather(cells, fit)?))
-        }
-        Int8 => Arc::new(Int64Array::from(gather(cells, integer)?)),
-        Float4 => Arc::new(Float32Array::from(gather(cells, |v| double(v).map(|d| d as f32))?)),
-        Float8 => Arc::new(Float64Array::from(gather(cells, double)?)),
-        Text | Varchar(_) | GeoJson => Arc::new(StringArray::from(gather(cells, text)?)),
-        Jsonb => Arc::new(StringArray::from(gather(cells, |v| Some(json::print(v)))?)),
-        Bytea | Hll => Arc::new(BinaryArray::from(gather(cells, bytes)?)),
-        Bool => Arc::new(BooleanArray::from(gather(cells, boolean)?)),
-        Timestamptz => {
-            let array = TimestampMicrosecondArray::from(gather(cells, integer)?);
-            Arc::new(array.with_timezone("+00:00"))
-        }
-        Timestamp => Arc::new(TimestampMicrosecondArray::from(gather(cells, integer)?)),
-        Date => {
-            let fit = |v| integer(v).and_then(|n| i32::try_from(n).ok());
-            Arc::new(Date32Array::from(gather(cells, fit)?))
-        }
-        Numeric { .. } => {
-            let numbers = gather(cells, numeric)?;
-            Arc::new(numbers.iter().map(Option::as_deref).collect::<LargeBinaryArray>())
-        }
-        Uuid => uuids(&gather(cells, |v| bytes(v).filter(|b| b.len() == 16))?),
-        Int8Array | Float8Array | TextArray | BoolArray => lists(column_type, cells)?,
-    })
-}
-
-fn uuids(values: &[Option<&[u8]>]) -> ArrayRef {
-    let mut builder = FixedSizeBinaryBuilder::with_capacity(values.len(), 16);
-    for value in values {
-        match value {
-            // Every value has 16 bytes: `gather` saw to it.
-            Some(bytes) => drop(builder.append_value(bytes)),
-            None => builder.append_null(),
-        }
-    }
-    Arc::new(builder.finish())
-}
-
-fn lists(column_type: ColumnType, cells: &[Cell<'_>]) -> Result<ArrayRef, Misfit> {
-    let items = |v: &Value| match v {
-        Value::List(items) => Some(items.clone()),
-        _ => None,
-    };
-    let rows = gather(cells, items)?;
-    macro_rules! build {
-        ($builder:ty, $fit:expr) => {{
-            let mut builder = ListBuilder::new(<$builder>::new());
-            for row in rows {
-                let Some(row) = row else {
-                    builder.append_null();
-                    continue;
-                };
-                for item in &row {
-                    match item {
-                        Value::Nil => builder.values().append_null(),
-                        item => {
-                            let shown = || Misfit(format!("the element {}", json::print(item)));
-                            builder.values().append_value($fit(item).ok_or_else(shown)?);
-                        }
-                    }
-                }
-                builder.append(true);
-            }
-            Arc::new(builder.finish())
-        }};
-    }
-    Ok(match column_type {
-        ColumnType::Int8Array => build!(Int64Builder, integer),
-        ColumnType::Float8Array => build!(Float64Builder, double),
-        ColumnType::BoolArray => build!(BooleanBuilder, boolean),
-        _ => build!(StringBuilder, text),
-    })
 }
 
 /// Rows of a batch as values in the stored representation of these column types, one per column:
@@ -512,9 +246,11 @@ fn items(array: &ArrayRef, i: usize, element: ColumnType) -> SqlResult<Value> {
 
 /// One value as an array of one row of its column type.
 fn one(value: Option<&Value>, column_type: ColumnType) -> SqlResult<ArrayRef> {
-    let cell = [value.map_or(Cell::None, Cell::Of)];
-    array(column_type, &cell)
-        .map_err(|bad| SqlError::new("42804", format!("{} is no {column_type}", bad.0)))
+    let mut cells = Cells::new(column_type, 1);
+    let pushed = value.map_or(Ok(()), |value| cells.push(value.into()));
+    cells.fill(1);
+    let array = pushed.and_then(|()| cells.finish());
+    array.map_err(|bad| SqlError::new("42804", format!("{} is no {column_type}", bad.0)))
 }
 
 /// A constant as the value that a column of this type holds: `None` where it is of another type,

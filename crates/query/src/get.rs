@@ -70,7 +70,10 @@ impl<S: Store> Progress<S> {
             let end = self.wanted.len().min(self.next + self.batch_size);
             let records = self.read(&self.wanted[self.next..end]).await?;
             self.next = end;
-            let rows = self.reader.rows(&records, self.left)?;
+            let wanted = self.reader.wanted(&self.bins);
+            let mut collected = self.reader.collector(records.len());
+            records.iter().for_each(|record| record.give(wanted, &mut collected));
+            let rows = self.reader.rows(collected, self.left)?;
             self.left -= rows.num_rows();
             if rows.num_rows() > 0 {
                 self.metrics.record_output(rows.num_rows());

@@ -19,6 +19,8 @@
 
 mod calls;
 mod catalog;
+mod cells;
+mod collect;
 mod columns;
 mod decorrelate;
 mod engine;

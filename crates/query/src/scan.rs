@@ -30,10 +30,11 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 use futures::StreamExt;
-use model::{Name, PARTITIONS, Record, Table};
-use store::{Bins, ScanCursor, Store, View};
+use model::{Name, PARTITIONS, Table, Wanted};
+use store::{ScanCursor, Store, View};
 
-use crate::columns::{SetColumn, Source, batch};
+use crate::collect::Collector;
+use crate::columns::{SetColumn, Source};
 use crate::error::external;
 use crate::session::view;
 
@@ -84,11 +85,21 @@ impl<S: Store> Reader<S> {
         self.columns.iter().filter_map(bin).collect()
     }
 
-    /// Records as rows that pass the filter, at most `limit`.
-    pub(crate) fn rows(&self, records: &[Record], limit: usize) -> Result<RecordBatch> {
-        let now_ms = self.store.now_ms();
-        let mut rows =
-            batch(&self.table, &self.columns, &self.schema, records, now_ms).map_err(external)?;
+    /// What of each record is read, of these [`Reader::bins`].
+    pub(crate) fn wanted<'a>(&self, bins: &'a [Name]) -> Wanted<'a> {
+        let of_key =
+            |column: &SetColumn| matches!(column.source, Source::Key(_) | Source::WholeKey);
+        Wanted { key: self.columns.iter().any(of_key), bins }
+    }
+
+    /// Takes records for a batch, of about so many rows.
+    pub(crate) fn collector(&self, rows: usize) -> Collector {
+        Collector::new(&self.table, &self.columns, self.store.now_ms(), rows)
+    }
+
+    /// The records that were collected as rows that pass the filter, at most `limit`.
+    pub(crate) fn rows(&self, records: Collector, limit: usize) -> Result<RecordBatch> {
+        let mut rows = records.finish(&self.schema).map_err(external)?;
         if let Some(filter) = &self.filter {
             rows = passing(rows, filter)?;
         }
@@ -211,6 +222,8 @@ struct Progress<S> {
     cursor: ScanCursor,
     left: usize,
     batch_size: usize,
+    /// Records of the last batch: the next one has about as many.
+    expected: usize,
     metrics: BaselineMetrics,
 }
 
@@ -219,12 +232,13 @@ impl<S: Store> Progress<S> {
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
         loop {
             let records = self.read().await?;
-            if records.is_empty() {
+            if records.rows() == 0 {
                 return Ok(None);
             }
+            self.expected = records.rows();
             let rows = {
                 let _timer = self.metrics.elapsed_compute().timer();
-                self.reader.rows(&records, self.left)?
+                self.reader.rows(records, self.left)?
             };
             self.left -= rows.num_rows();
             if rows.num_rows() > 0 {
@@ -235,18 +249,19 @@ impl<S: Store> Progress<S> {
     }
 
     /// The next records, up to a batch; none at the end.
-    async fn read(&mut self) -> Result<Vec<Record>> {
+    async fn read(&mut self) -> Result<Collector> {
         let most = match self.reader.filter {
             None => self.batch_size.min(self.left),
             Some(_) => self.batch_size,
         };
-        let mut records = Vec::new();
-        while records.len() < most && self.left > 0 && !self.cursor.done() {
-            let max = SCAN_MAX.min(most - records.len());
-            let bins = if self.bins.is_empty() { Bins::None } else { Bins::Named(&self.bins) };
+        let mut records = self.reader.collector(self.expected);
+        let wanted = self.reader.wanted(&self.bins);
+        while records.rows() < most && self.left > 0 && !self.cursor.done() {
+            let max = SCAN_MAX.min(most - records.rows());
             let Table { namespace, name, .. } = &*self.reader.table;
-            let more = self.view.scan(namespace, name, bins, &mut self.cursor, max).await;
-            records.append(&mut more.map_err(external)?);
+            let read =
+                self.view.visit(namespace, name, wanted, &mut self.cursor, max, &mut records);
+            read.await.map_err(external)?;
             tokio::task::coop::consume_budget().await;
         }
         Ok(records)
@@ -288,6 +303,7 @@ impl<S: Store> ExecutionPlan for SetScan<S> {
             cursor: self.range(number),
             left: self.limit.unwrap_or(usize::MAX),
             batch_size: task.session_config().batch_size(),
+            expected: 0,
             metrics: BaselineMetrics::new(&self.metrics, number),
         };
         let rows = futures::stream::try_unfold(progress, Progress::next).boxed();

@@ -17,7 +17,10 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use model::{Catalog, Digest, Error, ErrorKind, Name, Object, ObjectKind, Record, Result, Table};
+use model::{
+    Catalog, Digest, Error, ErrorKind, Name, Object, ObjectKind, Record, Result, Rows, Table,
+    Wanted,
+};
 use namespace::{Namespace, ReadAhead, TABLES_SET};
 use storage::Ticket;
 use store::{
@@ -326,6 +329,20 @@ impl Store for Node {
 
     fn scan_position_after(&self, namespace: &str, digest: &Digest) -> Result<ScanPosition> {
         Ok(self.namespace(namespace)?.scan_position_after(digest))
+    }
+
+    async fn visit<R: Rows>(
+        &self,
+        namespace: &str,
+        set: &str,
+        wanted: Wanted<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+        rows: &mut R,
+    ) -> Result<()> {
+        let namespace = self.namespace(namespace)?;
+        let ticket = namespace.visit(set, wanted, cursor, max, now_ms(), rows)?;
+        durable((), ticket).await
     }
 
     async fn count(&self, namespace: &str, set: &str) -> Result<u64> {

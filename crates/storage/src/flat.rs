@@ -45,7 +45,7 @@
 
 use std::borrow::Cow;
 
-use model::{Digest, Error, ErrorKind, Key, Name, Result, Value, ValueType};
+use model::{Digest, Error, ErrorKind, Head, Key, Name, Result, Rows, Value, ValueType};
 
 use crate::Compression;
 use crate::dictionary::Dictionary;
@@ -527,6 +527,50 @@ impl<'a> Metadata<'a> {
         Ok((key, bins))
     }
 
+    /// Gives `rows` the record: its key if that is wanted, and the bins of these ids, each known to
+    /// `rows` by its place among them.
+    pub(crate) fn give(
+        &self,
+        header: &Header,
+        names: &Dictionary,
+        key: bool,
+        ids: &[Option<u16>],
+        rows: &mut impl Rows,
+    ) -> Result<()> {
+        let body = self.body()?;
+        let mut rest = &*body;
+        let key = match (self.has_key, key) {
+            (false, _) => None,
+            (true, true) => Some(value::borrow_key(&mut rest)?),
+            (true, false) => value::skip(&mut rest).map(|_| None)?,
+        };
+        let head = Head {
+            digest: header.digest,
+            key,
+            generation: header.generation,
+            lut_ms: header.lut_ms,
+            void_time: self.void_time,
+            size: header.size as u32,
+        };
+        if !rows.record(&head) || !self.has_bins || ids.is_empty() {
+            return Ok(());
+        }
+        let mut missing = ids.len();
+        for _ in 0..value::take_varint(&mut rest)? {
+            let id = bin_id(names, &mut rest)?;
+            if let Some(place) = ids.iter().position(|wanted| *wanted == Some(id)) {
+                rows.bin(place, value::borrow(&mut rest)?);
+                missing -= 1;
+                if missing == 0 {
+                    break;
+                }
+            } else {
+                value::skip(&mut rest)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Tells `each` the type of the key (as bin [`KEY_SHAPE`]) and id and type of each bin.
     pub(crate) fn shape(&self, each: &mut dyn FnMut(u16, ValueType)) -> Result<()> {
         let body = self.body()?;
@@ -549,12 +593,19 @@ pub(crate) const KEY_SHAPE: u16 = u16::MAX;
 
 fn bin_name<'a>(names: &'a Dictionary, rest: &mut &[u8]) -> Result<&'a Name> {
     let id = value::take_varint(rest)?;
-    u16::try_from(id).ok().and_then(|id| names.bin_name(id)).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Corrupt,
-            format!("a stored record has bin id {id}, which has no name"),
-        )
-    })
+    let name = u16::try_from(id).ok().and_then(|id| names.bin_name(id));
+    name.ok_or_else(|| nameless(id))
+}
+
+/// Takes the id of a bin that has a name.
+fn bin_id(names: &Dictionary, rest: &mut &[u8]) -> Result<u16> {
+    let id = value::take_varint(rest)?;
+    let known = u16::try_from(id).ok().filter(|id| names.bin_name(*id).is_some());
+    known.ok_or_else(|| nameless(id))
+}
+
+fn nameless(id: usize) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("a stored record has bin id {id}, which has no name"))
 }
 
 #[cfg(test)]

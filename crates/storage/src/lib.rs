@@ -48,6 +48,7 @@ mod stream;
 mod superblocks;
 mod ticket;
 mod value;
+mod visit;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
@@ -71,6 +72,7 @@ pub use sabotage::{Sabotage, Sabotaged};
 pub use salvage::Damage;
 pub use sim::{Faults, SimDevice};
 pub use ticket::Ticket;
+pub use visit::Place;
 
 use block::{COPIES, Superblock, WRITES};
 use blocks::Blocks;

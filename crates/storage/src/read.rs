@@ -7,7 +7,8 @@ use std::sync::Arc;
 use model::{Digest, Error, ErrorKind, Record, Result};
 
 use crate::device::Device;
-use crate::flat::{BinSelect, Header, Kind, Metadata, UNIT};
+use crate::flat::{BinSelect, Header, Kind, UNIT};
+use crate::visit::user_record;
 use crate::{Read, Sabotage, Storage, Ticket};
 
 impl Storage {
@@ -88,16 +89,21 @@ impl Storage {
         expected: Option<&Digest>,
         bins: BinSelect<'_>,
     ) -> Result<Option<Read>> {
+        let header = self.verified(location, seed, bytes)?;
+        if expected.is_some_and(|expected| *expected != header.digest) {
+            return Ok(None);
+        }
+        self.decode(&header, &bytes[..header.size], bins, durable).map(Some)
+    }
+
+    /// The header of the record at the front of `bytes`, which is whole.
+    pub(crate) fn verified(&self, location: u64, seed: u32, bytes: &[u8]) -> Result<Header> {
         let (block, offset) = self.blocks.at(location);
         let mut header = Header::verify(bytes, seed, offset);
         if self.blocks.sabotaged(Sabotage::SkipChecksum) {
             header = Header::parse(bytes).filter(|header| header.size <= bytes.len());
         }
-        let header = header.ok_or_else(|| self.corrupt(block, offset, "fails its checksum"))?;
-        if expected.is_some_and(|expected| *expected != header.digest) {
-            return Ok(None);
-        }
-        self.decode(&header, &bytes[..header.size], bins, durable).map(Some)
+        header.ok_or_else(|| self.corrupt(block, offset, "fails its checksum"))
     }
 
     /// While what is at `location` is not durable: what to wait for before it is acted upon.
@@ -113,7 +119,7 @@ impl Storage {
     /// Seed of the block, and the bytes of the record with the ticket while it is not durable, if
     /// they are in memory. `by_key` says that somebody asked for this record.
     #[expect(clippy::type_complexity, reason = "two optional halves of one answer")]
-    fn in_memory(
+    pub(crate) fn in_memory(
         &self,
         location: u64,
         by_key: bool,
@@ -177,6 +183,25 @@ impl Storage {
         Ok(bytes)
     }
 
+    /// Reads a record from its device behind what is in `buffer`.
+    pub(crate) fn fetch_behind(
+        &self,
+        location: u64,
+        units_hint: u32,
+        buffer: &mut Vec<u8>,
+    ) -> Result<()> {
+        let (device, at, size) = self.extent(location, units_hint);
+        let begin = buffer.len();
+        buffer.resize(begin + size, 0);
+        device.read_at(at, &mut buffer[begin..])?;
+        let missing = self.missing(&buffer[begin..], location);
+        if missing > 0 {
+            buffer.resize(begin + size + missing, 0);
+            device.read_at(at + size as u64, &mut buffer[begin + size..])?;
+        }
+        Ok(())
+    }
+
     async fn fetch_async(&self, location: u64, units_hint: u32) -> Result<Vec<u8>> {
         let (device, at, size) = self.extent(location, units_hint);
         let mut bytes = read_later(device, at, size).await?;
@@ -194,17 +219,8 @@ impl Storage {
         bins: BinSelect<'_>,
         durable: Option<Ticket>,
     ) -> Result<Read> {
-        let wrong = |what: &str| {
-            Error::new(ErrorKind::Corrupt, format!("stored record {} {what}", header.digest))
-        };
-        if !matches!(header.kind, Kind::Record | Kind::Tombstone) {
-            return Err(wrong("is no record of a user"));
-        }
         let names = self.names();
-        let meta = Metadata::decode(bytes, header)?;
-        if names.set_name(meta.set_id).is_none() {
-            return Err(wrong("is in a set whose name cannot be read"));
-        }
+        let meta = user_record(header, bytes, &names)?;
         let (key, bins) = meta.decode_body(&names, bins)?;
         let record = Record {
             digest: header.digest,
@@ -230,7 +246,7 @@ impl Storage {
 }
 
 /// The bytes of a record from memory.
-enum Kept {
+pub(crate) enum Kept {
     /// From a buffer that goes on being written.
     Copied(Vec<u8>),
     /// From the record cache.

@@ -15,8 +15,12 @@
 //! The size in front of a list or map lets a reader step over a bin that nobody asked for. Other
 //! tags are unused. Decoding any bytes whatever gives a value or [`ErrorKind::Corrupt`].
 
+use std::borrow::Cow;
+
 use model::limits::NESTING_MAX;
-use model::{Error, ErrorKind, Key, List, ListOrder, Map, MapOrder, Result, Value, ValueType};
+use model::{
+    Error, ErrorKind, Key, List, ListOrder, Map, MapOrder, Result, Value, ValueRef, ValueType,
+};
 
 const NIL: u8 = 0x00;
 const FALSE: u8 = 0x01;
@@ -164,7 +168,18 @@ fn take_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N]> {
 }
 
 /// Takes a LEB128 number of at most 32 bits.
+#[inline]
 pub(crate) fn take_varint(input: &mut &[u8]) -> Result<usize> {
+    match **input {
+        [byte, ref rest @ ..] if byte & 0x80 == 0 => {
+            *input = rest;
+            Ok(usize::from(byte))
+        }
+        _ => take_long_varint(input),
+    }
+}
+
+fn take_long_varint(input: &mut &[u8]) -> Result<usize> {
     let mut n = 0u64;
     for shift in (0..35).step_by(7) {
         let [byte] = take_array(input)?;
@@ -191,8 +206,8 @@ fn take_sized<'a>(input: &mut &'a [u8]) -> Result<&'a [u8]> {
     take(input, size)
 }
 
-fn text(bytes: &[u8]) -> Result<String> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| corrupt("text is not UTF-8"))
+fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|_| corrupt("text is not UTF-8"))
 }
 
 /// Takes one value off the front of `input`.
@@ -201,31 +216,48 @@ pub(crate) fn decode(input: &mut &[u8]) -> Result<Value> {
 }
 
 fn decode_within(input: &mut &[u8], depth_left: usize) -> Result<Value> {
+    borrow_within(input, depth_left).map(ValueRef::into_value)
+}
+
+/// Takes one value off the front of `input`, and leaves its bytes where they are.
+#[inline]
+pub(crate) fn borrow<'a>(input: &mut &'a [u8]) -> Result<ValueRef<'a>> {
+    borrow_within(input, NESTING_MAX)
+}
+
+#[inline]
+fn borrow_within<'a>(input: &mut &'a [u8], depth_left: usize) -> Result<ValueRef<'a>> {
     let [tag] = take_array(input)?;
     Ok(match tag {
-        NIL => Value::Nil,
-        FALSE => Value::Bool(false),
-        TRUE => Value::Bool(true),
-        INT8 => Value::Integer(i8::from_le_bytes(take_array(input)?).into()),
-        INT16 => Value::Integer(i16::from_le_bytes(take_array(input)?).into()),
-        INT32 => Value::Integer(i32::from_le_bytes(take_array(input)?).into()),
-        INT64 => Value::Integer(i64::from_le_bytes(take_array(input)?)),
-        DOUBLE => Value::Double(f64::from_bits(u64::from_le_bytes(take_array(input)?))),
-        STRING => Value::String(text(take_bytes(input)?)?),
-        BLOB => Value::Blob(take_bytes(input)?.to_vec()),
-        GEOJSON => Value::GeoJson(text(take_bytes(input)?)?),
-        HLL => Value::Hll(take_bytes(input)?.to_vec()),
-        LIST => decode_list(input, depth_left, ListOrder::Unordered)?,
-        ORDERED_LIST => decode_list(input, depth_left, ListOrder::Ordered)?,
-        MAP => decode_map(input, depth_left, MapOrder::Unordered)?,
-        KEY_ORDERED_MAP => decode_map(input, depth_left, MapOrder::KeyOrdered)?,
-        KEY_VALUE_ORDERED_MAP => decode_map(input, depth_left, MapOrder::KeyValueOrdered)?,
+        FALSE => ValueRef::Bool(false),
+        TRUE => ValueRef::Bool(true),
+        INT8 => ValueRef::Integer(i8::from_le_bytes(take_array(input)?).into()),
+        INT16 => ValueRef::Integer(i16::from_le_bytes(take_array(input)?).into()),
+        INT32 => ValueRef::Integer(i32::from_le_bytes(take_array(input)?).into()),
+        INT64 => ValueRef::Integer(i64::from_le_bytes(take_array(input)?)),
+        DOUBLE => ValueRef::Double(f64::from_bits(u64::from_le_bytes(take_array(input)?))),
+        STRING => ValueRef::String(text(take_bytes(input)?)?),
+        BLOB => ValueRef::Blob(take_bytes(input)?),
+        GEOJSON => ValueRef::GeoJson(text(take_bytes(input)?)?),
+        HLL => ValueRef::Hll(take_bytes(input)?),
         SHORT_STRING..SMALL_INT => {
-            Value::String(text(take(input, usize::from(tag - SHORT_STRING))?)?)
+            ValueRef::String(text(take(input, usize::from(tag - SHORT_STRING))?)?)
         }
-        SMALL_INT.. => Value::Integer(i64::from(tag - SMALL_INT) + SMALL_INT_MIN),
-        unknown => return Err(corrupt(&format!("tag {unknown:#04x} is unknown"))),
+        SMALL_INT.. => ValueRef::Integer(i64::from(tag - SMALL_INT) + SMALL_INT_MIN),
+        other => ValueRef::Other(Cow::Owned(decode_nested(other, input, depth_left)?)),
     })
+}
+
+fn decode_nested(tag: u8, input: &mut &[u8], depth_left: usize) -> Result<Value> {
+    match tag {
+        NIL => Ok(Value::Nil),
+        LIST => decode_list(input, depth_left, ListOrder::Unordered),
+        ORDERED_LIST => decode_list(input, depth_left, ListOrder::Ordered),
+        MAP => decode_map(input, depth_left, MapOrder::Unordered),
+        KEY_ORDERED_MAP => decode_map(input, depth_left, MapOrder::KeyOrdered),
+        KEY_VALUE_ORDERED_MAP => decode_map(input, depth_left, MapOrder::KeyValueOrdered),
+        unknown => Err(corrupt(&format!("tag {unknown:#04x} is unknown"))),
+    }
 }
 
 /// The depth below a list or map, and how many elements its bytes can hold at most.
@@ -281,12 +313,26 @@ pub(crate) fn skip(input: &mut &[u8]) -> Result<ValueType> {
 
 /// Takes a user key off the front of `input`.
 pub(crate) fn decode_key(input: &mut &[u8]) -> Result<Key> {
-    match decode(input)? {
-        Value::Integer(n) => Ok(Key::Integer(n)),
-        Value::String(s) => Ok(Key::String(s)),
-        Value::Blob(b) => Ok(Key::Blob(b)),
-        other => Err(corrupt(&format!("a key of type {}", other.value_type()))),
+    match borrow_key(input)? {
+        ValueRef::Integer(n) => Ok(Key::Integer(n)),
+        ValueRef::String(s) => Ok(Key::String(s.to_string())),
+        ValueRef::Blob(b) => Ok(Key::Blob(b.to_vec())),
+        other => Err(no_key(&other)),
     }
+}
+
+/// Takes a user key off the front of `input`, and leaves its bytes where they are: a value of one
+/// of the types that keys have.
+#[inline]
+pub(crate) fn borrow_key<'a>(input: &mut &'a [u8]) -> Result<ValueRef<'a>> {
+    match borrow(input)? {
+        key @ (ValueRef::Integer(_) | ValueRef::String(_) | ValueRef::Blob(_)) => Ok(key),
+        other => Err(no_key(&other)),
+    }
+}
+
+fn no_key(value: &ValueRef<'_>) -> Error {
+    corrupt(&format!("a key of type {}", value.value_type()))
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::{
-    Catalog, Digest, Error, Key, Name, Object, ObjectKind, PartitionId, Record, Result, Table,
-    TypeSet, Value,
+    Catalog, Digest, Error, Key, Name, Object, ObjectKind, PartitionId, Record, Result, Rows,
+    Table, TypeSet, Value, Wanted,
 };
 
 pub use group::{Expect, GroupChange};
@@ -309,6 +309,25 @@ pub trait Store: Send + Sync + 'static {
 
     /// Where a scan goes on that has seen the record of this digest, in its partition.
     fn scan_position_after(&self, namespace: &str, digest: &Digest) -> Result<ScanPosition>;
+
+    /// The next records of a scan of one set in place: [`Store::scan`] without a copy of what is
+    /// read. After an error `rows` may have been shown a part of a record.
+    fn visit<R: Rows>(
+        &self,
+        namespace: &str,
+        set: &str,
+        wanted: Wanted<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+        rows: &mut R,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            let bins = Bins::Named(wanted.bins);
+            let records = self.scan(namespace, set, bins, cursor, max).await?;
+            records.iter().for_each(|record| record.give(wanted, rows));
+            Ok(())
+        }
+    }
 
     /// The number of records of a set, expired ones not counted.
     fn count(&self, namespace: &str, set: &str) -> impl Future<Output = Result<u64>> + Send;

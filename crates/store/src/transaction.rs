@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use model::{Digest, Error, ErrorKind, Key, Record, Result, Value};
+use model::{Digest, Error, ErrorKind, Key, Record, Result, Rows, Value, Wanted};
 
 use crate::locks::Held;
 use crate::{
@@ -176,6 +176,12 @@ impl Transaction {
             }
         }
         Ok(())
+    }
+
+    /// Whether the block has changed anything in this namespace.
+    fn writes_to(&self, namespace: &str) -> bool {
+        let inner = self.lock();
+        inner.namespace == namespace && !inner.written.is_empty()
     }
 
     fn written(&self, namespace: &str, digest: &Digest) -> Option<Arc<Written>> {
@@ -563,6 +569,25 @@ impl<S: Store> View<S> {
             transaction.overlay(namespace, set, from..cursor.partition, &mut records);
         }
         Ok(records)
+    }
+
+    /// [`Store::visit`].
+    pub async fn visit<R: Rows>(
+        &self,
+        namespace: &str,
+        set: &str,
+        wanted: Wanted<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+        rows: &mut R,
+    ) -> Result<()> {
+        let written = self.transaction.as_ref().is_some_and(|block| block.writes_to(namespace));
+        if !written {
+            return self.store.visit(namespace, set, wanted, cursor, max, rows).await;
+        }
+        let records = self.scan(namespace, set, Bins::Named(wanted.bins), cursor, max).await?;
+        records.iter().for_each(|record| record.give(wanted, rows));
+        Ok(())
     }
 
     /// [`Store::count`].

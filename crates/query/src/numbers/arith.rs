@@ -279,6 +279,16 @@ fn remainders<T: ArrowPrimitiveType<Native: num_like::Remainder>>(
 ) -> SqlResult<ArrayRef> {
     use num_like::Remainder;
     let (a, b) = (left.array.as_primitive::<T>(), right.array.as_primitive::<T>());
+    if right.scalar
+        && !left.scalar
+        && b.is_valid(0)
+        && let divisor = b.value(0)
+        && divisor.remainder(divisor).is_some()
+    {
+        // What stands where a row is NULL has a remainder too.
+        let remainders = a.unary::<_, T>(|n| n.remainder(divisor).unwrap_or(n));
+        return Ok(Arc::new(remainders));
+    }
     let one = |i: usize| {
         let (x, y) = (left.at(i), right.at(i));
         if a.is_null(x) || b.is_null(y) {

@@ -11,6 +11,7 @@
 //! such as a duration, is left to DataFusion's function of the name.
 
 mod total;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -126,8 +127,31 @@ struct Begun {
 }
 
 impl Begun {
+    fn squared(self) -> bool {
+        matches!(self.question, Question::Spread { .. })
+    }
+
+    /// Whether it is of integers, and their squares are not needed.
+    fn is_whole(self) -> bool {
+        self.kind.is_integer() && !self.squared()
+    }
+
     fn empty(self) -> Total {
-        Total::new(self.kind, matches!(self.question, Question::Spread { .. }))
+        Total::new(self.kind, self.squared())
+    }
+
+    fn one(self) -> Box<dyn Accumulator> {
+        match self.is_whole() {
+            true => Box::new(whole::One::new(self)),
+            false => Box::new(One { begun: self, total: self.empty() }),
+        }
+    }
+
+    fn groups(self) -> Box<dyn GroupsAccumulator> {
+        match self.is_whole() {
+            true => Box::new(whole::Groups::new(self)),
+            false => Box::new(Groups { begun: self, totals: Vec::new() }),
+        }
     }
 
     fn answers(self, totals: &[Total]) -> Result<ArrayRef> {
@@ -168,7 +192,11 @@ impl AggregateUDFImpl for Totals {
         }
         let field =
             |(i, data_type)| Arc::new(Field::new(format!("{}[{i}]", args.name), data_type, true));
-        Ok(total::state_types(kind).into_iter().enumerate().map(field).collect())
+        let types = match (Begun { kind, question: self.question }).is_whole() {
+            true => whole::state_types(),
+            false => total::state_types(kind),
+        };
+        Ok(types.into_iter().enumerate().map(field).collect())
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -176,7 +204,7 @@ impl AggregateUDFImpl for Totals {
             Ok(begun) if args.is_distinct => {
                 Ok(Box::new(Distinct { begun, seen: BTreeMap::new() }))
             }
-            Ok(begun) => Ok(Box::new(One { begun, total: begun.empty() })),
+            Ok(begun) => Ok(begun.one()),
             Err(other) => other?.accumulator(args),
         }
     }
@@ -204,7 +232,7 @@ impl AggregateUDFImpl for Totals {
         args: AccumulatorArgs,
     ) -> Result<Box<dyn GroupsAccumulator>> {
         match self.begin(&args) {
-            Ok(begun) => Ok(Box::new(Groups { begun, totals: Vec::new() })),
+            Ok(begun) => Ok(begun.groups()),
             Err(other) => other?.create_groups_accumulator(args),
         }
     }
@@ -368,7 +396,7 @@ impl Accumulator for Distinct {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let mut one = One { begun: self.begun, total: self.begun.empty() };
+        let mut one = self.begun.one();
         if !self.seen.is_empty() {
             let array = ScalarValue::iter_to_array(self.seen.values().cloned())?;
             one.update_batch(&[array])?;

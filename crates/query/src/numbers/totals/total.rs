@@ -1,4 +1,5 @@
 //! One total: how many numbers, their sum, and the sum of their squares where it is asked for.
+//! Integers without squares are in `whole.rs`.
 
 use std::sync::Arc;
 
@@ -73,17 +74,8 @@ fn bits(n: f64) -> Vec<u8> {
 /// A total of numbers of one type.
 #[derive(Debug, Clone)]
 pub(super) enum Total {
-    /// Integers: 128 bits hold the sum of as many as there can be.
-    Whole {
-        count: i64,
-        sum: i128,
-    },
     Exact(Box<Exact>),
-    Double {
-        count: i64,
-        sum: f64,
-        deviation: f64,
-    },
+    Double { count: i64, sum: f64, deviation: f64 },
 }
 
 /// Numerics, or integers whose squares are needed.
@@ -110,18 +102,12 @@ impl Total {
     pub(super) fn new(kind: Kind, squared: bool) -> Total {
         match kind {
             kind if kind.is_float() => Total::Double { count: 0, sum: 0.0, deviation: 0.0 },
-            Kind::Numeric => Total::Exact(Box::new(Exact::new(squared))),
-            _ if squared => Total::Exact(Box::new(Exact::new(true))),
-            _ => Total::Whole { count: 0, sum: 0 },
+            _ => Total::Exact(Box::new(Exact::new(squared))),
         }
     }
 
     pub(super) fn add(&mut self, value: &Value<'_>) -> SqlResult<()> {
         match (self, value) {
-            (Total::Whole { count, sum }, Value::Integer(n)) => {
-                *count += 1;
-                *sum += i128::from(*n);
-            }
             (Total::Exact(exact), Value::Numeric(bytes)) => exact.change(&decode(bytes), true)?,
             (Total::Exact(exact), Value::Integer(n)) => exact.change(&Numeric::from(*n), true)?,
             (total @ Total::Double { .. }, Value::Double(n)) => {
@@ -135,10 +121,6 @@ impl Total {
 
     pub(super) fn remove(&mut self, value: &Value<'_>) -> SqlResult<()> {
         match (self, value) {
-            (Total::Whole { count, sum }, Value::Integer(n)) => {
-                *count -= 1;
-                *sum -= i128::from(*n);
-            }
             (Total::Exact(exact), Value::Numeric(bytes)) => exact.change(&decode(bytes), false)?,
             (Total::Exact(exact), Value::Integer(n)) => exact.change(&Numeric::from(*n), false)?,
             (Total::Double { count, sum, deviation }, Value::Double(n)) => {
@@ -157,16 +139,7 @@ impl Total {
 
     pub(super) fn merge(&mut self, other: &Total) -> SqlResult<()> {
         match (self, other) {
-            (Total::Whole { count, sum }, Total::Whole { count: n, sum: more }) => {
-                *count += n;
-                *sum += more;
-            }
             (Total::Exact(a), Total::Exact(b)) => a.merge(b)?,
-            // Integers come as exact states.
-            (Total::Whole { count, sum }, Total::Exact(b)) => {
-                *count += b.count;
-                *sum += b.sum.to_string().parse::<i128>().map_err(|_| mixed())?;
-            }
             (
                 Total::Double { count, sum, deviation },
                 Total::Double { count: n, sum: more, deviation: off },
@@ -192,7 +165,6 @@ impl Total {
     /// What was asked: `None` for NULL.
     fn exact(&self, question: Question) -> SqlResult<Option<Numeric>> {
         let (count, sum, squares) = match self {
-            Total::Whole { count, sum } => (*count, Numeric::from(*sum), None),
             Total::Exact(exact) => (exact.count, exact.total(), Some(&exact.squares)),
             Total::Double { .. } => return Err(mixed()),
         };
@@ -322,9 +294,6 @@ pub(super) fn states_of(totals: &[Total]) -> Vec<ArrayRef> {
     for total in totals {
         let exact = match total {
             Total::Exact(exact) => (**exact).clone(),
-            Total::Whole { count, sum } => {
-                Exact { count: *count, sum: Numeric::from(*sum), ..Exact::new(false) }
-            }
             Total::Double { .. } => Exact::new(false),
         };
         counts[0].push(exact.count);
@@ -391,17 +360,5 @@ mod tests {
         merge_states(&states, |_, other| half.merge(&other)).expect("merges");
         assert_eq!(sum(&half).as_deref(), Some("1.00"));
         assert_eq!(sum(&Total::new(Kind::Numeric, false)), None);
-    }
-
-    #[test]
-    fn integers_never_wrap() {
-        let mut total = Total::new(Kind::Int8, false);
-        for _ in 0..3 {
-            total.add(&Value::Integer(i64::MAX)).expect("fits");
-        }
-        let mut other = Total::new(Kind::Int8, false);
-        merge_states(&states_of(&[total]), |_, total| other.merge(&total)).expect("merges");
-        let sum = array_of(&[other], Question::Sum, Kind::Numeric).expect("fits");
-        assert_eq!(decode(sum.as_binary::<i64>().value(0)).to_string(), "27670116110564327421");
     }
 }
