@@ -294,8 +294,13 @@ impl Blocks {
 
     /// Device and offset of the first byte of a block.
     pub(crate) fn place(&self, block: u64) -> (&Arc<dyn Device>, u64) {
+        let size = u64::from(self.block_size);
+        // Most namespaces have one device, and divisions take longer than all the rest here.
+        if let [only] = &self.devices[..] {
+            return (only, block * size);
+        }
         let n = self.devices.len() as u64;
-        (&self.devices[(block % n) as usize], block / n * u64::from(self.block_size))
+        (&self.devices[(block % n) as usize], block / n * size)
     }
 
     pub(crate) fn location(&self, block: u64, offset: u32) -> u64 {

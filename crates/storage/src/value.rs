@@ -155,13 +155,16 @@ fn corrupt(what: &str) -> Error {
 }
 
 /// Takes `n` bytes off the front of `input`.
+#[inline]
 pub(crate) fn take<'a>(input: &mut &'a [u8], n: usize) -> Result<&'a [u8]> {
     let (head, tail) = input.split_at_checked(n).ok_or_else(|| corrupt("they end too early"))?;
     *input = tail;
     Ok(head)
 }
 
-fn take_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N]> {
+/// Takes `N` bytes off the front of `input`.
+#[inline]
+pub(crate) fn take_array<const N: usize>(input: &mut &[u8]) -> Result<[u8; N]> {
     let (head, tail) = input.split_first_chunk().ok_or_else(|| corrupt("they end too early"))?;
     *input = tail;
     Ok(*head)
@@ -287,6 +290,7 @@ fn decode_map(input: &mut &[u8], depth_left: usize, order: MapOrder) -> Result<V
 }
 
 /// Steps over one value and says its type.
+#[inline]
 pub(crate) fn skip(input: &mut &[u8]) -> Result<ValueType> {
     let [tag] = take_array(input)?;
     let (value_type, size) = match tag {

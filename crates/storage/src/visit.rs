@@ -67,7 +67,7 @@ impl Storage {
             newest = ticket.or(newest);
             brought.push(Brought { location: place.location, seed, end: buffer.len() });
             if brought.len() == TOGETHER || buffer.len() > BYTES || i + 1 == places.len() {
-                self.show(&brought, &buffer, wanted.key, &ids, rows)?;
+                self.show(&brought, &mut buffer, wanted.key, &ids, rows)?;
                 brought.clear();
                 buffer.clear();
             }
@@ -93,7 +93,7 @@ impl Storage {
     fn show(
         &self,
         brought: &[Brought],
-        buffer: &[u8],
+        buffer: &mut [u8],
         key: bool,
         ids: &[Option<u16>],
         rows: &mut impl Rows,
@@ -101,9 +101,9 @@ impl Storage {
         let names = self.names();
         let mut start = 0;
         for one in brought {
-            let bytes = &buffer[start..one.end];
+            let bytes = &mut buffer[start..one.end];
             start = one.end;
-            let header = self.verified(one.location, one.seed, bytes)?;
+            let header = self.verified_once(one.location, one.seed, bytes)?;
             let record = &bytes[..header.size];
             user_record(&header, record, &names)?.give(&header, &names, key, ids, rows)?;
         }
