@@ -427,7 +427,8 @@ impl Namespace {
         while living.count < max
             && let Some(partition) = cursor.partition_id()
         {
-            (step.clear(), places.clear());
+            step.clear();
+            places.clear();
             // Taken anew for each step, as in `walk`.
             let _pin = self.storage.pin();
             let after = cursor.position.map(|p| index::ScanPosition::from_words(partition, p.0));

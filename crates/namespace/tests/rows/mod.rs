@@ -36,7 +36,7 @@ impl Rows for Seen<'_> {
 }
 
 /// The records of a set with these bins, `step` at a time.
-pub fn visited(
+pub(crate) fn visited(
     namespace: &Namespace,
     set: &str,
     bins: &[Name],

@@ -263,7 +263,7 @@ mod tests {
         let filter: BooleanArray = (0..1000).map(|i| (i % 11 != 0).then_some(i % 5 != 0)).collect();
         let of: Vec<usize> = (0..1000).map(|i| i * i % 13).collect();
         let mut at_once = Groups::new(SUM);
-        at_once.update_batch(&[values.clone()], &of, Some(&filter), 14).unwrap();
+        at_once.update_batch(std::slice::from_ref(&values), &of, Some(&filter), 14).unwrap();
         let mut by_states = Groups::new(SUM);
         let states = by_states.convert_to_state(&[values], Some(&filter)).unwrap();
         by_states.merge_batch(&states, &of, 14).unwrap();
