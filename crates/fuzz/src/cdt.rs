@@ -120,6 +120,10 @@ fn value(u: &mut Unstructured, depth: u32) -> Result<Value> {
 /// An operation with arguments of the kinds that operations take, in any order.
 fn payload(u: &mut Unstructured) -> Result<Vec<u8>> {
     let mut out = Vec::new();
+    if u.ratio(1, 6)? {
+        with_path(u, &mut out)?;
+        return Ok(out);
+    }
     if u.ratio(1, 2)? {
         msgpack::put_list_header(&mut out, 3);
         msgpack::put_integer(&mut out, 0xff);
@@ -139,6 +143,45 @@ fn payload(u: &mut Unstructured) -> Result<Vec<u8>> {
         arg(u, &mut out)?;
     }
     Ok(out)
+}
+
+/// An operation on the elements that a path leads to.
+fn with_path(u: &mut Unstructured, out: &mut Vec<u8>) -> Result<()> {
+    let makes = u.arbitrary()?;
+    msgpack::put_list_header(out, 3 + usize::from(makes));
+    msgpack::put_integer(out, 0xfe);
+    let levels = u.int_in_range(1..=3)?;
+    msgpack::put_list_header(out, 2 * levels);
+    for _ in 0..levels {
+        let kind = *u.choose(&[0x04, 0x04, 0x04, 0x204, 0x2a, 0x10, 0x22])?;
+        msgpack::put_integer(out, kind);
+        match kind {
+            0x04 | 0x204 => expression(u, out)?,
+            _ => arg(u, out)?,
+        }
+    }
+    let flags = u.choose(&[0, 1, 2, 3, 0x10, 0x11, 0x13])?;
+    msgpack::put_integer(out, flags | if makes { 4 } else { 0 });
+    if makes { expression(u, out) } else { Ok(()) }
+}
+
+/// Something about an element: its value, key or place, that with a number, true, or that it goes.
+fn expression(u: &mut Unstructured, out: &mut Vec<u8>) -> Result<()> {
+    let variable = |u: &mut Unstructured, out: &mut Vec<u8>| {
+        out.extend([0x93, 122, u.int_in_range(1..=7)?, u.int_in_range(0..=2)?]);
+        Ok(())
+    };
+    match u.int_in_range(0..=4)? {
+        0 => out.push(0xc3),
+        1 => out.extend([0x91, 100]),
+        2 => variable(u, out)?,
+        _ => {
+            out.extend([0x93, *u.choose(&[1, 3, 5, 20, 22])?]);
+            variable(u, out)?;
+            out.push(u.int_in_range(0..=5)?);
+        }
+    }
+    Ok(())
 }
 
 fn arg(u: &mut Unstructured, out: &mut Vec<u8>) -> Result<()> {
