@@ -40,7 +40,8 @@ pub(super) const FAMILY: Family = &[
     ("list_increment(list, integer, [any]) same", |c| {
         changed(c, |c| {
             let by = c.given(2).cloned().unwrap_or(Value::Integer(1));
-            Ok(ListEdit::Increment { at: c.integer(1)?, by, flags: ListFlags::default() })
+            let (order, flags) = (ListOrder::Unordered, ListFlags::default());
+            Ok(ListEdit::Increment { at: c.integer(1)?, by, order, flags })
         })
     }),
     ("list_sort(list, [text]) same", |c| {
