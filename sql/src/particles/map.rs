@@ -8,7 +8,7 @@ use super::call::{Call, answered};
 use crate::SqlResult;
 
 pub(super) const FAMILY: Family = &[
-    ("map_put(map, any, any, [text]) same", |mut c| {
+    ("map_put(map, key, any, [text]) same", |mut c| {
         let pairs = vec![(c.value(1), c.value(2))];
         put(&mut c, pairs, 3)
     }),
@@ -19,11 +19,11 @@ pub(super) const FAMILY: Family = &[
         }
         other => Err(c.wrong("a map", other)),
     }),
-    ("map_increment(map, any, [any]) same", |c| {
+    ("map_increment(map, key, [any]) same", |c| {
         let by = c.given(2).cloned().unwrap_or(Value::Integer(1));
         increased(c, by)
     }),
-    ("map_decrement(map, any, [any]) same", |c| match c.given(2) {
+    ("map_decrement(map, key, [any]) same", |c| match c.given(2) {
         None => increased(c, Value::Integer(-1)),
         Some(Value::Integer(by)) => {
             let by = Value::Integer(by.wrapping_neg());
@@ -37,24 +37,24 @@ pub(super) const FAMILY: Family = &[
     }),
     ("map_clear(map) same", |c| changed(c, |_| Ok(MapEdit::Clear))),
     ("map_size(map) int8", |c| asked(c, |_| Ok(MapRead::Size))),
-    ("map_get_by_key(map, any, [text]) jsonb", |c| {
+    ("map_get_by_key(map, key, [text]) jsonb", |c| {
         asked(c, |c| Ok(MapRead::By(Pick::Key(c.bound(1)), c.what(2)?)))
     }),
-    ("map_remove_by_key(map, any) same", |c| removed(c, |c| Ok(Pick::Key(c.bound(1))))),
-    ("map_get_by_key_list(map, list, [text]) jsonb", |c| {
+    ("map_remove_by_key(map, key) same", |c| removed(c, |c| Ok(Pick::Key(c.bound(1))))),
+    ("map_get_by_key_list(map, keys, [text]) jsonb", |c| {
         asked(c, |c| Ok(MapRead::By(Pick::Keys(c.bounds(1)?), c.what(2)?)))
     }),
-    ("map_remove_by_key_list(map, list) same", |c| removed(c, |c| Ok(Pick::Keys(c.bounds(1)?)))),
-    ("map_get_by_key_range(map, any, [any], [text]) jsonb", |c| {
+    ("map_remove_by_key_list(map, keys) same", |c| removed(c, |c| Ok(Pick::Keys(c.bounds(1)?)))),
+    ("map_get_by_key_range(map, key, [key], [text]) jsonb", |c| {
         asked(c, |c| Ok(MapRead::By(Pick::KeyInterval(c.interval(1)), c.what(3)?)))
     }),
-    ("map_remove_by_key_range(map, any, [any]) same", |c| {
+    ("map_remove_by_key_range(map, key, [key]) same", |c| {
         removed(c, |c| Ok(Pick::KeyInterval(c.interval(1))))
     }),
-    ("map_get_by_key_index_range_relative(map, any, integer, [integer], [text]) jsonb", |c| {
+    ("map_get_by_key_index_range_relative(map, key, integer, [integer], [text]) jsonb", |c| {
         asked(c, |c| Ok(MapRead::By(Pick::KeyRelative(c.bound(1), c.span(2)?), c.what(4)?)))
     }),
-    ("map_remove_by_key_index_range_relative(map, any, integer, [integer]) same", |c| {
+    ("map_remove_by_key_index_range_relative(map, key, integer, [integer]) same", |c| {
         removed(c, |c| Ok(Pick::KeyRelative(c.bound(1), c.span(2)?)))
     }),
     ("map_get_by_index(map, integer, [text]) jsonb", |c| {

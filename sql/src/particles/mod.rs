@@ -22,7 +22,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use model::{ColumnType, Value};
+use model::{ColumnType, Value, json};
 
 use crate::types::{format_text, numeric, parse_text};
 use crate::{SqlError, SqlResult};
@@ -55,6 +55,10 @@ pub enum Arg {
     Map,
     /// Anything, as it is stored. Quoted text is text: what is JSON is cast, `'[1]'::jsonb`.
     Any,
+    /// A key of a map: anything.
+    Key,
+    /// Keys of a map: a list.
+    Keys,
     /// An integer.
     Integer,
     /// True or false.
@@ -129,7 +133,9 @@ impl Function {
 
     /// Computes it. NULL, of arguments that may not be left out and may not be anything, is NULL.
     pub fn call(&self, values: Vec<Option<Value>>) -> SqlResult<Option<Value>> {
-        let needed = |(at, arg): (usize, &Arg)| (1..self.least).contains(&at) && *arg != Arg::Any;
+        let needed = |(at, arg): (usize, &Arg)| {
+            (1..self.least).contains(&at) && !matches!(arg, Arg::Any | Arg::Key)
+        };
         let missing = |at: usize| values.get(at).is_none_or(|value| value.is_none());
         if self.args.iter().enumerate().any(|(at, arg)| needed((at, arg)) && missing(at)) {
             return Ok(None);
@@ -145,6 +151,8 @@ impl Arg {
             "list" => Arg::List,
             "map" => Arg::Map,
             "any" => Arg::Any,
+            "key" => Arg::Key,
+            "keys" => Arg::Keys,
             "integer" => Arg::Integer,
             "bool" => Arg::Bool,
             "text" => Arg::Text,
@@ -157,8 +165,8 @@ impl Arg {
     /// The type of a literal or a parameter that has none.
     pub fn loose(self) -> ColumnType {
         match self {
-            Arg::List | Arg::Map => ColumnType::Jsonb,
-            Arg::Any | Arg::Text => ColumnType::Text,
+            Arg::List | Arg::Keys | Arg::Map => ColumnType::Jsonb,
+            Arg::Any | Arg::Key | Arg::Text => ColumnType::Text,
             Arg::Integer => ColumnType::Int8,
             Arg::Bool => ColumnType::Bool,
             Arg::Bytes => ColumnType::Bytea,
@@ -172,8 +180,8 @@ impl Arg {
         use ColumnType as T;
         let is_array = matches!(t, T::Int8Array | T::Float8Array | T::TextArray | T::BoolArray);
         match self {
-            Arg::Any => true,
-            Arg::List => is_array || t == T::Jsonb,
+            Arg::Any | Arg::Key => true,
+            Arg::List | Arg::Keys => is_array || t == T::Jsonb,
             Arg::Map => t == T::Jsonb,
             Arg::Integer => matches!(t, T::Int2 | T::Int4 | T::Int8 | T::Jsonb),
             Arg::Bool => matches!(t, T::Bool | T::Jsonb),
@@ -195,6 +203,21 @@ impl Arg {
                 Value::String(text)
             }
             _ => value,
+        }
+    }
+
+    /// A value as it is met in jsonb that was text before: there keys are text, and bytes are.
+    pub fn in_json(self, value: Value) -> Value {
+        match (self, value) {
+            (Arg::Any | Arg::Key, Value::Blob(bytes) | Value::Hll(bytes)) => {
+                Value::String(json::hex(&bytes))
+            }
+            (Arg::Key, value @ (Value::String(_) | Value::Nil)) => value,
+            (Arg::Key, value) => Value::String(json::print(&value)),
+            (Arg::Keys, Value::List(keys)) => {
+                Value::list(keys.into_iter().map(|key| Arg::Key.in_json(key)).collect::<Vec<_>>())
+            }
+            (_, value) => value,
         }
     }
 

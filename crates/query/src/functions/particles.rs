@@ -98,9 +98,15 @@ impl ScalarUDFImpl for Particle {
         let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let given = self.function.args().iter().zip(args.args.iter().zip(&args.arg_fields));
-        let columns: Vec<Vec<Option<Value>>> = given
+        let mut columns: Vec<Vec<Option<Value>>> = given
             .map(|(arg, (values, field))| column(*arg, values, field))
             .collect::<Result<_>>()?;
+        // A jsonb was text on its way here.
+        if args.arg_fields.first().is_some_and(|f| types::column_type(f) == ColumnType::Jsonb) {
+            for (arg, values) in self.function.args().iter().zip(&mut columns).skip(1) {
+                values.iter_mut().for_each(|it| *it = it.take().map(|value| arg.in_json(value)));
+            }
+        }
         let result = types::column_type(&args.return_field);
         let cells = (0..rows).map(|row| {
             let of = |c: &Vec<Option<Value>>| c[if c.len() == 1 { 0 } else { row }].clone();
