@@ -1,6 +1,6 @@
 //! Operations on lists and maps, at any depth.
 //!
-//! 1. A payload becomes a path and an operation (`payload.rs`, `op.rs`).
+//! 1. A payload becomes a path and an operation (`payload.rs`, `args.rs`, `op.rs`).
 //! 2. The path leads from the bin to a list or a map inside it, and makes what it says is to be made
 //!    (`context.rs`).
 //! 3. The operation runs there, in place (`list.rs`, `map.rs`). Which elements it means is decided by
@@ -17,6 +17,7 @@
 //! The semantics are those of Aerospike's public documentation and of the tests of its clients.
 
 mod answer;
+mod args;
 mod context;
 mod list;
 mod map;

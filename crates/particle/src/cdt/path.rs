@@ -12,10 +12,10 @@ use model::msgpack::{Arg, Reader, encode};
 use model::{ErrorKind, List, ListOrder, Map, Result, Value};
 
 use super::context::{By, place};
-use super::error;
 use super::op::Pick;
 use super::payload::{self, Edit, Op, Read};
 use super::select::picked;
+use super::{args, error};
 use crate::exp::{Element, ElementResult, Expression};
 
 /// Kind of a level: the elements for which an expression holds.
@@ -129,7 +129,7 @@ fn levels(reader: &mut Reader) -> Result<Vec<Level>> {
         let kind = reader.integer()?;
         let which = match kind {
             FILTER => Which::Fitting(expression(reader)?),
-            KEYS => Which::Keys(payload::args(reader)?),
+            KEYS => Which::Keys(args::list(reader)?),
             _ if kind == FILTER | AND => {
                 let and = Some(expression(reader)?);
                 match levels.last_mut() {
