@@ -2,6 +2,7 @@
 
 import aerospike
 from aerospike_helpers.batch import records as br
+from aerospike_helpers.expressions import arithmetic
 from aerospike_helpers.expressions import base as exp
 from aerospike_helpers.operations import expression_operations
 from aerospike_helpers.operations import list_operations
@@ -66,7 +67,7 @@ def filters_and_expressions(client):
     small = exp.LT(exp.IntBin("n"), 3).compile()
     found = client.batch_read(keys, policy={"expressions": small}).batch_records
     equal([row.result for row in found], [0, 0, 0, 27, 27, 27])
-    double = exp.Add(exp.IntBin("n"), exp.IntBin("n")).compile()
+    double = arithmetic.Add(exp.IntBin("n"), exp.IntBin("n")).compile()
     rows = client.batch_operate(keys, [expression_operations.expression_read("double", double)])
     equal([row.record[2]["double"] for row in rows.batch_records], [0, 2, 4, 6, 8, 10])
     own = br.BatchRecords([br.Read(key(n), [op.read("n")], policy={"expressions": small}) for n in (1, 5)])

@@ -30,7 +30,7 @@ COUNT, VALUE = aerospike.LIST_RETURN_COUNT, aerospike.LIST_RETURN_VALUE
 def start(client):
     client.put(KEY, BINS, meta={"ttl": 1000}, policy={
         "exists": aerospike.POLICY_EXISTS_CREATE_OR_REPLACE, "key": aerospike.POLICY_KEY_SEND})
-    client.operate(KEY, [hll_operations.hll_add("h", ["a", "b", "c"], 10)])
+    client.operate(KEY, [hll_operations.hll_add("h", ["a", "b", "c"], 10)], meta={"ttl": aerospike.TTL_DONT_UPDATE})
 
 
 def read(client, expression, flags=0):
