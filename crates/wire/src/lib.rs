@@ -75,6 +75,8 @@ pub mod code {
     pub const FILTERED_OUT: u8 = 27;
     /// Users and roles are not served.
     pub const SECURITY_UNSUPPORTED: u8 = 51;
+    /// GeoJSON that is none, or a shape that cannot be.
+    pub const GEO_JSON: u8 = 160;
     /// More rows in a batch than are allowed.
     pub const BATCH_MAX_REQUESTS: u8 = 151;
     /// A query was ended by somebody.

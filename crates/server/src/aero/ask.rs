@@ -91,6 +91,12 @@ impl<'a> Ask<'a> {
         self.message.header.info1 & info1::NO_BIN_DATA != 0
     }
 
+    /// The share of its time to live, percent, below which a record that is read gets the whole of
+    /// it again: what a read has in place of a time to live.
+    pub(super) fn touch_pct(&self) -> Option<u32> {
+        Some(self.message.header.ttl).filter(|pct| (1..=100).contains(pct))
+    }
+
     /// Whether a record that was stored with a key was stored with this one.
     pub(super) fn fits(&self, record: &Record) -> Result<(), Refused> {
         match (&self.key, &record.key) {

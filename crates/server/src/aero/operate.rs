@@ -6,6 +6,7 @@
 use model::{Key, Name, Record, Value, ValueType, msgpack};
 use particle::cdt::Answer;
 use particle::exp::{self, Meta, View};
+use particle::geo::Shape;
 use particle::{Modified, bits, cdt, hll};
 use store::Change;
 use wire::{Op, OpKind, code, value};
@@ -199,8 +200,7 @@ fn step(
             return Ok(());
         }
         OpKind::Write => {
-            let value = value::read(op.particle, op.value).map_err(refused)?;
-            bench.set(bin, value)?;
+            bench.set(bin, brought(op)?)?;
             None
         }
         OpKind::Add => {
@@ -267,15 +267,26 @@ fn modify<A>(
     Ok(done.result)
 }
 
-/// The value that an operation brings, which it has to.
-fn operand(op: Op<'_>) -> Result<Value, Refused> {
-    value::read(op.particle, op.value).map_err(refused)?.ok_or(code::PARAMETER)
+/// The value that an operation brings. GeoJSON has to be a shape; inside lists and maps it is what
+/// it is.
+fn brought(op: Op<'_>) -> Result<Option<Value>, Refused> {
+    let value = value::read(op.particle, op.value).map_err(refused)?;
+    match &value {
+        Some(geo @ Value::GeoJson(_)) if Shape::of(geo).is_none() => Err(code::GEO_JSON),
+        _ => Ok(value),
+    }
 }
 
-/// The sum of a bin and a number of its type; integers wrap around.
+/// The value that an operation brings, which it has to.
+fn operand(op: Op<'_>) -> Result<Value, Refused> {
+    brought(op)?.ok_or(code::PARAMETER)
+}
+
+/// The sum of a bin and a number of its type; integers wrap around. What is not there becomes what
+/// is added to it, of whatever type that is.
 fn add(old: Option<&Value>, more: Value) -> Result<Value, Refused> {
     match (old, more) {
-        (None, more @ (Value::Integer(_) | Value::Double(_))) => Ok(more),
+        (None, more) => Ok(more),
         (Some(Value::Integer(old)), Value::Integer(more)) => {
             Ok(Value::Integer(old.wrapping_add(more)))
         }

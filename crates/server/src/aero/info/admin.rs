@@ -34,7 +34,9 @@ pub(super) async fn answer<S: Operated>(
         "truncate-namespace" => done(truncate_namespace(node, ask).await),
         "sindex" | "sindex-list" => of_namespace(node, ask).map(|()| String::new()),
         "sindex-exists" => of_namespace(node, ask).map(|()| "false".to_string()),
-        "sindex-stat" | "sindex-delete" => Ok(no_index(ask)),
+        "sindex-stat" => Ok(no_index(ask)),
+        // To be without an index is what was wanted.
+        "sindex-delete" => done(of_namespace(node, ask)),
         "sindex-create" => Err(unsupported("secondary indexes come with a later release")),
         "udf-list" => Ok(String::new()),
         "udf-put" | "udf-get" | "udf-remove" => {

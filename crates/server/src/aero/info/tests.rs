@@ -175,6 +175,7 @@ async fn no_index_function_or_job_is_there() {
     assert_eq!(ask(&node, "sindex-list:namespace=test").await, "");
     assert_eq!(ask(&node, "sindex-exists:ns=test;indexname=i").await, "false");
     assert!(ask(&node, "sindex-stat:ns=test;indexname=i").await.starts_with("ERROR:201:"));
+    assert_eq!(ask(&node, "sindex-delete:ns=test;indexname=i").await, "ok");
     assert!(ask(&node, "sindex-create:ns=test;indexname=i").await.starts_with("ERROR:16:"));
     assert_eq!(ask(&node, "udf-list").await, "");
     assert_eq!(ask(&node, "query-show").await, "");

@@ -121,6 +121,21 @@ fn operations_see_what_those_before_them_did() {
 }
 
 #[test]
+fn what_may_be_added_and_what_is_a_shape() {
+    let node = Node::start();
+    let mut client = Client::of(&node);
+    let text = (OpKind::Add, "s", Some(Value::String("a".into())));
+    assert_eq!(client.code(&WRITE, 1, std::slice::from_ref(&text)), code::OK, "there was no bin");
+    assert_eq!(client.ask(&READ_ALL, 1, &[]).bin("s"), Some(&Value::String("a".into())));
+    assert_eq!(client.code(&WRITE, 1, &[text]), code::PARAMETER);
+    let geo = |text: &str| put("g", Value::GeoJson(text.into()));
+    for wrong in [r#"{"type":"Point","coordinates":[1000]}"#, "{}", "no JSON", ""] {
+        assert_eq!(client.code(&WRITE, 1, &[geo(wrong)]), code::GEO_JSON, "{wrong}");
+    }
+    assert_eq!(client.ask(&READ_ALL, 1, &[]).bins.len(), 1);
+}
+
+#[test]
 fn a_record_goes_with_its_last_bin() {
     let node = Node::start();
     let mut client = Client::of(&node);
