@@ -19,10 +19,10 @@ pub(super) fn run(operation: &Operation, bin: &mut Option<Value>) -> SqlResult<O
     let held = bin.as_ref().map(Value::value_type);
     let sums = operation.adds_to_what_is_there(bin.as_ref());
     let done = match Call::of(operation)? {
-        Call::ListRead(read) => cdt::read_list_bin(bin.as_ref(), read),
-        Call::MapRead(read) => cdt::read_map_bin(bin.as_ref(), read),
-        Call::ListEdit(edit) => cdt::edit_list_bin(bin.take(), edit).map(|done| kept(bin, done)),
-        Call::MapEdit(edit) => cdt::edit_map_bin(bin.take(), edit).map(|done| kept(bin, done)),
+        Call::ListRead(read) => cdt::read_list(bin.as_ref(), read),
+        Call::MapRead(read) => cdt::read_map(bin.as_ref(), read),
+        Call::ListEdit(edit) => cdt::edit_list(bin.take(), edit).map(|done| kept(bin, done)),
+        Call::MapEdit(edit) => cdt::edit_map(bin.take(), edit).map(|done| kept(bin, done)),
     };
     match done {
         Ok(answer) => Ok(answer.map(Answer::into_value)),
@@ -144,7 +144,7 @@ impl Operation {
         match self.verb {
             Verb::MapIncrement | Verb::MapDecrement => true,
             Verb::ListIncrement => {
-                matches!(cdt::read_list_bin(bin, ListRead::Get(self.place())), Ok(Some(_)))
+                matches!(cdt::read_list(bin, ListRead::Get(self.place())), Ok(Some(_)))
             }
             _ => false,
         }

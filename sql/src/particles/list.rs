@@ -1,6 +1,6 @@
 //! Operations on lists.
 
-use model::{List, ListOrder, Value};
+use model::{ListOrder, Value};
 use particle::cdt::{self, ListEdit, ListFlags, ListRead, Pick};
 
 use super::Family;
@@ -103,31 +103,21 @@ pub(super) const FAMILY: Family = &[
     }),
 ];
 
-fn list(c: &mut Call) -> SqlResult<Option<List>> {
-    match c.subject() {
-        None => Ok(None),
-        Some(Value::List(list)) => Ok(Some(list)),
-        other => Err(c.wrong("a list", other.as_ref())),
-    }
-}
-
 /// The list with more in it; of NULL a list of it alone.
 fn added(
     c: &mut Call,
     edit: impl FnOnce(ListFlags, ListOrder) -> ListEdit,
 ) -> SqlResult<Option<Value>> {
-    let mut list = list(c)?.unwrap_or_default();
-    cdt::edit_list(&mut list, edit(ListFlags::default(), ListOrder::Unordered))?;
-    Ok(Some(Value::List(list)))
+    let edit = edit(ListFlags::default(), ListOrder::Unordered);
+    Ok(cdt::edit_list(c.subject(), edit)?.bin)
 }
 
 fn changed(
     mut c: Call,
     edit: impl FnOnce(&Call) -> SqlResult<ListEdit>,
 ) -> SqlResult<Option<Value>> {
-    let Some(mut list) = list(&mut c)? else { return Ok(None) };
-    cdt::edit_list(&mut list, edit(&c)?)?;
-    Ok(Some(Value::List(list)))
+    let edit = edit(&c)?;
+    Ok(cdt::edit_list(c.subject(), edit)?.bin)
 }
 
 fn removed(c: Call, pick: impl FnOnce(&Call) -> SqlResult<Pick>) -> SqlResult<Option<Value>> {
@@ -135,6 +125,6 @@ fn removed(c: Call, pick: impl FnOnce(&Call) -> SqlResult<Pick>) -> SqlResult<Op
 }
 
 fn asked(mut c: Call, read: impl FnOnce(&Call) -> SqlResult<ListRead>) -> SqlResult<Option<Value>> {
-    let Some(list) = list(&mut c)? else { return Ok(None) };
-    answered(cdt::read_list(&list, &read(&c)?))
+    let read = read(&c)?;
+    answered(cdt::read_list(c.subject().as_ref(), read))
 }

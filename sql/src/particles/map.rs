@@ -1,6 +1,6 @@
 //! Operations on maps.
 
-use model::{Map, MapOrder, Value};
+use model::{MapOrder, Value};
 use particle::cdt::{self, MapEdit, MapFlags, MapRead, Pick};
 
 use super::Family;
@@ -117,36 +117,22 @@ const WRITES: [(&str, MapFlags); 3] = [
     ),
 ];
 
-fn map(c: &mut Call) -> SqlResult<Option<Map>> {
-    match c.subject() {
-        None => Ok(None),
-        Some(Value::Map(map)) => Ok(Some(map)),
-        other => Err(c.wrong("a map", other.as_ref())),
-    }
-}
-
 /// The map with these pairs; of NULL a map of them alone.
 fn put(c: &mut Call, pairs: Vec<(Value, Value)>, flags: usize) -> SqlResult<Option<Value>> {
-    let flags = c.word(flags, &WRITES)?;
-    let mut map = map(c)?.unwrap_or_default();
-    cdt::edit_map(&mut map, MapEdit::Put { pairs, order: MapOrder::Unordered, flags })?;
-    Ok(Some(Value::Map(map)))
+    let edit = MapEdit::Put { pairs, order: MapOrder::Unordered, flags: c.word(flags, &WRITES)? };
+    Ok(cdt::edit_map(c.subject(), edit)?.bin)
 }
 
-fn increased(mut c: Call, by: Value) -> SqlResult<Option<Value>> {
-    let mut map = map(&mut c)?.unwrap_or_default();
-    let edit = MapEdit::Add { key: c.value(1), by, order: MapOrder::Unordered };
-    cdt::edit_map(&mut map, edit)?;
-    Ok(Some(Value::Map(map)))
+fn increased(c: Call, by: Value) -> SqlResult<Option<Value>> {
+    changed(c, |c| Ok(MapEdit::Add { key: c.value(1), by, order: MapOrder::Unordered }))
 }
 
 fn changed(
     mut c: Call,
     edit: impl FnOnce(&Call) -> SqlResult<MapEdit>,
 ) -> SqlResult<Option<Value>> {
-    let Some(mut map) = map(&mut c)? else { return Ok(None) };
-    cdt::edit_map(&mut map, edit(&c)?)?;
-    Ok(Some(Value::Map(map)))
+    let edit = edit(&c)?;
+    Ok(cdt::edit_map(c.subject(), edit)?.bin)
 }
 
 fn removed(c: Call, pick: impl FnOnce(&Call) -> SqlResult<Pick>) -> SqlResult<Option<Value>> {
@@ -154,6 +140,6 @@ fn removed(c: Call, pick: impl FnOnce(&Call) -> SqlResult<Pick>) -> SqlResult<Op
 }
 
 fn asked(mut c: Call, read: impl FnOnce(&Call) -> SqlResult<MapRead>) -> SqlResult<Option<Value>> {
-    let Some(map) = map(&mut c)? else { return Ok(None) };
-    answered(cdt::read_map(&map, &read(&c)?))
+    let read = read(&c)?;
+    answered(cdt::read_map(c.subject().as_ref(), read))
 }

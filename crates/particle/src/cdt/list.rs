@@ -16,7 +16,7 @@ use super::select::{Picked, picked, place};
 pub(super) const PADDED_MAX: usize = RECORD_SIZE_DEFAULT;
 
 /// Answers what is asked of a list.
-pub fn read(list: &List, read: &ListRead) -> Result<Option<Answer>> {
+pub(super) fn read(list: &List, read: &ListRead) -> Result<Option<Answer>> {
     match read {
         ListRead::Size => Ok(count(list.len())),
         ListRead::Get(at) => Ok(Some(list[place(*at, list.len())?].clone().into())),
@@ -29,7 +29,7 @@ pub fn read(list: &List, read: &ListRead) -> Result<Option<Answer>> {
 }
 
 /// Does something to a list. Where it fails, the list may have changed.
-pub fn edit(list: &mut List, edit: ListEdit) -> Result<Option<Answer>> {
+pub(super) fn edit(list: &mut List, edit: ListEdit) -> Result<Option<Answer>> {
     let len = list.len();
     match edit {
         ListEdit::SetOrder(order) => *list = List::new(std::mem::take(&mut list.items), order),

@@ -10,7 +10,7 @@ use super::op::{MapEdit, MapFlags, MapRead, Pick, Return};
 use super::select::picked;
 
 /// Answers what is asked of a map.
-pub fn read(map: &Map, read: &MapRead) -> Result<Option<Answer>> {
+pub(super) fn read(map: &Map, read: &MapRead) -> Result<Option<Answer>> {
     match read {
         MapRead::Size => Ok(count(map.len())),
         MapRead::By(pick, give) => answer(map, &picked(map, pick, give.inverted)?, give.what),
@@ -18,7 +18,7 @@ pub fn read(map: &Map, read: &MapRead) -> Result<Option<Answer>> {
 }
 
 /// Does something to a map. Where it fails, the map may have changed.
-pub fn edit(map: &mut Map, edit: MapEdit) -> Result<Option<Answer>> {
+pub(super) fn edit(map: &mut Map, edit: MapEdit) -> Result<Option<Answer>> {
     match edit {
         MapEdit::SetOrder(order) => map.order = order,
         MapEdit::Put { pairs, flags, .. } => return put(map, pairs, flags),

@@ -33,8 +33,6 @@ use model::{Error, ErrorKind, Result, Value, limits};
 
 pub use answer::Answer;
 pub use context::{By, Create, Family, Step};
-pub use list::{edit as edit_list, read as read_list};
-pub use map::{edit as edit_map, read as read_map};
 pub use op::{
     Interval, ListEdit, ListFlags, ListRead, MapEdit, MapFlags, MapRead, Pick, Return, Span, What,
 };
@@ -65,22 +63,22 @@ pub fn modify(bin: Option<Value>, payload: &[u8]) -> Result<Modified<Answer>> {
 }
 
 /// [`read`] of a list, without a payload.
-pub fn read_list_bin(bin: Option<&Value>, read: ListRead) -> Result<Option<Answer>> {
+pub fn read_list(bin: Option<&Value>, read: ListRead) -> Result<Option<Answer>> {
     answered(bin, &[], &Read::List(read), &mut 0)
 }
 
 /// [`read`] of a map, without a payload.
-pub fn read_map_bin(bin: Option<&Value>, read: MapRead) -> Result<Option<Answer>> {
+pub fn read_map(bin: Option<&Value>, read: MapRead) -> Result<Option<Answer>> {
     answered(bin, &[], &Read::Map(read), &mut 0)
 }
 
 /// [`modify`] of a list, without a payload.
-pub fn edit_list_bin(bin: Option<Value>, edit: ListEdit) -> Result<Modified<Answer>> {
+pub fn edit_list(bin: Option<Value>, edit: ListEdit) -> Result<Modified<Answer>> {
     edited(bin, &[], Edit::List(edit), &mut 0)
 }
 
 /// [`modify`] of a map, without a payload.
-pub fn edit_map_bin(bin: Option<Value>, edit: MapEdit) -> Result<Modified<Answer>> {
+pub fn edit_map(bin: Option<Value>, edit: MapEdit) -> Result<Modified<Answer>> {
     edited(bin, &[], Edit::Map(edit), &mut 0)
 }
 

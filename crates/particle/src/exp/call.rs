@@ -1,10 +1,10 @@
 //! Calls of operations on lists, maps, bits and sketches.
 //!
 //! A call is `[127, result type, module, [operation, argument ..], subject]`, where the operation may
-//! be one in a context, `[255, context, [operation, argument ..]]`, or one with a path, whose arguments
-//! are not. Other arguments are expressions; where all are values, the operation is made once, when the call is decoded, and is checked there. An
-//! operation that fails makes the call unknown, and so does a result of another type than the call
-//! says.
+//! be one in a context, `[255, context, [operation, argument ..]]`. Arguments are expressions, but for
+//! those of an operation with a path, which stay as they are; where all are values, the operation is
+//! made once, when the call is decoded, and is checked there. An operation that fails makes the call
+//! unknown, and so does a result of another type than the call says.
 
 use model::msgpack::{self, Arg, Reader};
 use model::{ErrorKind, Result, Value};
@@ -128,6 +128,10 @@ impl Module {
         Ok(if edits { Operation::CdtEdit(payload) } else { Operation::CdtRead(payload) })
     }
 
+    fn edits(self) -> bool {
+        matches!(self, Module::CdtEdit | Module::BitEdit | Module::HllEdit)
+    }
+
     /// Whether the operations work on something of this type. On nil those that modify make it.
     fn works_on(self, subject: Type) -> bool {
         match self {
@@ -219,7 +223,9 @@ pub(super) fn run<'a>(evaluation: &mut Evaluation<'a>, call: &'a Call) -> Option
         Computed::Unknown => return None,
         subject => subject,
     };
-    evaluation.spend(subject.value().map_or(1, weight)).then_some(())?;
+    // What modifies copies its subject.
+    let cost = if call.module.edits() { weight } else { length };
+    evaluation.spend(subject.value().map_or(1, cost)).then_some(())?;
     let result = match &call.request {
         Request::Ready(operation) => operation.run(subject, evaluation.steps()),
         Request::Open(header, arguments) => {

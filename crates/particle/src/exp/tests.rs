@@ -598,7 +598,9 @@ fn loop_variables() {
 #[test]
 fn hostile_bytes() {
     let deep = |n: usize| (0..n).fold(val(true), |inner, _| op(18, &[inner]));
-    assert!(Expression::decode(&deep(DEPTH_MAX)).is_ok());
+    assert_eq!(value(&deep(DEPTH_MAX), &bag([])), Some(Value::Bool(DEPTH_MAX % 2 == 0)));
+    let branches = (1..DEPTH_MAX).fold(val(1), |inner, _| op(123, &[val(true), inner, val(2)]));
+    assert_eq!(value(&branches, &bag([])), Some(Value::Integer(1)));
     assert_eq!(refused(&deep(DEPTH_MAX + 1)), ErrorKind::Parameter);
     assert_eq!(refused(&deep(100_000)), ErrorKind::Parameter);
     assert_eq!(refused(&vec![0xC0; SIZE_MAX + 1]), ErrorKind::Parameter);
