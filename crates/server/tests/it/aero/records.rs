@@ -170,6 +170,22 @@ fn times_to_live() {
 }
 
 #[test]
+fn a_read_can_give_the_time_to_live_again() {
+    let node = Node::start();
+    let mut client = Client::of(&node);
+    let with = |ttl| Header { ttl, ..WRITE };
+    let reading = |pct| Header { ttl: pct, ..READ_ALL };
+    let first = client.ask(&with(1000), 1, &[put("a", 1)]).header;
+    // All of it is left: that is not less than 100 percent, but for the second that begins.
+    assert_eq!(client.ask(&reading(50), 1, &[]).header.ttl, first.ttl);
+    assert_eq!(client.ask(&reading(u32::MAX), 1, &[]).header.generation, 1);
+    while client.ask(&reading(100), 1, &[]).header.generation == 1 {
+        std::thread::yield_now();
+    }
+    assert!(client.ask(&READ_ALL, 1, &[]).header.ttl > first.ttl);
+}
+
+#[test]
 fn keys_that_are_sent_are_kept() {
     let node = Node::start();
     let mut client = Client::of(&node);
@@ -209,6 +225,8 @@ fn what_cannot_be_done_has_the_documented_code() {
     assert_eq!(client.code(&READ, 1, &[put("a", 1)]), code::NOT_FOUND, "there is none");
     assert_eq!(client.code(&WRITE, 1, &[put("a", 1)]), code::OK);
     assert_eq!(client.code(&READ, 1, &[put("a", 2)]), code::PARAMETER, "a read that writes");
+    let nowhere = Value::GeoJson(r#"{"type":"Point","coordinates":[1000]}"#.into());
+    assert_eq!(client.code(&WRITE, 1, &[put("g", nowhere)]), 160);
     let large = Value::Blob(vec![0; 2 << 20]);
     assert_eq!(client.code(&WRITE, 1, &[put("a", large)]), 13);
     let fields = [(Field::NAMESPACE, &b"nowhere"[..]), (Field::DIGEST, &[0; 20])];
