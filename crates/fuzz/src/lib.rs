@@ -3,8 +3,8 @@
 //! 1. A [`Target`] makes its input from a case's random bytes: [`planner`] statements, [`wire`]
 //!    whole conversations. Both draw on the statements of the .slt files (`corpus.rs`), cut and
 //!    mixed (`mutate.rs`), and on ones that follow SQL's shape without sense (`statement.rs`).
-//!    [`cdt`] operations on lists and maps, [`expression`] expressions, and operations on bits and
-//!    sketches.
+//!    [`frame`] conversations of Aerospike's clients, [`cdt`] operations on lists and maps,
+//!    [`expression`] expressions, and operations on bits and sketches.
 //! 2. [`run`] feeds the cases one after the other to a node in this process, or to what it is about.
 //! 3. `watch.rs` looks on: a panic counts also where the server catches it, and so do an answer
 //!    that does not come and memory that does not go back.
@@ -16,6 +16,7 @@
 pub mod cdt;
 mod corpus;
 pub mod expression;
+pub mod frame;
 mod message;
 mod mutate;
 mod node;

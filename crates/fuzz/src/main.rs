@@ -1,11 +1,14 @@
-//! `fuzz planner|wire|cdt|expression`: feeds random cases and tells what went wrong. Exit status 1 where
+//! `fuzz planner|wire|frame|cdt|expression`: feeds random cases and tells what went wrong. Exit status 1 where
 //! something did; 2 where a case had to be ended.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use fuzz::{Limits, Report, cdt::Cdt, expression::Expressions, planner::Planner, run, wire::Wire};
+use fuzz::{
+    Limits, Report, cdt::Cdt, expression::Expressions, frame::Frame, planner::Planner, run,
+    wire::Wire,
+};
 
 /// Feeds random statements, conversations or operations to a node in this process.
 #[derive(Parser)]
@@ -35,6 +38,8 @@ enum Which {
     Planner,
     /// Conversations over a socket.
     Wire,
+    /// Conversations of Aerospike's clients over a socket.
+    Frame,
     /// Operations on lists and maps.
     Cdt,
     /// Expressions and operations on a record.
@@ -53,6 +58,7 @@ fn main() -> ExitCode {
     let report = match args.target {
         Which::Planner => run(&mut Planner::default(), limits),
         Which::Wire => run(&mut Wire::default(), limits),
+        Which::Frame => run(&mut Frame::default(), limits),
         Which::Cdt => run(&mut Cdt, limits),
         Which::Expression => run(&mut Expressions::default(), limits),
     };

@@ -30,6 +30,7 @@ pub(crate) struct Node {
     runtime: Option<Runtime>,
     daemon: Option<Daemon>,
     pub(crate) port: u16,
+    pub(crate) aerospike_port: u16,
     _folder: TempDir,
 }
 
@@ -58,8 +59,9 @@ impl Node {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime = runtime();
         let daemon = runtime.block_on(Daemon::start(&config(&folder))).expect("a node");
-        let port = daemon.postgres[0].port();
-        Node { runtime: Some(runtime), daemon: Some(daemon), port, _folder: folder }
+        let (port, aerospike_port) = (daemon.postgres[0].port(), daemon.aerospike[0].port());
+        let (runtime, daemon) = (Some(runtime), Some(daemon));
+        Node { runtime, daemon, port, aerospike_port, _folder: folder }
     }
 }
 
