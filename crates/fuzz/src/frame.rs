@@ -74,13 +74,14 @@ impl Target for Frame {
 
 fn conversation(u: &mut Unstructured<'_>) -> Result<Conversation> {
     let damaged = u.ratio(1, 2)?;
-    let mut requests = Vec::new();
+    let mut requests: Vec<(Vec<u8>, Answer)> = Vec::new();
     while !u.is_empty() && requests.len() < 30 {
         requests.push(request(u)?);
     }
     let mut damage = damaged && !requests.is_empty();
     while damage {
-        let (bytes, _) = &mut requests[u.choose_index(requests.len())?];
+        let which = u.choose_index(requests.len())?;
+        let (bytes, _) = &mut requests[which];
         let place = u.choose_index(bytes.len())?;
         match u.int_in_range(0..=3)? {
             0 => bytes.truncate(place + 1),
