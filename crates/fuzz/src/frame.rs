@@ -94,14 +94,16 @@ fn conversation(u: &mut Unstructured<'_>) -> Result<Conversation> {
 }
 
 fn request(u: &mut Unstructured<'_>) -> Result<(Vec<u8>, Answer)> {
+    let bytes_of = |kind, bytes: &[u8]| {
+        let put = |out: &mut Vec<u8>| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        };
+        Ok((framed(kind, put)?, Answer::Frame(kind)))
+    };
     Ok(match u.int_in_range(0..=9)? {
-        0 => (
-            framed(Kind::Info, |out| u.choose(&INFO).map(|name| out.extend(name.bytes())))?,
-            Answer::Frame(Kind::Info),
-        ),
-        1 => {
-            (framed(Kind::Security, |out| Ok(out.extend([0; 16])))?, Answer::Frame(Kind::Security))
-        }
+        0 => return bytes_of(Kind::Info, u.choose(&INFO)?.as_bytes()),
+        1 => return bytes_of(Kind::Security, &[0; 16]),
         2 | 3 => (batch(u)?, Answer::Rows),
         4 => (scan(u)?, Answer::Rows),
         5 => {

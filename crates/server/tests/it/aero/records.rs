@@ -225,8 +225,6 @@ fn what_cannot_be_done_has_the_documented_code() {
     assert_eq!(client.code(&READ, 1, &[put("a", 1)]), code::NOT_FOUND, "there is none");
     assert_eq!(client.code(&WRITE, 1, &[put("a", 1)]), code::OK);
     assert_eq!(client.code(&READ, 1, &[put("a", 2)]), code::PARAMETER, "a read that writes");
-    let nowhere = Value::GeoJson(r#"{"type":"Point","coordinates":[1000]}"#.into());
-    assert_eq!(client.code(&WRITE, 1, &[put("g", nowhere)]), 160);
     let large = Value::Blob(vec![0; 2 << 20]);
     assert_eq!(client.code(&WRITE, 1, &[put("a", large)]), 13);
     let fields = [(Field::NAMESPACE, &b"nowhere"[..]), (Field::DIGEST, &[0; 20])];
