@@ -18,6 +18,9 @@ use crate::{BLANK, Namespace, bytes_of, class_of, expiry_hours, units_of};
 /// a block never fill much more.
 const CROWDED_PCT: u64 = 80;
 
+/// What the names of the system's own sets begin with, like [`crate::TABLES_SET`].
+const SYSTEM_SETS: &str = "aerie$";
+
 /// The bins that a write leaves, and when the record dies.
 pub(crate) struct NewRecord {
     pub(crate) bins: Vec<(Name, Value)>,
@@ -72,6 +75,11 @@ impl Namespace {
         {
             return Err(error);
         }
+        let own = match decision {
+            Change::Keep => None,
+            _ => self.own_set(set, stale.as_ref().filter(|_| existed))?,
+        };
+        let set = own.as_deref().unwrap_or(set);
         match decision {
             Change::Keep => {
                 let (generation, void_time) =
@@ -90,6 +98,19 @@ impl Namespace {
                 Ok((Outcome { existed, generation, void_time, changed: true }, Some(ticket)))
             }
         }
+    }
+
+    /// The set that a record is in, where it is another one than its writer says, who may know the
+    /// digest alone: a record stays in its set. The system's own are refused to who does not name
+    /// them.
+    fn own_set(&self, said: &str, found: Option<&Located>) -> Result<Option<Name>> {
+        let own = found.and_then(|found| self.sets.get(found.entry.set_id));
+        let Some(own) = own.filter(|own| *own.name != *said) else { return Ok(None) };
+        if own.name.starts_with(SYSTEM_SETS) {
+            let detail = format!("the record is one of the system's own set {}", own.name);
+            return Err(Error::new(ErrorKind::Forbidden, detail));
+        }
+        Ok(Some(own.name.clone()))
     }
 
     /// The record after a write of `bins` over what is there.

@@ -1,6 +1,6 @@
 //! Commands on one record.
 
-use model::Value;
+use model::{Digest, Key, Value};
 use wire::flags::{info1, info2, info3};
 use wire::{Field, Header, OpKind, code};
 
@@ -329,4 +329,28 @@ fn operations_inside_lists_blobs_and_sketches() {
     assert_eq!(client.code(&READ, 1, &wrong), code::BIN_TYPE);
     let torn = [(CollectionRead, "l", Some(Value::Blob(vec![0x92, 1])))];
     assert_eq!(client.code(&READ, 1, &torn), code::PARAMETER);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_named_by_its_digest_alone_stays_in_its_set() {
+    let node = Node::start();
+    let mut client = Client::of(&node);
+    let sql = node.client("test").await;
+    let create = "CREATE TABLE t (id int8 PRIMARY KEY, n int8); INSERT INTO t VALUES (1, 1)";
+    sql.batch_execute(create).await.expect("a table");
+    let bare = |digest: &Digest, header: &Header, ops: &[Op]| {
+        message(header, &[(Field::NAMESPACE, b"test"), (Field::DIGEST, &digest.0)], ops)
+    };
+    client.send(&bare(&digest(1), &WRITE, &[put("n", 2)]));
+    assert_eq!(client.rows()[0].header.result, code::OK);
+    let n = sql.query_one("SELECT sum(n)::int8 FROM t", &[]).await.expect("a row of the set");
+    assert_eq!(n.get::<_, i64>(0), 2);
+    // What the system keeps is not to be had that way.
+    let declaration = Key::String("t".into()).digest("aerie$tables");
+    client.send(&bare(&declaration, &READ_ALL, &[]));
+    assert_eq!(client.rows()[0].header.result, code::OK, "that is where it is");
+    for (header, ops) in [(&WRITE, &[put("n", 2)][..]), (&DELETE, &[])] {
+        client.send(&bare(&declaration, header, ops));
+        assert_eq!(client.rows()[0].header.result, 22);
+    }
 }
