@@ -291,8 +291,7 @@ fn add(old: Option<&Value>, more: Value) -> Result<Value, Refused> {
             Ok(Value::Integer(old.wrapping_add(more)))
         }
         (Some(Value::Double(old)), Value::Double(more)) => Ok(Value::Double(old + more)),
-        (_, Value::Integer(_) | Value::Double(_)) => Err(code::BIN_TYPE),
-        _ => Err(code::PARAMETER),
+        _ => Err(code::BIN_TYPE),
     }
 }
 
@@ -309,7 +308,6 @@ fn join(old: Option<Value>, more: Value, behind: bool) -> Result<Value, Refused>
             true => old + &more,
             false => more + &old,
         })),
-        (_, Value::String(_) | Value::Blob(_)) => Err(code::BIN_TYPE),
-        _ => Err(code::PARAMETER),
+        _ => Err(code::BIN_TYPE),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! 1. A request is lines of `name`, `name/of/what` or `name:key=value;key=value`; `Ask` reads one.
 //! 2. `cluster.rs` says who the node is and where it is found, `stats.rs` what it holds, `config.rs`
-//!    how it is set, `latency.rs` how long things took, `admin.rs` does what operators ask for.
+//!    how it is set, `latency.rs` how long things took, `histogram.rs` how large and old records are;
+//!    `admin.rs` does what operators ask for.
 //! 3. The reply has a line `request<TAB>value` for each, in their order.
 //!
 //! An error is a value too: `ERROR:code:text`, with the result code of the data protocol, as since
@@ -12,6 +13,7 @@
 mod admin;
 mod cluster;
 mod config;
+mod histogram;
 mod latency;
 mod stats;
 #[cfg(test)]
@@ -109,6 +111,9 @@ impl Info {
             return value;
         }
         if let Some(value) = config::answer(node, ask).await {
+            return value;
+        }
+        if let Some(value) = histogram::answer(node, ask).await {
             return value;
         }
         match admin::answer(&self.jobs, node, ask).await {

@@ -170,6 +170,32 @@ async fn latencies_have_seventeen_thresholds() {
 }
 
 #[tokio::test]
+async fn histograms_count_every_record() {
+    let node = node();
+    for key in 0..5 {
+        put(&node, "a", key).await;
+    }
+    put(&node, "", 1).await;
+    let total = |reply: &str| -> u64 {
+        let buckets = reply.split_once("buckets=").unwrap().1;
+        buckets.split(',').map(|count| count.parse::<u64>().unwrap()).sum()
+    };
+    let ttl = ask(&node, "histogram:namespace=test;type=ttl").await;
+    assert!(ttl.starts_with("units=seconds:hist-width=100:bucket-width=1:"), "{ttl}");
+    assert_eq!(total(&ttl), 6);
+    assert_eq!(total(&ask(&node, "histogram:namespace=test;set=a;type=ttl").await), 5);
+    assert_eq!(total(&ask(&node, "histogram:namespace=other;type=ttl").await), 0);
+    assert_eq!(total(&ask(&node, "histogram:ns=test;type=object-size-linear").await), 6);
+    let sizes = ask(&node, "histogram:namespace=test;type=object-size").await;
+    assert!(sizes.starts_with("units=bytes:[") && sizes.ends_with("=6"), "{sizes}");
+    for wrong in
+        ["histogram:namespace=test;type=nope", "histogram:type=ttl", "histogram:ns=nope;type=ttl"]
+    {
+        assert!(ask(&node, wrong).await.starts_with("ERROR:"), "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn no_index_function_or_job_is_there() {
     let node = node();
     assert_eq!(ask(&node, "sindex-list:namespace=test").await, "");

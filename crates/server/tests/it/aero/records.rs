@@ -127,7 +127,9 @@ fn what_may_be_added_and_what_is_a_shape() {
     let text = (OpKind::Add, "s", Some(Value::String("a".into())));
     assert_eq!(client.code(&WRITE, 1, std::slice::from_ref(&text)), code::OK, "there was no bin");
     assert_eq!(client.ask(&READ_ALL, 1, &[]).bin("s"), Some(&Value::String("a".into())));
-    assert_eq!(client.code(&WRITE, 1, &[text]), code::PARAMETER);
+    assert_eq!(client.code(&WRITE, 1, &[text]), code::BIN_TYPE);
+    let joined = (OpKind::Append, "d", Some(Value::Double(0.5)));
+    assert_eq!(client.code(&WRITE, 1, &[joined]), code::BIN_TYPE, "a double is nothing to append");
     let geo = |text: &str| put("g", Value::GeoJson(text.into()));
     for wrong in [r#"{"type":"Point","coordinates":[1000]}"#, "{}", "no JSON", ""] {
         assert_eq!(client.code(&WRITE, 1, &[geo(wrong)]), code::GEO_JSON, "{wrong}");
