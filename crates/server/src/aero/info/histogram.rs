@@ -66,10 +66,8 @@ async fn histogram<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<String> {
     let namespace = ask.need_namespace()?;
     let sets = match ask.get("set").filter(|set| !set.is_empty()) {
         Some(set) => vec![set.to_string()],
-        None => {
-            let named = node.sets(namespace)?.into_iter().map(|set| set.name);
-            named.chain([String::new()]).collect()
-        }
+        // Records of no set are listed under an empty name.
+        None => node.sets(namespace)?.into_iter().map(|set| set.name).collect(),
     };
     let now_s = node.now_ms() / 1000;
     match ask.need("type")? {

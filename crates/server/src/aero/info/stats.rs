@@ -154,7 +154,8 @@ fn sets<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<String> {
     let mut out = String::new();
     for namespace in chosen {
         for info in node.sets(&namespace)? {
-            if set.is_empty() || set == info.name {
+            // Records of no set are in none that Aerospike lists.
+            if !info.name.is_empty() && (set.is_empty() || set == info.name) {
                 out += &one_set(node, &info)?;
             }
         }
