@@ -144,6 +144,19 @@ impl Index {
         max: usize,
         out: &mut Vec<(ScanPosition, Entry)>,
     ) -> bool {
+        self.scan_each(partition, after, max, |position, entry| out.push((position, entry)))
+    }
+
+    /// [`Index::scan`], which gives `each` the entries one by one. It is called under a shard's lock
+    /// and must not call the index.
+    #[inline]
+    pub fn scan_each(
+        &self,
+        partition: PartitionId,
+        after: Option<ScanPosition>,
+        max: usize,
+        mut each: impl FnMut(ScanPosition, Entry),
+    ) -> bool {
         assert!(after.is_none_or(|a| a.partition == partition), "{after:?} in {partition}");
         let first = after.map_or(0, |a| a.shard);
         let mut left = max;
@@ -153,7 +166,7 @@ impl Index {
             }
             let after = after.filter(|a| a.shard == shard).map(|a| (a.tag, a.rank));
             let emitted = locked.0.lock().scan(&self.arena, after, left, |tag, rank, entry| {
-                out.push((ScanPosition { partition, shard, tag, rank }, entry));
+                each(ScanPosition { partition, shard, tag, rank }, entry);
             });
             left = left.saturating_sub(emitted);
         }

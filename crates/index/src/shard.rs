@@ -382,7 +382,14 @@ impl<'a> Slots<'a> {
     /// The entries from a slot on.
     #[inline]
     fn entries(&self, start: usize) -> impl Iterator<Item = Words> {
-        let pages = (start / PAGE_SLOTS..self.count / PAGE_SLOTS).map(|n| self.page(n));
+        let end = self.count / PAGE_SLOTS;
+        let pages = (start / PAGE_SLOTS..end).map(move |n| {
+            // The lines behind the first come by themselves.
+            if n + 1 < end {
+                self.page(n + 1).prefetch(0);
+            }
+            self.page(n)
+        });
         let words = pages.flat_map(|page| (0..PAGE_SLOTS).map(|slot| page.load(slot)));
         words.skip(start % PAGE_SLOTS).filter(|words| entry::is_used(words[GENERATION_WORD]))
     }

@@ -422,26 +422,27 @@ impl Namespace {
         };
         let mut living = Living { rows, now_ms, count: 0 };
         let mut ticket = None;
-        let mut step = Vec::with_capacity(SCAN_STEP);
         let mut places = Vec::with_capacity(SCAN_STEP);
         while living.count < max
             && let Some(partition) = cursor.partition_id()
         {
-            step.clear();
             places.clear();
             // Taken anew for each step, as in `walk`.
             let _pin = self.storage.pin();
-            let after = cursor.position.map(|p| index::ScanPosition::from_words(partition, p.0));
+            let mut last = cursor.position.map(|p| index::ScanPosition::from_words(partition, p.0));
             let most = SCAN_STEP.min(max - living.count);
-            let more = self.index.scan(partition, after, most, &mut step);
-            let mine = step.iter().filter(|(_, e)| e.set_id == set_id && !e.tombstone);
-            places.extend(
-                mine.map(|(_, e)| Place { location: e.location, units: crate::units_of(e) }),
-            );
+            let more = self.index.scan_each(partition, last, most, |position, entry| {
+                last = Some(position);
+                if entry.set_id == set_id && !entry.tombstone {
+                    let units = crate::units_of(&entry);
+                    places.push(Place { location: entry.location, units });
+                }
+            });
             ticket = self.storage.visit(&places, wanted, &mut living)?.or(ticket);
-            match step.last().filter(|_| more) {
-                Some((last, _)) => cursor.position = Some(ScanPosition(last.to_words())),
-                None => (cursor.partition, cursor.position) = (cursor.partition + 1, None),
+            if more {
+                cursor.position = last.map(|last| ScanPosition(last.to_words()));
+            } else {
+                (cursor.partition, cursor.position) = (cursor.partition + 1, None);
             }
         }
         Ok(ticket)

@@ -138,6 +138,13 @@ impl Header {
         })
     }
 
+    /// The length that the record at the front of `bytes` claims.
+    #[inline]
+    pub(crate) fn claimed_size(bytes: &[u8]) -> usize {
+        let word = bytes.get(4..8).and_then(|word| word.first_chunk());
+        word.map_or(0, |word| (u32::from_le_bytes(*word) & LENGTH_MASK) as usize * UNIT)
+    }
+
     /// Whether the record carries its LSN.
     pub(crate) fn has_lsn(&self) -> bool {
         self.flags & HAS_LSN != 0
@@ -475,6 +482,7 @@ pub(crate) struct Metadata<'a> {
 
 impl<'a> Metadata<'a> {
     /// Reads the fixed optional fields of a verified record.
+    #[inline]
     pub(crate) fn decode(record: &'a [u8], header: &Header) -> Result<Metadata<'a>> {
         let mut rest = record.get(HEADER_SIZE..).unwrap_or_default();
         let has = |flag| header.flags & flag != 0;
@@ -494,10 +502,15 @@ impl<'a> Metadata<'a> {
     }
 
     /// Key and bins, decompressed.
+    #[inline]
     fn body(&self) -> Result<Cow<'a, [u8]>> {
-        if self.flags & (LZ4 | ZSTD) == 0 {
-            return Ok(Cow::Borrowed(self.rest));
+        match self.flags & (LZ4 | ZSTD) {
+            0 => Ok(Cow::Borrowed(self.rest)),
+            _ => self.decompressed().map(Cow::Owned),
         }
+    }
+
+    fn decompressed(&self) -> Result<Vec<u8>> {
         let wrong = |what: &str| Error::new(ErrorKind::Corrupt, format!("a stored body {what}"));
         let mut rest = self.rest;
         let size = value::take_varint(&mut rest)?;
@@ -512,7 +525,7 @@ impl<'a> Metadata<'a> {
             zstd::bulk::decompress(packed, size).ok()
         };
         let plain = plain.filter(|plain| plain.len() == size);
-        plain.map(Cow::Owned).ok_or_else(|| wrong("does not decompress"))
+        plain.ok_or_else(|| wrong("does not decompress"))
     }
 
     /// Reads key and wanted bins.
@@ -568,14 +581,16 @@ impl<'a> Metadata<'a> {
         }
         let mut missing = ids.len();
         for _ in 0..value::take_varint(&mut rest)? {
-            let id = bin_id(names, &mut rest)?;
-            if let Some(place) = ids.iter().position(|wanted| *wanted == Some(id)) {
+            let id = value::take_varint(&mut rest)?;
+            let wanted = |wanted: &Option<u16>| wanted.is_some_and(|own| usize::from(own) == id);
+            if let Some(place) = ids.iter().position(wanted) {
                 rows.bin(place, value::borrow(&mut rest)?);
                 missing -= 1;
                 if missing == 0 {
                     break;
                 }
             } else {
+                name_of(names, id)?;
                 value::skip(&mut rest)?;
             }
         }
@@ -604,19 +619,16 @@ pub(crate) const KEY_SHAPE: u16 = u16::MAX;
 
 fn bin_name<'a>(names: &'a Dictionary, rest: &mut &[u8]) -> Result<&'a Name> {
     let id = value::take_varint(rest)?;
-    let name = u16::try_from(id).ok().and_then(|id| names.bin_name(id));
-    name.ok_or_else(|| nameless(id))
+    name_of(names, id)
 }
 
-/// Takes the id of a bin that has a name.
-fn bin_id(names: &Dictionary, rest: &mut &[u8]) -> Result<u16> {
-    let id = value::take_varint(rest)?;
-    let known = u16::try_from(id).ok().filter(|id| names.bin_name(*id).is_some());
-    known.ok_or_else(|| nameless(id))
-}
-
-fn nameless(id: usize) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("a stored record has bin id {id}, which has no name"))
+fn name_of(names: &Dictionary, id: usize) -> Result<&Name> {
+    u16::try_from(id).ok().and_then(|id| names.bin_name(id)).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("a stored record has bin id {id}, which has no name"),
+        )
+    })
 }
 
 #[cfg(test)]

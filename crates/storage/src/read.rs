@@ -162,7 +162,7 @@ impl Storage {
     }
 
     /// Where a record is on its device, and how much of it to read.
-    fn extent(&self, location: u64, units_hint: u32) -> (&Arc<dyn Device>, u64, usize) {
+    pub(crate) fn extent(&self, location: u64, units_hint: u32) -> (&Arc<dyn Device>, u64, usize) {
         let (block, offset) = self.blocks.at(location);
         let (device, start) = self.blocks.place(block);
         let room = (self.superblock.block_size - offset) as usize;
@@ -171,7 +171,7 @@ impl Storage {
     }
 
     /// How many bytes of a record are still missing.
-    fn missing(&self, bytes: &[u8], location: u64) -> usize {
+    pub(crate) fn missing(&self, bytes: &[u8], location: u64) -> usize {
         let (_, offset) = self.blocks.at(location);
         let room = (self.superblock.block_size - offset) as usize;
         let whole = Header::parse(bytes).map_or(0, |header| header.size.min(room));
@@ -196,25 +196,6 @@ impl Storage {
             device.read_at(at + size as u64, &mut bytes[size..])?;
         }
         Ok(bytes)
-    }
-
-    /// Reads a record from its device behind what is in `buffer`.
-    pub(crate) fn fetch_behind(
-        &self,
-        location: u64,
-        units_hint: u32,
-        buffer: &mut Vec<u8>,
-    ) -> Result<()> {
-        let (device, at, size) = self.extent(location, units_hint);
-        let begin = buffer.len();
-        buffer.resize(begin + size, 0);
-        device.read_at(at, &mut buffer[begin..])?;
-        let missing = self.missing(&buffer[begin..], location);
-        if missing > 0 {
-            buffer.resize(begin + size + missing, 0);
-            device.read_at(at + size as u64, &mut buffer[begin + size..])?;
-        }
-        Ok(())
     }
 
     async fn fetch_async(&self, location: u64, units_hint: u32) -> Result<Vec<u8>> {

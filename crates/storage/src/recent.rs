@@ -34,9 +34,14 @@ impl Recent {
         Recent { most: AtomicUsize::new(most), blocks: RwLock::default() }
     }
 
+    /// Whether any are kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.most.load(Relaxed) > 0
+    }
+
     /// Keeps what was written at `at` of a block. Blocks are written from front to back.
     pub(crate) fn put(&self, id: u64, seed: u32, at: u32, bytes: &[u8]) {
-        if self.most.load(Relaxed) == 0 {
+        if !self.keeps() {
             return;
         }
         let block = self.block(id, seed).unwrap_or_else(|| self.add(id, seed, at));
@@ -47,7 +52,7 @@ impl Recent {
     }
 
     fn block(&self, id: u64, seed: u32) -> Option<Arc<Block>> {
-        if self.most.load(Relaxed) == 0 {
+        if !self.keeps() {
             return None;
         }
         let blocks = self.blocks.read().expect("looking does not panic");

@@ -48,6 +48,11 @@ impl RecordCache {
         RecordCache((bytes > 0).then(|| Cache::with_weighter(records, bytes, Bytes)))
     }
 
+    /// Whether any are kept.
+    pub(crate) fn keeps(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The record at a location. `by_key` says that somebody asked for this record: a scan, which
     /// meets all records once, says nothing about which are read often.
     pub(crate) fn get(&self, location: u64, seed: u32, by_key: bool) -> Option<Arc<[u8]>> {

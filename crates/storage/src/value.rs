@@ -225,10 +225,28 @@ fn decode_within(input: &mut &[u8], depth_left: usize) -> Result<Value> {
 /// Takes one value off the front of `input`, and leaves its bytes where they are.
 #[inline]
 pub(crate) fn borrow<'a>(input: &mut &'a [u8]) -> Result<ValueRef<'a>> {
-    borrow_within(input, NESTING_MAX)
+    match take_integer(input) {
+        Some(n) => Ok(ValueRef::Integer(n)),
+        None => borrow_within(input, NESTING_MAX),
+    }
 }
 
+/// Takes an integer off the front of `input`, if one of less than 8 bytes is there: most are.
 #[inline]
+pub(crate) fn take_integer(input: &mut &[u8]) -> Option<i64> {
+    let (n, rest) = match **input {
+        [tag @ SMALL_INT..=u8::MAX, ref rest @ ..] => {
+            (i64::from(tag - SMALL_INT) + SMALL_INT_MIN, rest)
+        }
+        [INT8, a, ref rest @ ..] => (i8::from_le_bytes([a]).into(), rest),
+        [INT16, a, b, ref rest @ ..] => (i16::from_le_bytes([a, b]).into(), rest),
+        [INT32, a, b, c, d, ref rest @ ..] => (i32::from_le_bytes([a, b, c, d]).into(), rest),
+        _ => return None,
+    };
+    *input = rest;
+    Some(n)
+}
+
 fn borrow_within<'a>(input: &mut &'a [u8], depth_left: usize) -> Result<ValueRef<'a>> {
     let [tag] = take_array(input)?;
     Ok(match tag {
@@ -292,6 +310,13 @@ fn decode_map(input: &mut &[u8], depth_left: usize, order: MapOrder) -> Result<V
 /// Steps over one value and says its type.
 #[inline]
 pub(crate) fn skip(input: &mut &[u8]) -> Result<ValueType> {
+    match take_integer(input) {
+        Some(_) => Ok(ValueType::Integer),
+        None => skip_any(input),
+    }
+}
+
+fn skip_any(input: &mut &[u8]) -> Result<ValueType> {
     let [tag] = take_array(input)?;
     let (value_type, size) = match tag {
         NIL => (ValueType::Nil, 0),

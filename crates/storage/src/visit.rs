@@ -18,6 +18,8 @@ use crate::{Storage, Ticket};
 const TOGETHER: usize = 32;
 /// Bytes after which no more are brought before those that are there were shown.
 const BYTES: usize = 64 << 10;
+/// Bytes that a buffer begins with: enough for [`TOGETHER`] small records.
+const FIRST: usize = 4 << 10;
 /// How many records ahead memory is asked for: one core keeps about that many waits going.
 const AHEAD: usize = 16;
 
@@ -35,6 +37,27 @@ struct Brought {
     location: u64,
     seed: u32,
     end: usize,
+}
+
+/// Bytes of records, one behind the other.
+#[derive(Default)]
+struct Buffer {
+    /// Never shorter, so that nothing is zeroed again.
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Buffer {
+    /// The next so many bytes, whatever they are.
+    #[inline]
+    fn room(&mut self, size: usize) -> &mut [u8] {
+        let begin = self.used;
+        self.used += size;
+        if self.bytes.len() < self.used {
+            self.bytes.resize(self.used.next_multiple_of(FIRST), 0);
+        }
+        &mut self.bytes[begin..self.used]
+    }
 }
 
 impl Storage {
@@ -57,37 +80,61 @@ impl Storage {
             self.prefetch(place.location, place.units);
         }
         let mut newest = None;
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         let mut brought = Vec::with_capacity(TOGETHER);
+        let kept = self.blocks.recent.keeps() || self.often.keeps();
         for (i, place) in places.iter().enumerate() {
             if let Some(later) = places.get(i + AHEAD) {
                 self.prefetch(later.location, later.units);
             }
-            let (seed, ticket) = self.bring(place, &mut buffer)?;
+            let (seed, ticket) = self.bring(place, kept, &mut buffer)?;
             newest = ticket.or(newest);
-            brought.push(Brought { location: place.location, seed, end: buffer.len() });
-            if brought.len() == TOGETHER || buffer.len() > BYTES || i + 1 == places.len() {
-                self.show(&brought, &mut buffer, wanted.key, &ids, rows)?;
+            brought.push(Brought { location: place.location, seed, end: buffer.used });
+            if brought.len() == TOGETHER || buffer.used > BYTES || i + 1 == places.len() {
+                self.show(&brought, &mut buffer.bytes, wanted.key, &ids, rows)?;
                 brought.clear();
-                buffer.clear();
+                buffer.used = 0;
             }
         }
         Ok(newest)
     }
 
-    /// Appends the bytes at a place to `buffer`: those of the record that is there, and maybe more.
-    /// Gives the seed of its block, and what to wait for while it is not durable.
-    fn bring(&self, place: &Place, buffer: &mut Vec<u8>) -> Result<(u32, Option<Ticket>)> {
+    /// Puts the bytes at a place into `buffer`: those of the record that is there, and maybe more.
+    /// Gives the seed of its block, and what to wait for while it is not durable. `kept` says
+    /// whether it may be among records that are kept beside the device.
+    #[inline]
+    fn bring(
+        &self,
+        place: &Place,
+        kept: bool,
+        buffer: &mut Buffer,
+    ) -> Result<(u32, Option<Ticket>)> {
+        let (block, offset) = self.blocks.at(place.location);
+        if let Some((seed, on_device)) = self.blocks.block(block).filter(|_| !kept)
+            && offset < on_device
+        {
+            return self.fetch_behind(place, buffer).map(|()| (seed, None));
+        }
         match self.in_memory(place.location, false)? {
             (seed, Some((bytes, ticket))) => {
-                buffer.extend_from_slice(&bytes);
+                buffer.room(bytes.len()).copy_from_slice(&bytes);
                 Ok((seed, ticket))
             }
-            (seed, None) => {
-                self.fetch_behind(place.location, place.units, buffer)?;
-                Ok((seed, None))
-            }
+            (seed, None) => self.fetch_behind(place, buffer).map(|()| (seed, None)),
         }
+    }
+
+    /// Reads a record from its device.
+    #[inline]
+    fn fetch_behind(&self, place: &Place, buffer: &mut Buffer) -> Result<()> {
+        let (device, at, size) = self.extent(place.location, place.units);
+        let bytes = buffer.room(size);
+        device.read_at(at, bytes)?;
+        if Header::claimed_size(bytes) > size {
+            let missing = self.missing(bytes, place.location);
+            device.read_at(at + size as u64, buffer.room(missing))?;
+        }
+        Ok(())
     }
 
     fn show(
@@ -112,6 +159,7 @@ impl Storage {
 }
 
 /// What stands before the bins of a record that a user wrote.
+#[inline]
 pub(crate) fn user_record<'a>(
     header: &Header,
     record: &'a [u8],
