@@ -11,7 +11,8 @@
 //! A read ([`Storage::read`], `read.rs`) takes the record from the group that is not yet on the device, from
 //! the blocks that were written last (`recent.rs`), from what is read often (`record_cache.rs`),
 //! else with one device read; checksum and digest are verified each time. Whoever looks up a
-//! location and reads it holds a [`Pin`] meanwhile.
+//! location and reads it holds a [`Pin`] meanwhile. A scan reads many records in place
+//! ([`Storage::visit`], `visit.rs`).
 //!
 //! Space is won back block by block (`defrag.rs`): what is still live in a victim is copied to the
 //! second stream, then the block is given back (`blocks.rs`). A checkpoint (`checkpoint.rs`) keeps
