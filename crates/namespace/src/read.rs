@@ -174,7 +174,8 @@ impl Namespace {
     /// and succeeds even if nothing can be written.
     fn touch_if_due(&self, set_id: u16, record: &Record, now_ms: u64) {
         let pct = u64::from(self.settings().read_touch_pct);
-        let whole_s = u64::from(record.void_time).saturating_sub(record.lut_ms / 1000);
+        // As long as it was given: a void-time is counted from the next whole second.
+        let whole_s = u64::from(record.void_time).saturating_sub(record.lut_ms.div_ceil(1000));
         let left_s = u64::from(record.void_time).saturating_sub(now_ms / 1000);
         if pct == 0 || left_s * 100 >= whole_s * pct {
             return;

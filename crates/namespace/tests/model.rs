@@ -303,4 +303,8 @@ fn a_read_touches_a_record_that_is_about_to_die() {
     let touched = get(&namespace, 1, NOW + 130_000).expect("it would be dead");
     assert_eq!(touched.bin("n"), Some(&Value::Integer(5)));
     assert_eq!(touched.key, Some(key(1)));
+    void_time(NOW + 200_400);
+    void_time(NOW + 270_400);
+    let last = void_time(NOW + 270_400);
+    assert_eq!(last, first + 271, "renewed between seconds it lives no longer than it was given");
 }
