@@ -4,7 +4,7 @@ use std::fmt;
 
 use ripemd::{Digest as _, Ripemd160};
 
-use crate::{Error, ErrorKind, Result, lanes};
+use crate::{Error, ErrorKind, Result};
 
 /// Number of partitions of a namespace. A constant of the Aerospike protocol.
 pub const PARTITIONS: u16 = 4096;
@@ -41,34 +41,6 @@ impl Key {
             }
         }
         Digest(hash.finalize().into())
-    }
-
-    /// The digests of many keys of one set, in their order: several are computed at once.
-    pub fn digests(keys: &[Key], set: &str) -> Vec<Digest> {
-        let mut digests = Vec::with_capacity(keys.len());
-        let (groups, rest) = keys.as_chunks::<{ lanes::LANES }>();
-        for group in groups {
-            let mut blocks = [[0; 64]; lanes::LANES];
-            let short = group
-                .iter()
-                .zip(&mut blocks)
-                .all(|(key, block)| key.block(set).map(|padded| *block = padded).is_some());
-            match short {
-                true => digests.extend(lanes::digests(&blocks).map(Digest)),
-                false => digests.extend(group.iter().map(|key| key.digest(set))),
-            }
-        }
-        digests.extend(rest.iter().map(|key| key.digest(set)));
-        digests
-    }
-
-    /// What is hashed, padded to one block if it is that short.
-    fn block(&self, set: &str) -> Option<[u8; 64]> {
-        match self {
-            Key::Integer(n) => lanes::block(&[set.as_bytes(), &[1], &n.to_be_bytes()]),
-            Key::String(s) => lanes::block(&[set.as_bytes(), &[3], s.as_bytes()]),
-            Key::Blob(b) => lanes::block(&[set.as_bytes(), &[4], b]),
-        }
     }
 }
 
@@ -171,17 +143,6 @@ mod tests {
             checked += 1;
         }
         assert!(checked >= 30, "only {checked} vectors");
-    }
-
-    #[test]
-    fn many_digests_are_those_of_each() {
-        let mut keys: Vec<Key> = (0..21).map(|n| Key::Integer(n * n - 7)).collect();
-        keys.extend((0..20).map(|n| Key::String("k".repeat(n))));
-        keys.extend((30..60).map(|n| Key::Blob(vec![n as u8; n])));
-        for set in ["", "users", "a set whose name takes many of the bytes"] {
-            let each: Vec<Digest> = keys.iter().map(|key| key.digest(set)).collect();
-            assert_eq!(Key::digests(&keys, set), each);
-        }
     }
 
     #[test]

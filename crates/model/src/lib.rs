@@ -10,7 +10,6 @@ mod composite;
 mod error;
 pub mod json;
 mod key;
-mod lanes;
 pub mod limits;
 pub mod msgpack;
 mod objects;

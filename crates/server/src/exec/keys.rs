@@ -24,11 +24,10 @@ pub(super) fn targets(table: &Table, keys: &Keys, row: &Row<'_>) -> SqlResult<Ve
         Keys::Any(array) => match array.eval(row)? {
             None => {}
             Some(Value::List(items)) => {
-                let keys = items.into_iter().filter(|item| *item != Value::Nil).map(key_of);
-                let keys = keys.collect::<SqlResult<Vec<Key>>>()?;
-                let digests = Key::digests(&keys, &table.name);
-                let named = digests.into_iter().zip(keys);
-                found.extend(named.map(|(digest, key)| Target { digest, key: Some(key) }));
+                found.reserve_exact(items.len());
+                for item in items.into_iter().filter(|item| *item != Value::Nil) {
+                    found.push(named(table, key_of(item)?));
+                }
             }
             Some(other) => found.push(named(table, key_of(other)?)),
         },
