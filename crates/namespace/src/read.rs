@@ -6,7 +6,7 @@ use model::{
     Digest, Error, ErrorKind, Head, Name, PartitionId, Record, Result, Rows, ValueRef, Wanted,
 };
 use storage::{BinSelect, Pin, Place, Read, Ticket};
-use store::{Bins, Change, ScanCursor, ScanPosition, Ttl};
+use store::{Bins, ScanCursor, ScanPosition, renewal};
 
 use crate::metrics::Timer;
 use crate::{Namespace, expiry_hours};
@@ -173,24 +173,10 @@ impl Namespace {
     /// `default-read-touch-ttl-pct` of it is left. The read does not wait for that to be durable,
     /// and succeeds even if nothing can be written.
     fn touch_if_due(&self, set_id: u16, record: &Record, now_ms: u64) {
-        let pct = u64::from(self.settings().read_touch_pct);
-        // As long as it was given: a void-time is counted from the next whole second.
-        let whole_s = u64::from(record.void_time).saturating_sub(record.lut_ms.div_ceil(1000));
-        let left_s = u64::from(record.void_time).saturating_sub(now_ms / 1000);
-        if pct == 0 || left_s * 100 >= whole_s * pct {
-            return;
-        }
+        let pct = self.settings().read_touch_pct.into();
+        let Some(mut renew) = renewal(record, pct, now_ms) else { return };
         let Some(set) = self.sets.get(set_id) else { return };
-        let generation = record.generation;
-        let mut touch = |now: Option<&Record>| match now {
-            Some(now) if now.generation == generation => {
-                let ttl = Ttl::Seconds(u32::try_from(whole_s).unwrap_or(u32::MAX));
-                Ok(Change::Write { bins: Vec::new(), replace: false, ttl })
-            }
-            // Somebody has written it meanwhile.
-            _ => Ok(Change::Keep),
-        };
-        if let Err(error) = self.modify(&set.name, &record.digest, None, now_ms, &mut touch) {
+        if let Err(error) = self.modify(&set.name, &record.digest, None, now_ms, &mut renew) {
             tracing::debug!(digest = %record.digest, %error, "a read could not touch its record");
         }
     }

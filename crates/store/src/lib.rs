@@ -12,6 +12,7 @@ mod group;
 mod locks;
 mod merge;
 mod metrics;
+mod renewal;
 mod transaction;
 
 use std::future::Future;
@@ -26,6 +27,7 @@ pub use group::{Expect, GroupChange};
 pub use locks::Locks;
 pub use merge::merged;
 pub use metrics::{Histogram, Latency, Stat};
+pub use renewal::renewal;
 pub use transaction::{Savepoint, Transaction, View};
 
 /// Where a record is: namespace, set and key.

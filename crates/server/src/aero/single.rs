@@ -1,7 +1,7 @@
 //! Commands on one record.
 
 use model::{Name, Record};
-use store::{Bins, Change, Seen, Store, Ttl};
+use store::{Bins, Change, Seen, Store, renewal};
 use wire::{Header, Message, MessageOut, OpKind, code};
 
 use super::Front;
@@ -69,19 +69,10 @@ async fn read<S: Store>(front: &Front<S>, ask: &Ask<'_>) -> Result<Answer, Refus
 /// Gives a record that was read its whole time to live again, where less is left of it than its
 /// reader says. The read succeeds even if nothing can be written.
 async fn touch_if_due<S: Store>(front: &Front<S>, ask: &Ask<'_>, record: &Record) {
-    let Some(pct) = ask.touch_pct().filter(|_| record.void_time != 0) else { return };
-    // A void time is rounded up from the time of the write.
-    let whole_s = u64::from(record.void_time).saturating_sub(record.lut_ms.div_ceil(1000));
-    let left_s = u64::from(record.void_time).saturating_sub(front.store.now_ms() / 1000);
-    if left_s * 100 >= whole_s * u64::from(pct) {
-        return;
-    }
+    let Some(pct) = ask.touch_pct() else { return };
+    let Some(renew) = renewal(record, pct, front.store.now_ms()) else { return };
     let touch = |now: Seen<'_>| match now {
-        Seen::Record(now) if now.generation == record.generation => {
-            let ttl = Ttl::Seconds(u32::try_from(whole_s).unwrap_or(u32::MAX));
-            Ok(Change::Write { bins: Vec::new(), replace: false, ttl })
-        }
-        // Somebody has written it meanwhile.
+        Seen::Record(now) => renew(Some(now)),
         _ => Ok(Change::Keep),
     };
     if let Err(error) = front.store.modify(ask.address(), touch).await {
