@@ -19,8 +19,6 @@ use super::socket::Socket;
 use super::{Front, background, batch};
 use crate::listener::Ended;
 
-/// Bytes of a buffer that are kept from one message to the next.
-pub(super) const KEEP: usize = 64 * 1024;
 /// Time that a command on one record or a batch may take where the client does not say.
 const TIME_DEFAULT: Duration = Duration::from_secs(1);
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wire::frame::{self, Frame, Kind};
 use wire::{code, compress};
 
-use super::socket::Socket;
+use super::socket::{KEEP, Socket};
 use super::{Front, dispatch};
 use crate::exec::Operated;
 use crate::listener::Ended;
@@ -85,7 +85,7 @@ impl<S: Operated> Session<S> {
                 };
                 // Few messages are long: the room is given back.
                 unpacked.clear();
-                unpacked.shrink_to(dispatch::KEEP);
+                unpacked.shrink_to(KEEP);
                 self.unpacked = unpacked;
                 done
             }

@@ -12,7 +12,7 @@ use crate::listener::{Connection, Ended};
 /// Bytes in the output buffer at which it is written out.
 const FLUSH_AT: usize = 64 * 1024;
 /// A buffer that grew beyond this is given back once it is empty.
-const KEEP: usize = 64 * 1024;
+pub(super) const KEEP: usize = 64 * 1024;
 /// Bytes that a read asks for at least: most requests have a few hundred.
 const READ: usize = 4 * 1024;
 /// Bytes that room is made for ahead of what has come, however long a frame says it is.
