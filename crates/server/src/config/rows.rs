@@ -189,64 +189,26 @@ pub(super) static ROWS: &[Setting] = &[
         .many(),
     context("", "network", Block, Honoured, "Where the node listens."),
     context("network", "postgres", Block, Honoured, "The Postgres wire: psql, aql, drivers."),
-    row(
-        "network.postgres",
-        "address",
-        Words(1, 1, "an address, a host name or any"),
-        "",
-        Honoured,
-        "Address to listen on, 127.0.0.1 unless given; several lines for several.",
-        |d, v| {
-            let host = HostPort::new(v.text(), 0);
-            let open = host.is_open();
-            d.postgres_hosts.push(host.host);
-            let with = "listens there with --insecure only: no authentication is configured";
-            Ok(open.then(|| Verdict::Translated(with.to_owned())))
-        },
-    )
+    row("network.postgres", "address", HOST, "", Honoured, HOSTS_HELP, |d, v| {
+        let open = "listens there with --insecure only: no authentication is configured";
+        keep_host(&mut d.postgres_hosts, v, open)
+    })
     .many(),
-    row(
-        "network.postgres",
-        "port",
-        Count(0, 65_535),
-        "5432",
-        Honoured,
-        "Port to listen on; 0 takes a free one, which the ready line prints.",
-        |d, v| {
-            d.postgres_port = port(v);
-            Ok(None)
-        },
-    ),
+    row("network.postgres", "port", Count(0, 65_535), "5432", Honoured, PORT_HELP, |d, v| {
+        d.postgres_port = port(v);
+        Ok(None)
+    }),
     context("network", "service", Block, Honoured, "The client protocol of Aerospike."),
-    row(
-        "network.service",
-        "address",
-        Words(1, 1, "an address, a host name or any"),
-        "",
-        Honoured,
-        "Address to listen on, 127.0.0.1 unless given; several lines for several.",
-        |d, v| {
-            let host = HostPort::new(v.text(), 0);
-            let open = host.is_open();
-            d.aerospike_hosts.push(host.host);
-            let with = "listens there with --insecure only, without it on 127.0.0.1: no \
+    row("network.service", "address", HOST, "", Honoured, HOSTS_HELP, |d, v| {
+        let open = "listens there with --insecure only, without it on 127.0.0.1: no \
                         authentication is configured";
-            Ok(open.then(|| Verdict::Translated(with.to_owned())))
-        },
-    )
+        keep_host(&mut d.aerospike_hosts, v, open)
+    })
     .many(),
-    row(
-        "network.service",
-        "port",
-        Count(0, 65_535),
-        "3000",
-        Honoured,
-        "Port to listen on; 0 takes a free one, which the ready line prints.",
-        |d, v| {
-            d.aerospike_port = port(v);
-            Ok(None)
-        },
-    ),
+    row("network.service", "port", Count(0, 65_535), "3000", Honoured, PORT_HELP, |d, v| {
+        d.aerospike_port = port(v);
+        Ok(None)
+    }),
     context("network", "admin", Block, Ignored(NO_ADMIN), "Administration and metrics."),
     row("network.admin", "address", ADDRESS, "", Ignored(NO_ADMIN), KEPT, |d, v| {
         keep_address(&mut d.config.admin, v)
@@ -824,6 +786,9 @@ pub(super) static ROWS: &[Setting] = &[
     context("namespace", "geo2dsphere-within", Block, Ignored(GEO), "Cells of regions."),
 ];
 
+const HOST: Kind = Words(1, 1, "an address, a host name or any");
+const HOSTS_HELP: &str = "Address to listen on, 127.0.0.1 unless given; several lines for several.";
+const PORT_HELP: &str = "Port to listen on; 0 takes a free one, which the ready line prints.";
 const ADDRESS: Kind = Words(1, 1, "an address, an interface or any");
 const PORT: Kind = Count(1, 65_535);
 const STORE: Kind = Words(1, 2, "a path");
@@ -908,6 +873,14 @@ fn compression(d: &mut Draft, v: &Given<'_>) -> Taken {
 
 fn port(v: &Given<'_>) -> u16 {
     u16::try_from(v.number).unwrap_or(0)
+}
+
+/// Keeps a host to listen on; `open` is said of one that other machines reach.
+fn keep_host(hosts: &mut Vec<String>, v: &Given<'_>, open: &str) -> Taken {
+    let host = HostPort::new(v.text(), 0);
+    let is_open = host.is_open();
+    hosts.push(host.host);
+    Ok(is_open.then(|| Verdict::Translated(open.to_owned())))
 }
 
 fn keep_address(listen: &mut Listen, v: &Given<'_>) -> Taken {
