@@ -156,6 +156,7 @@ impl From<model::Error> for SqlError {
             ErrorKind::NotApplicable => "22000",
             ErrorKind::FilteredOut => "02000",
             ErrorKind::GeoJson => "22P02",
+            ErrorKind::Udf => "38000",
             ErrorKind::RecordTooBig => "54000",
             ErrorKind::Unsupported => "0A000",
             ErrorKind::NamespaceNotFound => "3F000",

@@ -42,6 +42,8 @@ pub enum ErrorKind {
     FilteredOut,
     /// Text that is no GeoJSON, or a shape that cannot be.
     GeoJson,
+    /// A user's function failed, or was ended.
+    Udf,
     /// The record would be larger than the namespace allows.
     RecordTooBig,
     /// The operation exists in the field but not in this release.
@@ -83,6 +85,7 @@ impl ErrorKind {
             ErrorKind::ElementExists => 24,
             ErrorKind::NotApplicable => 26,
             ErrorKind::FilteredOut => 27,
+            ErrorKind::Udf => 100,
             ErrorKind::Deadlock => 120,
             ErrorKind::GeoJson => 160,
         }
