@@ -359,9 +359,15 @@ impl Run {
                 };
             }
             _ => {
-                // Somebody waits for an answer.
+                // Somebody waits for an answer, and may do the flusher's work meanwhile.
                 let last = self.model.steps.last().and_then(|step| step.ticket.clone());
-                last.map_or(Ok(()), |ticket| ticket.wait_blocking())
+                let hasten = number % 2 == 0;
+                last.map_or(Ok(()), |ticket| {
+                    if hasten {
+                        ticket.hasten();
+                    }
+                    ticket.wait_blocking()
+                })
             }
         };
         match done {

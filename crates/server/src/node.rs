@@ -30,6 +30,7 @@ use store::{
 
 use crate::config::{Config, Kept, Shown};
 use crate::exec::Operated;
+use crate::workers;
 use members::Members;
 use objects::{Declared, OBJECTS_SET};
 
@@ -180,6 +181,9 @@ fn let_go<T>(done: Result<T>, ahead: &mut ReadAhead<'_>) -> Result<T> {
 
 async fn durable<T>(value: T, ticket: Option<Ticket>) -> Result<T> {
     if let Some(ticket) = ticket {
+        if workers::serves_one() {
+            ticket.hasten();
+        }
         ticket.wait().await?;
     }
     Ok(value)

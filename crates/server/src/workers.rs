@@ -5,6 +5,7 @@
 //! for every ninth point get, which costs more than the get. What computes for long runs elsewhere
 //! (`exec/background.rs`), since nobody takes the others off a thread that is busy.
 
+use std::cell::OnceCell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,17 @@ use std::thread::{self, JoinHandle};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+thread_local! {
+    /// The connections of the thread that this is, if it serves any.
+    static SERVED: OnceCell<Arc<AtomicUsize>> = const { OnceCell::new() };
+}
+
+/// Whether this thread serves one connection and nobody else, so that it may as well wait for a
+/// device itself.
+pub fn serves_one() -> bool {
+    SERVED.with(|served| served.get().is_some_and(|count| count.load(Ordering::Relaxed) == 1))
+}
 
 /// The threads. Dropping the last of these ends them, and with them what they still serve.
 #[derive(Clone)]
@@ -67,13 +79,18 @@ impl Worker {
         let handle = runtime.handle().clone();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
+        let connections = Arc::<AtomicUsize>::default();
+        let served = connections.clone();
         let thread = thread::Builder::new()
             .name(format!("worker {number}"))
             .stack_size(crate::STACK_SIZE)
-            .spawn(move || runtime.block_on(stopped.cancelled()))?;
+            .spawn(move || {
+                SERVED.with(|cell| _ = cell.set(served));
+                runtime.block_on(stopped.cancelled());
+            })?;
         Ok(Worker {
             runtime: handle,
-            connections: Arc::default(),
+            connections,
             stop: Some(stop.drop_guard()),
             thread: Some(thread),
         })

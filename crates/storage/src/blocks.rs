@@ -437,17 +437,27 @@ impl Blocks {
     /// Gives the next block its place on the device while nobody waits for it. What goes wrong here
     /// is told to whoever needs that block.
     pub(crate) fn grow_ahead(&self) {
+        if let Some((device, needed)) = self.growth() {
+            let _ = device.grow(needed);
+        }
+    }
+
+    /// Whether [`Blocks::grow_ahead`] has something to do.
+    pub(crate) fn wants_growth(&self) -> bool {
+        self.growth().is_some()
+    }
+
+    /// The device that lacks the place of the next block, and the size that it then has.
+    fn growth(&self) -> Option<(&Arc<dyn Device>, u64)> {
         let space = self.space();
         let next = space.unused;
         if !space.free.is_empty() {
-            return;
+            return None;
         }
         drop(space);
         let (device, offset) = self.place(next);
         let needed = offset + u64::from(self.block_size);
-        if device.size() < needed && needed <= device.capacity() {
-            let _ = device.grow(needed);
-        }
+        (device.size() < needed && needed <= device.capacity()).then_some((device, needed))
     }
 
     /// Enters a block that was taken; nothing of it is on the device yet.

@@ -315,7 +315,7 @@ impl Storage {
         let life = (options.block_size, superblock.storage_id, superblock.opened);
         let recovery = recover::recover(devices, life, options, progress)?;
         let blocks = recovery.blocks;
-        let stream = |id, durability| Arc::new(Stream::new(blocks.clone(), id, durability));
+        let stream = |id, durability| Stream::new(blocks.clone(), id, durability);
         let storage = Storage {
             writes: stream(WRITES, options.durability),
             // Defragmentation waits for whole victims, not for records.

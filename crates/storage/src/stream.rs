@@ -6,8 +6,9 @@
 //!    a location, an LSN and a ticket.
 //! 2. The flusher (one thread) ends the open group on a 4 KiB boundary with a group-end record,
 //!    writes it with one write, syncs the device, and completes the group's tickets. Appends go
-//!    into the next group meanwhile. With [`Durability::Commit`] a group is ended as soon as the
-//!    flusher is free, else when it is large enough or old enough.
+//!    into the next group meanwhile. With [`Durability::Commit`] a group is ended as soon as
+//!    somebody waits for it and the flusher is free, else when it is large enough or old enough.
+//!    Who waits and has nothing else to do may do the flusher's work ([`Stream::write_here`]).
 //! 3. A group lies in one block. When the next record does not fit, the group is ended and the next
 //!    one begins a new block, with the block's header in front. Behind the last group of a block
 //!    comes its footer.
@@ -20,7 +21,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use model::{Error, ErrorKind, Result, ValueType, size_class};
@@ -33,8 +34,8 @@ use crate::footer::{Builder, Described};
 use crate::ticket::{Done, Ticket};
 use crate::{Durability, Sabotage};
 
-/// Idle time after which the last group is proven by an empty one; age at which a group is written
-/// that nobody waits for.
+/// Idle time after which the last group is proven by an empty one; age at which at the latest a group
+/// is written that nobody waits for.
 const IDLE: Duration = Duration::from_secs(1);
 /// Bytes that may wait for the device; more are refused. Aerospike's `max-write-cache`.
 const QUEUE_MAX: usize = 64 << 20;
@@ -125,6 +126,8 @@ struct State {
     /// Whether the open group is to be written without waiting for more.
     hurry: bool,
     flusher_waits: bool,
+    /// Whether somebody, the flusher or another, writes the oldest piece of work.
+    writing: bool,
     stopping: bool,
 }
 
@@ -154,6 +157,7 @@ impl State {
 
 /// What the appenders, the readers and the flusher of one stream share.
 pub(crate) struct Stream {
+    me: Weak<Stream>,
     blocks: Arc<Blocks>,
     id: u16,
     state: Mutex<State>,
@@ -163,7 +167,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(blocks: Arc<Blocks>, id: u16, durability: Durability) -> Stream {
+    pub(crate) fn new(blocks: Arc<Blocks>, id: u16, durability: Durability) -> Arc<Stream> {
         let next_lsn = blocks.next_lsn.load(Ordering::Acquire);
         let state = State {
             tail: None,
@@ -178,16 +182,18 @@ impl Stream {
             durability,
             hurry: false,
             flusher_waits: false,
+            writing: false,
             stopping: false,
         };
-        Stream {
+        Arc::new_cyclic(|me| Stream {
+            me: me.clone(),
             blocks,
             id,
             state: Mutex::new(state),
             wake: Condvar::new(),
             groups_written: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
-        }
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -224,8 +230,14 @@ impl Stream {
         if self.id == WRITES {
             self.blocks.next_lsn.store(state.next_lsn, Ordering::Release);
         }
-        let first = state.open.as_ref().is_some_and(|group| group.count == placed.len() as u32);
-        if state.flusher_waits && (first || state.patience().is_none()) {
+        let group = state.open.as_ref();
+        let first = group.is_some_and(|group| group.count == placed.len() as u32);
+        let due = match state.durability {
+            // Whoever waits for it wakes the flusher.
+            Durability::Commit => group.is_some_and(|group| group.bytes.len() >= LAZY_GROUP),
+            _ => first || state.patience().is_none(),
+        };
+        if state.flusher_waits && (due || !state.queue.is_empty()) {
             self.wake.notify_all();
         }
         Ok(placed)
@@ -312,7 +324,7 @@ impl Stream {
             seed: tail.header.seed(),
             count: 0,
             base_lsn: state.next_lsn,
-            done: Arc::default(),
+            done: Arc::new(Done::new(self.me.clone())),
         });
     }
 
@@ -397,13 +409,48 @@ impl Stream {
     /// The flusher's life.
     pub(crate) fn run(&self) {
         while let Some(work) = self.next_work() {
-            let outcome = self.write(&work);
-            self.written(&mut self.lock(), &work, &outcome);
-            // Outside the mutex: waking a thousand writers takes its time.
-            if let Work::Group(group) = &work {
-                group.done.complete(outcome);
-            }
+            self.work_off(&work);
             self.blocks.grow_ahead();
+        }
+    }
+
+    /// Does the flusher's work on this thread, up to what is appended by now; unless somebody is at
+    /// it, or more is to be done than writing, when the flusher is woken.
+    pub(crate) fn write_here(&self) {
+        if self.blocks.wants_growth() {
+            return self.wake_flusher();
+        }
+        let mut state = self.lock();
+        if state.writing || state.open.is_none() || self.blocks.failure().is_some() {
+            return;
+        }
+        self.end_group(&mut state);
+        for _ in 0..state.queue.len() {
+            let Some(work) = state.queue.front().cloned() else { return };
+            if state.writing {
+                return;
+            }
+            state.writing = true;
+            drop(state);
+            self.work_off(&work);
+            state = self.lock();
+        }
+    }
+
+    /// Tells the flusher that somebody waits for the open group.
+    pub(crate) fn wake_flusher(&self) {
+        if self.lock().flusher_waits {
+            self.wake.notify_all();
+        }
+    }
+
+    /// Writes a piece of work, the oldest, which nobody else writes.
+    fn work_off(&self, work: &Work) {
+        let outcome = self.write(work);
+        self.written(&mut self.lock(), work, &outcome);
+        // Outside the mutex: waking a thousand writers takes its time.
+        if let Work::Group(group) = work {
+            group.done.complete(outcome);
         }
     }
 
@@ -415,8 +462,13 @@ impl Stream {
                 self.give_up(&mut state);
                 return None;
             }
-            if let Some(work) = state.queue.front() {
-                return Some(work.clone());
+            if state.writing {
+                state = self.wait(state, None);
+                continue;
+            }
+            if let Some(work) = state.queue.front().cloned() {
+                state.writing = true;
+                return Some(work);
             }
             match state.patience() {
                 None if state.open.is_some() => self.end_group(&mut state),
@@ -434,19 +486,16 @@ impl Stream {
         patience: Option<Duration>,
     ) -> MutexGuard<'a, State> {
         state.flusher_waits = true;
-        if patience.is_some() || state.unproved {
-            let waited = self.wake.wait_timeout(state, patience.unwrap_or(IDLE));
-            let (guard, timeout) = waited.expect("nobody panics while writing the log");
-            state = guard;
-            match &state.open {
-                Some(_) if timeout.timed_out() && patience.is_some() => state.hurry = true,
-                None if timeout.timed_out() && state.queue.is_empty() => self.prove(&mut state),
-                _ => {}
-            }
-        } else {
-            state = self.wake.wait(state).expect("nobody panics while writing the log");
-        }
+        let waited = self.wake.wait_timeout(state, patience.unwrap_or(IDLE));
+        let (mut state, timeout) = waited.expect("nobody panics while writing the log");
         state.flusher_waits = false;
+        if timeout.timed_out() && !state.writing {
+            match &state.open {
+                Some(_) => state.hurry = true,
+                None if state.unproved && state.queue.is_empty() => self.prove(&mut state),
+                None => {}
+            }
+        }
         state
     }
 
@@ -489,12 +538,17 @@ impl Stream {
 
     /// Takes note of how the oldest piece of work fared. After a failure groups stay readable.
     fn written(&self, state: &mut State, work: &Work, outcome: &Result<()>) {
+        state.writing = false;
         if let Err(error) = outcome {
             self.blocks.fail(error);
             self.give_up(state);
-            return;
+            return self.wake.notify_all();
         }
         state.queue.pop_front();
+        let more = !state.queue.is_empty() || state.open.is_some() || state.stopping;
+        if state.flusher_waits && more {
+            self.wake.notify_all();
+        }
         match work {
             Work::Group(group) => {
                 self.blocks.reached(group.block, group.end());

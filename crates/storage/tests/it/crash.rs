@@ -63,6 +63,9 @@ fn write(model: &mut Model, history: &mut History, version: &mut i64, random: &m
         };
         let Ok(appended) = outcome else { return };
         history.of(key).push((new, appended.ticket.clone()));
+        if random.below(4) == 0 {
+            appended.ticket.hasten();
+        }
         if random.below(3) == 0 && appended.ticket.wait_blocking().is_err() {
             return;
         }

@@ -12,14 +12,17 @@ use crate::{Model, get, options, put, truncate};
 fn nothing_is_written_after_a_failure() {
     let sync = Faults { syncs_fail: true, ..Faults::default() };
     let write = Faults { writes_fail: true, ..Faults::default() };
-    for faults in [sync, write] {
+    for (faults, hasten) in [(&sync, false), (&sync, true), (&write, false), (&write, true)] {
         let device = Arc::new(SimDevice::new(4 << 20));
         let mut model = Model::open(vec![device.clone()], &options()).unwrap();
         model.put(1, 1, 100).unwrap().ticket.wait_blocking().unwrap();
         assert!(model.storage.failure().is_none());
 
-        device.set_faults(faults);
+        device.set_faults(faults.clone());
         let appended = model.put(2, 1, 100).unwrap();
+        if hasten {
+            appended.ticket.hasten();
+        }
         let error = appended.ticket.wait_blocking().unwrap_err();
         assert_eq!(error.kind, ErrorKind::Io);
         // The device may be fine again: what it has done with the pages is unknown all the same.
@@ -109,6 +112,9 @@ fn writers_share_syncs() {
                     let appended = put(storage, key, i, 700).unwrap();
                     let (location, units) = (appended.location, appended.units);
                     assert_eq!(get(storage, key, location, units).unwrap(), i);
+                    if thread % 4 == 0 {
+                        appended.ticket.hasten();
+                    }
                     appended.ticket.wait_blocking().unwrap();
                     assert_eq!(get(storage, key, location, units).unwrap(), i);
                     appended.lsn
@@ -129,6 +135,24 @@ fn writers_share_syncs() {
     for key in 0..THREADS * WRITES {
         assert_eq!(model.get(key).unwrap(), Some(key % WRITES));
     }
+}
+
+/// Who waits may do the flusher's work. The flusher may come first, but not each time.
+#[test]
+fn a_writer_makes_its_write_durable() {
+    let device = Arc::new(SimDevice::new(4 << 20));
+    let (storage, _) = Storage::open(vec![device.clone()], &options()).unwrap();
+    let alone = |key: &i64| {
+        let ticket = put(&storage, *key, 1, 10).unwrap().ticket;
+        ticket.hasten();
+        let known = ticket.outcome().is_some();
+        ticket.wait_blocking().unwrap();
+        known
+    };
+    assert!((0..20).filter(alone).count() > 10);
+    drop(storage);
+    let model = Model::open(vec![Arc::new(device.crash(1))], &options()).unwrap();
+    assert!((0..20).all(|key| model.get(key).unwrap() == Some(1)));
 }
 
 #[tokio::test]
