@@ -570,7 +570,7 @@ pub(super) static ROWS: &[Setting] = &[
         "namespace.storage-engine",
         "post-write-cache",
         Size(0, CACHE_MAX),
-        "64M",
+        "256M",
         Honoured,
         "Memory for the write blocks that were written last, which are read again soonest.",
         |d, v| {

@@ -79,7 +79,7 @@ fn the_two_forms_of_the_appendix_are_one_configuration() {
         name: "sessions".to_owned(),
         engine: Engine::Memory { size: 32 << 30 },
         write_block_size: 8 << 20,
-        post_write_cache: 64 << 20,
+        post_write_cache: 256 << 20,
         settings: Settings { durability: Durability::Memory, ..Settings::default() },
         ..user_data.clone()
     };
