@@ -160,6 +160,8 @@ impl From<model::Error> for SqlError {
             ErrorKind::RecordTooBig => "54000",
             ErrorKind::Unsupported => "0A000",
             ErrorKind::NamespaceNotFound => "3F000",
+            ErrorKind::IndexExists => "42P07",
+            ErrorKind::IndexNotFound => "42704",
             ErrorKind::BinName => "42602",
             ErrorKind::Corrupt => "XX001",
             ErrorKind::Io => "58030",

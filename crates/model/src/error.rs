@@ -50,6 +50,10 @@ pub enum ErrorKind {
     Unsupported,
     /// No namespace of this name.
     NamespaceNotFound,
+    /// There is a secondary index of this name.
+    IndexExists,
+    /// No secondary index of this name.
+    IndexNotFound,
     /// A bin name breaks the rules for names.
     BinName,
     /// Stored bytes fail their checksum or their shape.
@@ -88,6 +92,8 @@ impl ErrorKind {
             ErrorKind::Udf => 100,
             ErrorKind::Deadlock => 120,
             ErrorKind::GeoJson => 160,
+            ErrorKind::IndexExists => 200,
+            ErrorKind::IndexNotFound => 201,
         }
     }
 }

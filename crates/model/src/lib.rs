@@ -8,6 +8,7 @@
 mod collection;
 mod composite;
 mod error;
+mod index_def;
 pub mod json;
 mod key;
 pub mod limits;
@@ -22,6 +23,7 @@ mod value;
 pub use collection::{List, ListOrder, Map, MapOrder};
 pub use composite::{decode_composite, encode_composite};
 pub use error::{Error, ErrorKind, Result};
+pub use index_def::{CatalogIndex, Collection, IndexDef, IndexSource, IndexType};
 pub use key::{Digest, Key, PARTITIONS, PartitionId};
 pub use objects::{Check, Notes, Object, ObjectKind, Objects, Owner, Sequence, View, relation_oid};
 pub use record::{Name, Record};

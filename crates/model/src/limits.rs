@@ -15,6 +15,12 @@ pub const BINS_MAX: usize = 32_767;
 pub const SETS_MAX: usize = 4_095;
 /// Most distinct bin names in a namespace. Bin ids have 16 bits.
 pub const BIN_NAMES_MAX: usize = 65_535;
+/// Longest name of a secondary index, bytes. PostgreSQL's and Aerospike's limit.
+pub const INDEX_NAME_MAX: usize = 63;
+/// Most secondary indexes of a namespace. Aerospike's limit.
+pub const INDEXES_MAX: usize = 256;
+/// Most bytes of an expression or a context of an index: it is evaluated at every write.
+pub const INDEX_EXPRESSION_MAX: usize = 16 * 1024;
 /// Most bytes of a user key.
 pub const KEY_SIZE_MAX: usize = 8 * 1024;
 /// Largest record unless the namespace says otherwise, bytes.
@@ -58,6 +64,11 @@ pub fn check_set(name: &str) -> Result<()> {
 /// Checks a bin's name.
 pub fn check_bin(name: &str) -> Result<()> {
     check_name("bin", name, BIN_NAME_MAX)
+}
+
+/// Checks the name of a secondary index.
+pub fn check_index(name: &str) -> Result<()> {
+    check_name("index", name, INDEX_NAME_MAX)
 }
 
 /// Checks a user key's size.

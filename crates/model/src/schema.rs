@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{Error, ErrorKind, Objects, Result, ValueType};
+use crate::{CatalogIndex, Error, ErrorKind, Objects, Result, ValueType};
 
 /// The type of a column, and how its values are stored in a bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -246,6 +246,8 @@ pub struct Catalog {
     pub namespaces: BTreeMap<String, NamespaceCatalog>,
     /// What they have beside tables, where there is something.
     pub objects: BTreeMap<String, Arc<Objects>>,
+    /// Their secondary indexes, by name, where there are any.
+    pub indexes: BTreeMap<String, Arc<[CatalogIndex]>>,
 }
 
 impl Catalog {
@@ -260,6 +262,11 @@ impl Catalog {
         static NONE: Objects =
             Objects { views: BTreeMap::new(), sequences: BTreeMap::new(), notes: BTreeMap::new() };
         self.objects.get(namespace).map_or(&NONE, |objects| objects)
+    }
+
+    /// The secondary indexes of the namespace of this exact name, by their names.
+    pub fn indexes(&self, namespace: &str) -> &[CatalogIndex] {
+        self.indexes.get(namespace).map_or(&[], |indexes| indexes)
     }
 }
 

@@ -173,7 +173,7 @@ impl Sets {
 
     /// Records of all sets.
     pub(crate) fn objects(&self) -> u64 {
-        let users = self.all().into_iter().filter(|set| *set.name != *crate::TABLES_SET);
+        let users = self.all().into_iter().filter(|set| !is_own(&set.name));
         users.map(|set| set.objects.load(Ordering::Relaxed)).sum()
     }
 
@@ -246,7 +246,8 @@ impl Sets {
         Some(())
     }
 
-    fn bump(&self) {
+    /// Tells that something that the catalogue shows has changed.
+    pub(crate) fn bump(&self) {
         self.version.fetch_add(1, Ordering::Release);
     }
 }
@@ -283,12 +284,17 @@ impl crate::Namespace {
     /// Sets that a user can see: with records, bins or a declaration.
     pub(crate) fn visible_sets(&self) -> impl Iterator<Item = Arc<Set>> {
         self.sets.all().into_iter().filter(|set| {
-            *set.name != *crate::TABLES_SET
+            !is_own(&set.name)
                 && (set.objects.load(Ordering::Relaxed) > 0
                     || set.declaration().is_some()
                     || !read(&set.bins).is_empty())
         })
     }
+}
+
+/// Whether a set is this crate's own, which the catalogue does not show.
+pub(crate) fn is_own(set: &str) -> bool {
+    set == crate::TABLES_SET || set == crate::INDEXES_SET
 }
 
 /// The types that a record's bins show.

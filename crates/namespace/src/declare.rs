@@ -10,7 +10,7 @@ use model::{
 use storage::Ticket;
 use store::{Change, Ttl};
 
-use crate::catalogue::Set;
+use crate::catalogue::{self, Set};
 use crate::{Namespace, TABLES_SET};
 
 /// First object id of tables, as in PostgreSQL the first that is not the system's own.
@@ -23,7 +23,7 @@ impl Namespace {
         for column in &table.columns {
             model::limits::check_bin(&column.name)?;
         }
-        if table.name == TABLES_SET || table.name.is_empty() {
+        if catalogue::is_own(&table.name) || table.name.is_empty() {
             let detail = format!("the set name {:?} is reserved; choose another", table.name);
             return Err(Error::new(ErrorKind::Forbidden, detail));
         }
@@ -41,13 +41,14 @@ impl Namespace {
         Ok(ticket)
     }
 
-    /// Deletes a set's records, its declaration and what was known of its bins. The declaration's
+    /// Deletes a set's records, its indexes, its declaration and what was known of its bins. The declaration's
     /// tombstone tells recovery so, therefore an undeclared set is declared first.
     pub fn drop_table(&self, name: &str, now_ms: u64) -> Result<Option<Ticket>> {
         let Some((_, set)) = self.sets.by_name(name) else { return Ok(None) };
         if set.declaration().is_none() {
             self.declare(self.shown(&set), now_ms)?;
         }
+        self.drop_indexes_of(name, now_ms)?;
         self.truncate(Some(name), None, now_ms)?;
         let digest = digest_of(name);
         let (_, ticket) =

@@ -19,6 +19,7 @@ mod checkpoint;
 mod declare;
 mod defrag;
 mod group;
+mod indexes;
 mod metrics;
 mod modify;
 mod nsup;
@@ -37,6 +38,7 @@ use storage::{Storage, Ticket};
 use store::NamespaceInfo;
 
 use crate::catalogue::Sets;
+use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 use crate::nsup::Due;
 pub use crate::nsup::Swept;
@@ -45,6 +47,12 @@ pub use crate::settings::{Compression, Durability, SetSettings, Settings};
 
 /// The set that keeps table declarations. Not for users.
 pub const TABLES_SET: &str = "aerie$tables";
+
+/// The set that keeps definitions of secondary indexes. Not for users.
+pub const INDEXES_SET: &str = "aerie$indexes";
+
+/// What the names of the system's own sets begin with, like [`TABLES_SET`].
+const SYSTEM_SETS: &str = "aerie$";
 
 /// Record locks: enough that two busy records rarely share one, 64 KiB or so in all.
 const LOCKS: usize = 4096;
@@ -75,6 +83,9 @@ pub struct Namespace {
     /// Held shared by every write, alone by a truncate while it walks the index.
     gate: RwLock<()>,
     sets: Sets,
+    indexes: Indexes,
+    /// Held while indexes are made and dropped.
+    defining: Mutex<()>,
     /// Tombstones in the index that go as soon as they are durable: digest, location, ticket.
     pending_tombstones: Mutex<VecDeque<(Digest, u64, Ticket)>>,
     /// Records with a void-time, expired ones included.

@@ -11,15 +11,12 @@ use store::{Change, Outcome, Seen, Ttl};
 use crate::catalogue::{self, Set};
 use crate::metrics::Timer;
 use crate::read::{Located, ReadAhead};
-use crate::{BLANK, Namespace, bytes_of, class_of, expiry_hours, units_of};
+use crate::{BLANK, Namespace, SYSTEM_SETS, bytes_of, class_of, expiry_hours, units_of};
 
 /// Share of what writes can take that live records may fill before nobody waits for room any more,
 /// percent: above it a block is won back by copying four others, and records that are large against
 /// a block never fill much more.
 const CROWDED_PCT: u64 = 80;
-
-/// What the names of the system's own sets begin with, like [`crate::TABLES_SET`].
-const SYSTEM_SETS: &str = "aerie$";
 
 /// The bins that a write leaves, and when the record dies.
 pub(crate) struct NewRecord {

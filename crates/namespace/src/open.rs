@@ -20,6 +20,7 @@ use storage::{Item, ItemKind, Marker, Replay, Said, Storage};
 use store::{Bins, ScanCursor};
 
 use crate::catalogue::Sets;
+use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 use crate::nsup::Due;
 use crate::truncate::EVERYTHING;
@@ -119,6 +120,8 @@ impl Namespace {
             locks: (0..LOCKS).map(|_| Mutex::new(())).collect(),
             gate: RwLock::new(()),
             sets,
+            indexes: Indexes::default(),
+            defining: Mutex::default(),
             pending_tombstones: Mutex::default(),
             mortal: AtomicU64::new(mortal),
             lut_floor_ms: AtomicU64::new(lut_floor_ms),
@@ -130,6 +133,7 @@ impl Namespace {
             namespace.remove_until(set_id.as_slice(), before_lut_ms)?;
         }
         namespace.load_declarations(now_ms)?;
+        namespace.load_indexes(now_ms)?;
         namespace.sets.forget_empty();
         Ok(namespace)
     }

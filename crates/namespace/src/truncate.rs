@@ -6,7 +6,8 @@ use model::{Error, ErrorKind, PartitionId, Result};
 use storage::{Said, Ticket};
 use store::{Bins, ScanCursor};
 
-use crate::{Namespace, TABLES_SET};
+use crate::Namespace;
+use crate::catalogue::is_own;
 
 /// The time up to which a truncate without a time goes.
 pub(crate) const EVERYTHING: u64 = u64::MAX;
@@ -47,7 +48,7 @@ impl Namespace {
     /// The ids of all sets but the system's own.
     fn user_sets(&self) -> Vec<u16> {
         let all = self.storage.set_names();
-        let users = all.iter().filter(|name| ***name != *TABLES_SET);
+        let users = all.iter().filter(|name| !is_own(name));
         users.filter_map(|name| self.storage.set_id(name)).collect()
     }
 

@@ -18,14 +18,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use model::{
-    Catalog, Digest, Error, ErrorKind, Name, Object, ObjectKind, Record, Result, Rows, Table,
-    Wanted,
+    Catalog, Digest, Error, ErrorKind, IndexDef, Name, Object, ObjectKind, Record, Result, Rows,
+    Table, Wanted,
 };
-use namespace::{Namespace, ReadAhead, TABLES_SET};
+use namespace::{INDEXES_SET, Namespace, ReadAhead, TABLES_SET};
 use storage::Ticket;
 use store::{
-    Address, BinInfo, Bins, Change, Given, GroupChange, Latency, NamespaceInfo, Outcome,
-    ScanCursor, ScanPosition, Seen, SetInfo, Stat, Store, Target,
+    Address, BinInfo, Bins, Change, Given, GroupChange, IndexCount, IndexInfo, IndexRange, Latency,
+    NamespaceInfo, OrderedCursor, Outcome, ScanCursor, ScanPosition, Seen, SetInfo, Stat, Store,
+    Target,
 };
 
 use crate::config::{Config, Kept, Shown};
@@ -98,8 +99,9 @@ impl Node {
 
     /// The namespace, for a write into this set.
     fn writable(&self, namespace: &str, set: &str) -> Result<Arc<Namespace>> {
-        if set == TABLES_SET || set == OBJECTS_SET {
-            let detail = format!("the set {set} is the system's own; use CREATE TABLE");
+        if hidden(set) {
+            let detail =
+                format!("the set {set} is the system's own; use CREATE TABLE or CREATE INDEX");
             return Err(Error::new(ErrorKind::Forbidden, detail));
         }
         self.namespace(namespace)
@@ -179,6 +181,11 @@ fn let_go<T>(done: Result<T>, ahead: &mut ReadAhead<'_>) -> Result<T> {
     done
 }
 
+/// Whether a set is the system's own.
+fn hidden(set: &str) -> bool {
+    set == TABLES_SET || set == INDEXES_SET || set == OBJECTS_SET
+}
+
 async fn durable<T>(value: T, ticket: Option<Ticket>) -> Result<T> {
     if let Some(ticket) = ticket {
         if workers::serves_one() {
@@ -202,7 +209,9 @@ impl Store for Node {
             };
             let namespaces = members.iter().map(tables).collect();
             let objects = self.objects.now();
-            *cached = Arc::new(Catalog { version, namespaces, objects });
+            let indexes = |n: &Arc<Namespace>| (n.name().to_string(), n.catalog_indexes());
+            let indexes = members.iter().map(indexes).filter(|(_, of)| !of.is_empty()).collect();
+            *cached = Arc::new(Catalog { version, namespaces, objects, indexes });
         }
         cached.clone()
     }
@@ -326,7 +335,6 @@ impl Store for Node {
         max: usize,
     ) -> Result<Vec<(Name, Record)>> {
         let namespace = self.namespace(namespace)?;
-        let hidden = |set: &str| set == TABLES_SET || set == OBJECTS_SET;
         let (records, ticket) = namespace.scan_sets(hidden, bins, cursor, max, now_ms())?;
         durable(records, ticket).await
     }
@@ -389,6 +397,64 @@ impl Store for Node {
 
     async fn set_sequence(&self, namespace: &str, name: &str, given: Given) -> Result<()> {
         self.set_given(namespace, name, given).await
+    }
+
+    async fn create_index(&self, namespace: &str, def: IndexDef) -> Result<()> {
+        let namespace = self.namespace(namespace)?;
+        let attempt = || namespace.create_index(def.clone(), now_ms());
+        let ticket = with_room(&namespace, INDEXES_SET, attempt).await?;
+        durable((), ticket).await
+    }
+
+    async fn drop_index(&self, namespace: &str, name: &str) -> Result<bool> {
+        let namespace = self.namespace(namespace)?;
+        let attempt = || namespace.drop_index(name, now_ms());
+        let (there, ticket) = with_room(&namespace, INDEXES_SET, attempt).await?;
+        durable(there, ticket).await
+    }
+
+    fn indexes(&self, namespace: Option<&str>) -> Result<Vec<IndexInfo>> {
+        self.of_each(namespace, Namespace::index_infos)
+    }
+
+    fn index_count(
+        &self,
+        namespace: &str,
+        index: &str,
+        range: &IndexRange,
+        at_most: u64,
+    ) -> Result<IndexCount> {
+        self.namespace(namespace)?.index_count(index, range, at_most)
+    }
+
+    async fn index_scan(
+        &self,
+        namespace: &str,
+        index: &str,
+        range: &IndexRange,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+    ) -> Result<Vec<(Name, Record)>> {
+        let namespace = self.namespace(namespace)?;
+        let (records, ticket) = namespace.index_scan(index, range, bins, cursor, max, now_ms())?;
+        durable(records, ticket).await
+    }
+
+    async fn index_ordered(
+        &self,
+        namespace: &str,
+        index: &str,
+        range: &IndexRange,
+        descending: bool,
+        bins: Bins<'_>,
+        cursor: &mut OrderedCursor,
+        max: usize,
+    ) -> Result<Vec<(Name, Record)>> {
+        let namespace = self.namespace(namespace)?;
+        let (records, ticket) =
+            namespace.index_ordered(index, range, descending, bins, cursor, max, now_ms())?;
+        durable(records, ticket).await
     }
 
     fn namespaces(&self) -> Vec<NamespaceInfo> {

@@ -9,6 +9,7 @@
 //! and for reads of what was just written; a record that has expired or was truncated is absent.
 
 mod group;
+mod indexes;
 mod locks;
 mod merge;
 mod metrics;
@@ -19,11 +20,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use model::{
-    Catalog, Digest, Error, Key, Name, Object, ObjectKind, PartitionId, Record, Result, Rows,
-    Table, TypeSet, Value, Wanted,
+    Catalog, Digest, Error, IndexDef, Key, Name, Object, ObjectKind, PartitionId, Record, Result,
+    Rows, Table, TypeSet, Value, Wanted,
 };
 
 pub use group::{Expect, GroupChange};
+pub use indexes::{IndexCount, IndexInfo, IndexRange, OrderedCursor};
 pub use locks::Locks;
 pub use merge::merged;
 pub use metrics::{Histogram, Latency, Stat};
@@ -347,7 +349,7 @@ pub trait Store: Send + Sync + 'static {
     /// store for a new table.
     fn declare(&self, table: Table) -> impl Future<Output = Result<()>> + Send;
 
-    /// Forgets a declaration, deletes the set's records and its bin catalogue.
+    /// Forgets a declaration and the set's secondary indexes, deletes its records and its bin catalogue.
     fn drop_table(&self, namespace: &str, name: &str) -> impl Future<Output = Result<()>> + Send;
 
     /// Makes an object of this name, or replaces it. Durable on return.
@@ -380,6 +382,64 @@ pub trait Store: Send + Sync + 'static {
         name: &str,
         given: Given,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Makes a secondary index. Durable on return; it is built in the background while writes go on,
+    /// at once where there is nothing to build. [`ErrorKind::IndexExists`](model::ErrorKind) where the
+    /// name is taken.
+    fn create_index(
+        &self,
+        namespace: &str,
+        def: IndexDef,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Forgets a secondary index; whether there was one. `drop_table` forgets those of the set.
+    fn drop_index(&self, namespace: &str, name: &str) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Secondary indexes of one namespace, or of all, by name. The catalogue has them, too, without
+    /// their numbers.
+    fn indexes(&self, namespace: Option<&str>) -> Result<Vec<IndexInfo>>;
+
+    /// How many entries of an index are in a range. Counting ends when about `at_most` are counted.
+    /// An index that is not ready counts what it has so far, and is not exact.
+    fn index_count(
+        &self,
+        namespace: &str,
+        index: &str,
+        range: &IndexRange,
+        at_most: u64,
+    ) -> Result<IndexCount>;
+
+    /// The next records of a range, at most about `max`, each with its set, and moves the cursor on.
+    /// Each is as it is when it is read, and in the range then. A record that is in the range during
+    /// the whole walk is seen exactly once, any other at most once.
+    ///
+    /// Partition by partition, in the order of digests inside, as [`Store::scan`] goes, so that
+    /// [`Store::scan_position_after`] of the last digest is where it goes on.
+    fn index_scan(
+        &self,
+        namespace: &str,
+        index: &str,
+        range: &IndexRange,
+        bins: Bins<'_>,
+        cursor: &mut ScanCursor,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<(Name, Record)>>> + Send;
+
+    /// The same in the order of the indexed values, those that are equal in the order of
+    /// partitions and digests. A record stands where its first value in the range, in that order, is.
+    /// A record whose indexed values do not change meanwhile is seen exactly once, any other at most
+    /// once. Shapes have no order: [`ErrorKind::Parameter`](model::ErrorKind).
+    #[expect(clippy::too_many_arguments, reason = "a question, how far it is, and what is wanted")]
+    fn index_ordered(
+        &self,
+        namespace: &str,
+        index: &str,
+        range: &IndexRange,
+        descending: bool,
+        bins: Bins<'_>,
+        cursor: &mut OrderedCursor,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<(Name, Record)>>> + Send;
 
     /// Namespaces, by name.
     fn namespaces(&self) -> Vec<NamespaceInfo>;

@@ -1,13 +1,33 @@
 //! Contexts: the way from a bin to the list or the map inside it that an operation is about.
 
-use model::msgpack::Arg;
+use model::msgpack::{Arg, Reader};
 use model::{ErrorKind, List, ListOrder, Map, MapOrder, Result, Value};
 
 use super::error;
 use super::list::{PADDED_MAX, pad};
 use super::map::check_key;
 use super::op::Pick;
+use super::payload::context_of;
 use super::select::{Elements, picked};
+
+/// A context on its own, as it names the indexed part of a bin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context(Vec<Step>);
+
+impl Context {
+    /// The context that these bytes are: the msgpack list of kinds and arguments that clients send.
+    pub fn decode(bytes: &[u8]) -> Result<Context> {
+        let mut reader = Reader::new(bytes);
+        let steps = context_of(&mut reader)?;
+        reader.finish()?;
+        Ok(Context(steps))
+    }
+
+    /// The element that it leads to, if there is one.
+    pub fn find<'a>(&self, bin: &'a Value) -> Option<&'a Value> {
+        find(bin, &self.0).ok()
+    }
+}
 
 /// One step from a collection to one of its elements.
 #[derive(Debug, Clone, PartialEq)]

@@ -32,7 +32,7 @@ mod tests;
 use model::{Error, ErrorKind, Result, Value, limits};
 
 pub use answer::Answer;
-pub use context::{By, Create, Family, Step};
+pub use context::{By, Context, Create, Family, Step};
 pub use op::{
     Interval, ListEdit, ListFlags, ListRead, MapEdit, MapFlags, MapRead, Pick, Return, Span, What,
 };

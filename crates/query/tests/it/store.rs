@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use model::{
-    Catalog, Column, ColumnType, Digest, Error, ErrorKind, Key, Name, NamespaceCatalog, Object,
-    ObjectKind, Record, Result, Table, Value,
+    Catalog, Column, ColumnType, Digest, Error, ErrorKind, IndexDef, Key, Name, NamespaceCatalog,
+    Object, ObjectKind, Record, Result, Table, Value,
 };
 use store::{
-    Address, BinInfo, Bins, Change, Given, GroupChange, Latency, NamespaceInfo, Outcome,
-    ScanCursor, ScanPosition, Seen, SetInfo, Stat, Store, Target,
+    Address, BinInfo, Bins, Change, Given, GroupChange, IndexCount, IndexInfo, IndexRange, Latency,
+    NamespaceInfo, OrderedCursor, Outcome, ScanCursor, ScanPosition, Seen, SetInfo, Stat, Store,
+    Target,
 };
 
 /// What the store was asked for.
@@ -87,6 +88,10 @@ fn only(record: &Record, bins: Bins<'_>) -> Record {
 
 fn read_only<T>() -> Result<T> {
     Err(Error::new(ErrorKind::Forbidden, "queries do not write"))
+}
+
+fn no_index<T>(name: &str) -> Result<T> {
+    Err(Error::new(ErrorKind::IndexNotFound, format!("there is no index {name:?}")))
 }
 
 impl Store for Memory {
@@ -205,6 +210,47 @@ impl Store for Memory {
 
     async fn set_sequence(&self, _: &str, _: &str, _: Given) -> Result<()> {
         read_only()
+    }
+
+    async fn create_index(&self, _: &str, _: IndexDef) -> Result<()> {
+        read_only()
+    }
+
+    async fn drop_index(&self, _: &str, _: &str) -> Result<bool> {
+        read_only()
+    }
+
+    fn indexes(&self, _: Option<&str>) -> Result<Vec<IndexInfo>> {
+        Ok(Vec::new())
+    }
+
+    fn index_count(&self, _: &str, name: &str, _: &IndexRange, _: u64) -> Result<IndexCount> {
+        no_index(name)
+    }
+
+    async fn index_scan(
+        &self,
+        _: &str,
+        name: &str,
+        _: &IndexRange,
+        _: Bins<'_>,
+        _: &mut ScanCursor,
+        _: usize,
+    ) -> Result<Vec<(Name, Record)>> {
+        no_index(name)
+    }
+
+    async fn index_ordered(
+        &self,
+        _: &str,
+        name: &str,
+        _: &IndexRange,
+        _: bool,
+        _: Bins<'_>,
+        _: &mut OrderedCursor,
+        _: usize,
+    ) -> Result<Vec<(Name, Record)>> {
+        no_index(name)
     }
 
     fn namespaces(&self) -> Vec<NamespaceInfo> {

@@ -1,0 +1,206 @@
+//! Secondary indexes of a namespace, one thing at a time. `sindex.rs` throws dice.
+
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::sync::Arc;
+
+use model::{Collection, ErrorKind, IndexDef, IndexSource, IndexType, Key, Name, Value};
+use namespace::{Namespace, Options, Settings};
+use storage::{Device, MemoryDevice, Storage};
+use store::{Bins, Change, IndexRange, OrderedCursor, ScanCursor, Ttl};
+
+const NOW_MS: u64 = 1_800_000_000_000;
+
+fn open(device: &Arc<MemoryDevice>) -> Namespace {
+    let options = Options {
+        name: "test".to_string(),
+        storage_engine: "device",
+        settings: Settings::default(),
+        replication_factor: 1,
+        shards_per_partition: 1,
+    };
+    let storage = storage::Options::new("test", 7);
+    let devices = || vec![device.clone() as Arc<dyn Device>];
+    Namespace::open(options, NOW_MS, |_| Storage::open(devices(), &storage)).expect("it opens")
+}
+
+fn fresh() -> Namespace {
+    open(&Arc::new(MemoryDevice::new(64 << 20)))
+}
+
+fn put(namespace: &Namespace, set: &str, key: i64, bins: &[(&str, Value)], ttl: Ttl) {
+    let key = Key::Integer(key);
+    let bins: Vec<_> = bins.iter().map(|(n, v)| (Name::from(*n), Some(v.clone()))).collect();
+    let mut write =
+        |_: Option<&model::Record>| Ok(Change::Write { bins: bins.clone(), replace: false, ttl });
+    namespace.modify(set, &key.digest(set), Some(&key), NOW_MS, &mut write).expect("a write");
+}
+
+fn on(name: &str, set: Option<&str>, bin: &str, value_type: IndexType) -> IndexDef {
+    IndexDef {
+        name: name.into(),
+        set: set.map(Name::from),
+        source: IndexSource::Bin { bin: bin.into(), context: None },
+        collection: Collection::Scalar,
+        value_type,
+        filter: None,
+    }
+}
+
+/// Keys of what a scan gives, in their order, a few at a time.
+fn scan(namespace: &Namespace, name: &str, range: &IndexRange) -> Vec<i64> {
+    let mut keys = Vec::new();
+    let mut cursor = ScanCursor::all();
+    while !cursor.done() {
+        let found = namespace.index_scan(name, range, Bins::None, &mut cursor, 2, NOW_MS);
+        let (found, _) = found.expect("a scan");
+        keys.extend(found.iter().map(|(_, record)| key_of(record)));
+    }
+    keys.sort_unstable();
+    keys
+}
+
+fn ordered(namespace: &Namespace, name: &str, range: &IndexRange, descending: bool) -> Vec<i64> {
+    let mut keys = Vec::new();
+    let mut cursor = OrderedCursor::default();
+    while !cursor.done {
+        let found =
+            namespace.index_ordered(name, range, descending, Bins::All, &mut cursor, 2, NOW_MS);
+        keys.extend(found.expect("a walk").0.iter().map(|(_, record)| key_of(record)));
+    }
+    keys
+}
+
+fn key_of(record: &model::Record) -> i64 {
+    match record.key {
+        Some(Key::Integer(key)) => key,
+        _ => panic!("a record without its key"),
+    }
+}
+
+fn everything() -> IndexRange {
+    IndexRange::Between(Unbounded, Unbounded)
+}
+
+#[test]
+fn ranges_of_integers() {
+    let namespace = fresh();
+    namespace.create_index(on("i", Some("s"), "n", IndexType::Integer), NOW_MS).unwrap();
+    for key in 0..10 {
+        put(&namespace, "s", key, &[("n", Value::Integer(10 - key))], Ttl::Never);
+        put(&namespace, "other", key, &[("n", Value::Integer(5))], Ttl::Never);
+    }
+    put(&namespace, "s", 100, &[("n", Value::String("5".into()))], Ttl::Never);
+    let int = Value::Integer;
+    assert_eq!(scan(&namespace, "i", &IndexRange::Equal(int(5))), [5]);
+    let half_open = IndexRange::Between(Included(int(3)), Excluded(int(6)));
+    assert_eq!(scan(&namespace, "i", &half_open), [5, 6, 7]);
+    assert_eq!(ordered(&namespace, "i", &half_open, false), [7, 6, 5]);
+    assert_eq!(ordered(&namespace, "i", &everything(), true), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn strings_have_ranges_and_prefixes() {
+    let namespace = fresh();
+    namespace.create_index(on("i", Some("s"), "t", IndexType::String), NOW_MS).unwrap();
+    let texts = [
+        "",
+        "a",
+        "https://www.aerie.example/a",
+        "https://www.aerie.example/b",
+        "https://www.aerie.example/",
+        "https://www.b",
+        "https://www.aerie.example/a\u{0}",
+        "b",
+    ];
+    for (key, text) in (0..).zip(texts) {
+        put(&namespace, "s", key, &[("t", Value::String(text.into()))], Ttl::Never);
+    }
+    let prefix = |text: &str| IndexRange::Prefix(Value::String(text.into()));
+    assert_eq!(scan(&namespace, "i", &prefix("https://www.aerie.example/")), [2, 3, 4, 6]);
+    assert_eq!(scan(&namespace, "i", &prefix("a")), [1]);
+    assert_eq!(scan(&namespace, "i", &prefix("")), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(scan(&namespace, "i", &IndexRange::Equal(Value::String(texts[2].into()))), [2]);
+    let mut by_text: Vec<i64> = (0..8).collect();
+    by_text.sort_by_key(|key| texts[*key as usize]);
+    assert_eq!(ordered(&namespace, "i", &everything(), false), by_text);
+    by_text.reverse();
+    assert_eq!(ordered(&namespace, "i", &everything(), true), by_text);
+    let from = IndexRange::Between(Excluded(Value::String(texts[2].into())), Unbounded);
+    assert_eq!(scan(&namespace, "i", &from), [3, 5, 6]);
+}
+
+#[test]
+fn doubles_are_ordered_as_in_postgresql() {
+    let namespace = fresh();
+    namespace.create_index(on("i", None, "d", IndexType::Double), NOW_MS).unwrap();
+    let doubles = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 2.0, f64::INFINITY, f64::NAN, -f64::NAN];
+    for (key, double) in (0..).zip(doubles) {
+        put(&namespace, "s", key, &[("d", Value::Double(double))], Ttl::Never);
+    }
+    assert_eq!(scan(&namespace, "i", &IndexRange::Equal(Value::Double(0.0))), [2, 3]);
+    assert_eq!(scan(&namespace, "i", &IndexRange::Equal(Value::Double(f64::NAN))), [6, 7]);
+    let found = ordered(&namespace, "i", &everything(), false);
+    assert_eq!(found[..2], [0, 1]);
+    assert_eq!(found[4..6], [4, 5]);
+}
+
+#[test]
+fn elements_of_collections() {
+    let namespace = fresh();
+    let of = |name: &str, collection| IndexDef {
+        collection,
+        ..on(name, Some("s"), "c", IndexType::Integer)
+    };
+    namespace.create_index(of("l", Collection::List), NOW_MS).unwrap();
+    namespace.create_index(of("k", Collection::MapKeys), NOW_MS).unwrap();
+    namespace.create_index(of("v", Collection::MapValues), NOW_MS).unwrap();
+    let int = Value::Integer;
+    let list = |of: &[i64]| Value::list(of.iter().map(|n| int(*n)).collect::<Vec<_>>());
+    put(&namespace, "s", 1, &[("c", list(&[1, 2, 2, 9]))], Ttl::Never);
+    put(&namespace, "s", 2, &[("c", list(&[3]))], Ttl::Never);
+    put(&namespace, "s", 3, &[("c", Value::map([(int(1), int(3)), (int(2), int(4))]))], Ttl::Never);
+    let low = IndexRange::Between(Unbounded, Included(int(2)));
+    assert_eq!(scan(&namespace, "l", &low), [1], "once, though it has two such values");
+    assert_eq!(scan(&namespace, "k", &low), [3]);
+    assert_eq!(scan(&namespace, "v", &low), [] as [i64; 0]);
+    assert_eq!(ordered(&namespace, "l", &everything(), false), [1, 2]);
+    assert_eq!(ordered(&namespace, "l", &everything(), true), [1, 2], "at its greatest value");
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let namespace = fresh();
+    let def = on("i", Some("s"), "n", IndexType::Integer);
+    namespace.create_index(def.clone(), NOW_MS).unwrap();
+    let kind = |error: model::Error| error.kind;
+    assert_eq!(
+        namespace.create_index(def.clone(), NOW_MS).map(drop).map_err(kind),
+        Err(ErrorKind::IndexExists)
+    );
+    let broken = IndexDef { name: "j".into(), filter: Some([0xc1].into()), ..def };
+    assert_eq!(
+        namespace.create_index(broken, NOW_MS).map(drop).map_err(kind),
+        Err(ErrorKind::Parameter)
+    );
+    let range = everything();
+    let scan = namespace.index_scan("j", &range, Bins::All, &mut ScanCursor::all(), 9, NOW_MS);
+    assert_eq!(scan.map(drop).map_err(kind), Err(ErrorKind::IndexNotFound));
+    assert!(namespace.drop_index("i", NOW_MS).unwrap().0);
+    assert!(!namespace.drop_index("i", NOW_MS).unwrap().0);
+}
+
+#[test]
+fn definitions_outlive_a_restart() {
+    let device = Arc::new(MemoryDevice::new(64 << 20));
+    let namespace = open(&device);
+    put(&namespace, "s", 1, &[("n", Value::Integer(7))], Ttl::Never);
+    namespace.create_index(on("i", Some("s"), "n", IndexType::Integer), NOW_MS).unwrap();
+    namespace.create_index(on("j", Some("s"), "n", IndexType::Integer), NOW_MS).unwrap();
+    namespace.drop_index("j", NOW_MS).unwrap();
+    namespace.close().unwrap();
+    let namespace = open(&device);
+    assert_eq!(scan(&namespace, "i", &IndexRange::Equal(Value::Integer(7))), [1]);
+    assert_eq!(namespace.index_infos().len(), 1);
+    namespace.drop_table("s", NOW_MS).unwrap();
+    assert!(namespace.index_infos().is_empty(), "they go with their set");
+}
