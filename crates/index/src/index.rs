@@ -195,16 +195,16 @@ impl Index {
         dropped
     }
 
-    /// Takes out the entries of a partition that `keep` says no to, and returns them. Each shard is
-    /// one step; `keep` must not call the index.
+    /// Takes out the entries of a partition that `keep` says no to, and returns them with their tags
+    /// ([`Index::tag_of`]). Each shard is one step; `keep` must not call the index.
     pub fn retain(
         &self,
         partition: PartitionId,
         mut keep: impl FnMut(&Entry) -> bool,
-    ) -> Vec<Entry> {
+    ) -> Vec<(u64, Entry)> {
         let mut removed = Vec::new();
         let mut dead = Vec::new();
-        for locked in self.shards_of(partition) {
+        for (number, locked) in (0..).zip(self.shards_of(partition)) {
             let mut shard = locked.0.lock();
             dead.clear();
             shard.scan(&self.arena, None, usize::MAX, |tag, _, entry| {
@@ -213,7 +213,10 @@ impl Index {
                 }
             });
             let before = removed.len();
-            let taken = dead.iter().filter_map(|&(tag, at)| shard.remove(&self.arena, tag, at));
+            let tag_of = |tag| self.tag_at(ScanPosition { partition, shard: number, tag, rank: 0 });
+            let taken = dead
+                .iter()
+                .filter_map(|&(tag, at)| Some((tag_of(tag), shard.remove(&self.arena, tag, at)?)));
             removed.extend(taken);
             self.count(partition).fetch_sub((removed.len() - before) as u64, Relaxed);
         }
@@ -226,6 +229,37 @@ impl Index {
         let (bytes, _) = digest.0[2..].split_first_chunk().expect("a digest has 20 bytes");
         let partition = u128::from(digest.partition().get());
         partition << ORDER_BITS | u128::from_be_bytes(*bytes) >> PARTITION_BITS
+    }
+
+    /// The first 64 bits of [`Index::order`]: the partition, and 52 bits that hardly any two digests
+    /// of it share.
+    pub fn tag_of(digest: &Digest) -> u64 {
+        (Index::order(digest) >> 64) as u64
+    }
+
+    /// The tag of the records at a place of a scan.
+    pub fn tag_at(&self, at: ScanPosition) -> u64 {
+        let behind = 64 - PARTITION_BITS - self.shard_bits;
+        let shard = u64::from(at.partition.get()) << self.shard_bits | u64::from(at.shard);
+        shard << behind | at.tag >> (64 - behind)
+    }
+
+    /// Where a scan goes on that has seen the records of this tag.
+    pub fn position_past(&self, tag: u64) -> ScanPosition {
+        let (shard, _, last) = self.locate_tag(tag);
+        let partition = PartitionId::new((shard >> self.shard_bits) as u16);
+        let partition = partition.expect("a tag begins with a partition");
+        let shard = shard & ((1 << self.shard_bits) - 1);
+        ScanPosition { partition, shard: shard as u16, tag: last, rank: u32::MAX }
+    }
+
+    /// The entries of this tag: usually none or one.
+    pub fn get_tag(&self, tag: u64) -> Matches {
+        let (shard, first, last) = self.locate_tag(tag);
+        let mut matches = Matches::default();
+        let shard = self.shards[shard].0.lock();
+        shard.range(&self.arena, first, last, |entry| matches.push(entry));
+        matches
     }
 
     /// Number of entries, tombstones included.
@@ -266,6 +300,13 @@ impl Index {
     fn shards_of(&self, partition: PartitionId) -> &[Locked] {
         let first = usize::from(partition.get()) << self.shard_bits;
         &self.shards[first..first + (1 << self.shard_bits)]
+    }
+
+    /// The shard of a tag in the whole index, and what its entries are between there.
+    fn locate_tag(&self, tag: u64) -> (usize, u64, u64) {
+        let known = PARTITION_BITS + self.shard_bits;
+        let first = tag << known;
+        ((tag >> (64 - known)) as usize, first, first | ((1 << known) - 1))
     }
 
     /// Where a digest belongs: its order's bits name partition, shard and tag, one behind the other.

@@ -127,6 +127,13 @@ impl Shard {
         emitted
     }
 
+    /// Gives `emit` the entries of tags from `first` to `last`, in order.
+    pub(crate) fn range(&self, arena: &Arena, first: u64, last: u64, mut emit: impl FnMut(Entry)) {
+        let slots = self.slots(arena);
+        let within = slots.entries(slots.lower_bound(first)).take_while(|w| tag_of(*w) <= last);
+        within.for_each(|words| emit(Entry::unpack(words)));
+    }
+
     /// Says which promise of this module the shard breaks, if any.
     pub(crate) fn check(&self, arena: &Arena) -> Result<()> {
         let broken = |what: String| Err(Error::new(ErrorKind::Internal, what));

@@ -198,7 +198,9 @@ impl Pair {
         let keep = |entry: &Entry| !entry.expiry_hours.is_multiple_of(3);
         let gone = self.entries_of(partition, None).map(|(_, e)| e).filter(|e| !keep(e));
         let gone: Vec<Entry> = gone.collect();
-        assert_eq!(self.index.retain(partition, keep), gone);
+        let removed: Vec<Entry> =
+            self.index.retain(partition, keep).into_iter().map(|(_, entry)| entry).collect();
+        assert_eq!(removed, gone);
         for (_, group) in self.model.iter_mut().filter(|(name, _)| name.0 == partition) {
             group.retain(keep);
         }

@@ -5,14 +5,13 @@
 //! commit group, recovered whole or not at all. Readers may see some records changed a moment
 //! before the others.
 
-use index::Entry;
 use model::{Digest, Error, ErrorKind, Key, Result};
 use storage::{Ticket, Write, WriteKind};
 use store::{Change, Expect, GroupChange, Outcome};
 
+use crate::Namespace;
 use crate::modify::NewRecord;
 use crate::read::{Located, ReadAhead};
-use crate::{BLANK, Namespace, catalogue, class_of, expiry_hours};
 
 /// A change with the record as it is and as it will be.
 struct Decided<'a> {
@@ -130,18 +129,7 @@ impl Namespace {
                 }
                 continue;
             };
-            let set = self.ensure_set(appended.set_id);
-            let entry = Entry {
-                location: appended.location,
-                size_class: class_of(appended.units)?,
-                generation: new.generation,
-                set_id: appended.set_id,
-                expiry_hours: expiry_hours(new.void_time),
-                ..BLANK
-            };
-            self.place(digest, one.old.as_ref().map(|old| &old.entry), entry)?;
-            let key_type = one.key.as_ref().map(catalogue::key_type);
-            self.sets.note(&set, key_type, catalogue::bin_types(&new.bins));
+            self.put_in_place(digest, one.key.as_ref(), new, one.old.as_ref(), appended)?;
         }
         Ok(appended.last().map(|appended| appended.ticket.clone()))
     }

@@ -38,6 +38,7 @@ use storage::{Storage, Ticket};
 use store::NamespaceInfo;
 
 use crate::catalogue::Sets;
+pub use crate::indexes::IndexBug;
 use crate::indexes::Indexes;
 use crate::metrics::Metrics;
 use crate::nsup::Due;
@@ -84,8 +85,6 @@ pub struct Namespace {
     gate: RwLock<()>,
     sets: Sets,
     indexes: Indexes,
-    /// Held while indexes are made and dropped.
-    defining: Mutex<()>,
     /// Tombstones in the index that go as soon as they are durable: digest, location, ticket.
     pending_tombstones: Mutex<VecDeque<(Digest, u64, Ticket)>>,
     /// Records with a void-time, expired ones included.
@@ -154,7 +153,9 @@ impl Namespace {
         {
             tracing::warn!(%error, "no checkpoint; the next start reads the log");
         }
-        self.storage.close()
+        let closed = self.storage.close();
+        self.end_builds();
+        closed
     }
 
     /// Compares everything that is counted twice, and fails with [`ErrorKind::Internal`] at the first

@@ -9,6 +9,7 @@ use storage::{Appended, Ticket, Write, WriteKind};
 use store::{Change, Outcome, Seen, Ttl};
 
 use crate::catalogue::{self, Set};
+use crate::indexes::{Fields, IndexBug};
 use crate::metrics::Timer;
 use crate::read::{Located, ReadAhead};
 use crate::{BLANK, Namespace, SYSTEM_SETS, bytes_of, class_of, expiry_hours, units_of};
@@ -173,6 +174,14 @@ impl Namespace {
         if let Some(key) = key {
             limits::check_key(key)?;
         }
+        if self.has_bug(IndexBug::ChangesFirst)
+            && let Some((id, set)) = self.sets.by_name(set)
+        {
+            let fields = Fields { digest: *digest, set: &set.name, key, bins: &new.bins };
+            let change = self.index_change(digest, old, Some((id, fields)));
+            self.index_new(&change);
+            self.unindex_old(&change, 1);
+        }
         let appended = self.storage.append(&Write {
             kind: WriteKind::Record,
             digest: *digest,
@@ -183,6 +192,19 @@ impl Namespace {
             lut_ms: now_ms,
             void_time: new.void_time,
         })?;
+        self.put_in_place(digest, key, &new, old, &appended)?;
+        Ok(appended.ticket)
+    }
+
+    /// Lets the indexes and the catalogue show a new version that was appended.
+    pub(crate) fn put_in_place(
+        &self,
+        digest: &Digest,
+        key: Option<&Key>,
+        new: &NewRecord,
+        old: Option<&Located>,
+        appended: &Appended,
+    ) -> Result<()> {
         let set_id = appended.set_id;
         let set = self.ensure_set(set_id);
         let entry = Entry {
@@ -193,9 +215,25 @@ impl Namespace {
             expiry_hours: expiry_hours(new.void_time),
             ..BLANK
         };
-        self.place(digest, old.map(|old| &old.entry), entry)?;
+        let fields = Fields { digest: *digest, set: &set.name, key, bins: &new.bins };
+        let change = self.index_change(digest, old, Some((set_id, fields)));
+        if self.has_bug(IndexBug::RemovesFirst) {
+            self.unindex_old(&change, 1);
+            std::thread::yield_now();
+        } else {
+            self.index_new(&change);
+        }
+        let old_entry = old.map(|old| &old.entry);
+        self.place(digest, old_entry, entry).inspect_err(|_| {
+            self.unindex_new(&change, usize::from(old.is_some()));
+        })?;
+        self.unindex_old(&change, 1);
+        if self.has_bug(IndexBug::RemovesFirst) {
+            std::thread::yield_now();
+            self.index_new(&change);
+        }
         self.sets.note(&set, key.map(catalogue::key_type), catalogue::bin_types(&new.bins));
-        Ok(appended.ticket)
+        Ok(())
     }
 
     /// The set of this id in storage's dictionary.
@@ -206,7 +244,7 @@ impl Namespace {
         })
     }
 
-    /// Points the index at a record's new place and counts the change.
+    /// Points the primary index at a record's new place and counts the change.
     pub(crate) fn place(&self, digest: &Digest, old: Option<&Entry>, new: Entry) -> Result<()> {
         let bytes = |entry: &Entry| bytes_of(entry) as i64;
         match old {
@@ -275,8 +313,12 @@ impl Namespace {
             tombstone: true,
             ..BLANK
         };
+        let change = self.index_change(digest, Some(old), None);
         self.replace(digest, &old.entry, entry)?;
         self.uncount(&old.entry);
+        if !self.has_bug(IndexBug::DeleteForgets) {
+            self.unindex_old(&change, 0);
+        }
         if appended.ticket.outcome().is_some() {
             self.index.remove(digest, location);
         } else {

@@ -7,6 +7,7 @@
 //! more than may go, a share of the partitions. Neither writes a tombstone for each record:
 //! defragmentation leaves one where an older version may still lie somewhere.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
 use index::Entry;
@@ -14,6 +15,7 @@ use model::{ErrorKind, PARTITIONS, PartitionId, Result};
 use storage::Said;
 use store::{Bins, ScanCursor};
 
+use crate::indexes::IndexBug;
 use crate::metrics::Timer;
 use crate::{Namespace, expiry_hours, second_of};
 
@@ -111,8 +113,9 @@ impl Namespace {
         let _timer = Timer::of(&self.metrics.nsup);
         let mut swept = Swept::default();
         if self.mortal.load(Relaxed) > 0 {
-            for partition in (0..PARTITIONS).filter_map(PartitionId::new) {
-                swept.expired += self.expire(partition, now_ms)?;
+            // Entries of neighbours in a tree go together.
+            for first in (0..PARTITIONS).step_by(self.partitions_together().into()) {
+                swept.expired += self.expire(first..first + self.partitions_together(), now_ms)?;
             }
         }
         swept.evicted = self.evict()?;
@@ -125,11 +128,11 @@ impl Namespace {
         Ok(swept)
     }
 
-    fn expire(&self, partition: PartitionId, now_ms: u64) -> Result<u64> {
+    fn expire(&self, partitions: Range<u16>, now_ms: u64) -> Result<u64> {
         let this_hour = expiry_hours(u32::try_from(now_ms / 1000).unwrap_or(u32::MAX));
         let mut dead = Vec::new();
-        let one = partition.get();
-        self.walk(&mut ScanCursor::new(one, one + 1), |_, entry| {
+        let mut cursor = ScanCursor::new(partitions.start, partitions.end);
+        self.walk(&mut cursor, |partition, entry| {
             let gone = match entry.expiry_hours {
                 _ if entry.tombstone => false,
                 0 => false,
@@ -138,11 +141,15 @@ impl Namespace {
                 _ => self.has_expired(entry, now_ms)?,
             };
             if gone {
-                dead.push(entry.location);
+                dead.push((partition, entry.location));
             }
             Ok(true)
         })?;
-        Ok(self.remove_locations(partition, dead))
+        if dead.is_empty() {
+            return Ok(0);
+        }
+        let _gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(self.remove_dead(dead, self.has_bug(IndexBug::ExpiryForgets)))
     }
 
     fn has_expired(&self, entry: &Entry, now_ms: u64) -> Result<bool> {
@@ -153,22 +160,23 @@ impl Namespace {
         }
     }
 
-    /// Takes the entries with these locations out of the index, where they are still there.
-    pub(crate) fn remove_locations(&self, partition: PartitionId, mut dead: Vec<u64>) -> u64 {
-        if dead.is_empty() {
-            return 0;
-        }
+    /// Takes the entries with these locations out of the indexes, where they are still there. The
+    /// caller holds the gate, or is alone. `forgets` leaves the secondary indexes as they are.
+    pub(crate) fn remove_dead(&self, mut dead: Vec<(PartitionId, u64)>, forgets: bool) -> u64 {
         dead.sort_unstable();
-        let _gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        self.remove_sorted(partition, &dead)
-    }
-
-    /// The same for sorted locations, by the holder of the gate.
-    pub(crate) fn remove_sorted(&self, partition: PartitionId, dead: &[u64]) -> u64 {
-        let removed =
-            self.index.retain(partition, |entry| dead.binary_search(&entry.location).is_err());
-        removed.iter().for_each(|entry| self.uncount(entry));
-        removed.len() as u64
+        let mut removed = Vec::new();
+        for dead in dead.chunk_by(|a, b| a.0 == b.0) {
+            let of = dead[0].0;
+            removed.extend(
+                self.index.retain(of, |entry| dead.binary_search(&(of, entry.location)).is_err()),
+            );
+        }
+        removed.iter().for_each(|(_, entry)| self.uncount(entry));
+        let count = removed.len() as u64;
+        if !forgets {
+            self.unindex(&mut removed, 0);
+        }
+        count
     }
 
     /// Evicts some of the records that would die first, if more room is used than is wished for.
@@ -212,12 +220,13 @@ impl Namespace {
         let gate = self.gate.write().unwrap_or_else(|poisoned| poisoned.into_inner());
         let (_, ticket) = self.storage.append_marker(said)?;
         // Nothing was written in between: what the marker means is what is removed here.
-        let mut evicted = 0;
+        let mut removed = Vec::new();
         for partition in (0..PARTITIONS).filter_map(PartitionId::new) {
-            let removed = self.index.retain(partition, |entry| !goes(partition, entry));
-            removed.iter().for_each(|entry| self.uncount(entry));
-            evicted += removed.len() as u64;
+            removed.extend(self.index.retain(partition, |entry| !goes(partition, entry)));
         }
+        removed.iter().for_each(|(_, entry)| self.uncount(entry));
+        let evicted = removed.len() as u64;
+        self.unindex(&mut removed, 0);
         drop(gate);
         ticket.wait_blocking()?;
         tracing::info!(namespace = self.options.name, evicted, used_pct, "evicted");

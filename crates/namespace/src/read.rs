@@ -15,11 +15,11 @@ use crate::{Namespace, expiry_hours};
 const SCAN_STEP: usize = 512;
 
 /// Device reads of one batch under way at once.
-const READS_AT_ONCE: usize = 128;
+pub(crate) const READS_AT_ONCE: usize = 128;
 
 /// Records of a batch that are brought close at once: their lines fit the cache next to the
 /// processor.
-const MEMORY_READS_AT_ONCE: usize = 32;
+pub(crate) const MEMORY_READS_AT_ONCE: usize = 32;
 
 /// Takes the entries of the digest at `place` of a batch off the front of `rest`.
 fn matches_of<'a>(
@@ -74,6 +74,14 @@ pub(crate) struct Located {
     pub(crate) entry: Entry,
     pub(crate) record: Record,
     pub(crate) ticket: Option<Ticket>,
+    /// Its bytes are damaged: of the record only the digest is right.
+    pub(crate) damaged: bool,
+}
+
+impl Located {
+    pub(crate) fn of(entry: Entry, read: Read) -> Located {
+        Located { entry, record: read.record, ticket: read.durable, damaged: false }
+    }
 }
 
 /// Passes those records on that have not expired, and counts them.
@@ -250,7 +258,7 @@ impl Namespace {
     ) -> Result<Option<Located>> {
         for entry in entries.filter(|entry| !entry.tombstone) {
             if let Some(read) = self.read_entry(&entry, Some(digest), bins)? {
-                return Ok(Some(Located { entry, record: read.record, ticket: read.durable }));
+                return Ok(Some(Located::of(entry, read)));
             }
         }
         Ok(None)
@@ -277,7 +285,7 @@ impl Namespace {
             let (units, all) = (crate::units_of(&entry), BinSelect::All);
             let read = self.storage.read_async(entry.location, units, Some(digest), all).await;
             if let Ok(Some(read)) = read {
-                return Some(Located { entry, record: read.record, ticket: read.durable });
+                return Some(Located::of(entry, read));
             }
         }
         None
@@ -297,9 +305,7 @@ impl Namespace {
                 return Ok((Some(Located { entry, ..found }), None));
             }
             match self.read_entry(&entry, Some(digest), Bins::All) {
-                Ok(Some(Read { record, durable, .. })) => {
-                    return Ok((Some(Located { entry, record, ticket: durable }), None));
-                }
+                Ok(Some(read)) => return Ok((Some(Located::of(entry, read)), None)),
                 Ok(None) => {}
                 Err(error) if error.kind == ErrorKind::Corrupt => damaged = Some((entry, error)),
                 Err(error) => return Err(error),
@@ -315,7 +321,7 @@ impl Namespace {
             void_time: 0,
             size: 0,
         };
-        Ok((Some(Located { entry, record, ticket: None }), Some(error)))
+        Ok((Some(Located { entry, record, ticket: None, damaged: true }), Some(error)))
     }
 
     /// What an entry points at; `None` where that is another record than the expected one.
@@ -326,6 +332,17 @@ impl Namespace {
         bins: Bins<'_>,
     ) -> Result<Option<Read>> {
         self.storage.read(entry.location, crate::units_of(entry), expected, select(bins))
+    }
+
+    /// What an entry points at, whichever record it is, without keeping the thread while a device
+    /// reads.
+    pub(crate) async fn read_entry_async(
+        &self,
+        entry: &Entry,
+        bins: Bins<'_>,
+    ) -> Result<Option<Read>> {
+        let units = crate::units_of(entry);
+        self.storage.read_async(entry.location, units, None, select(bins)).await
     }
 
     /// The next records of a set, at most `max`, and moves the cursor on.

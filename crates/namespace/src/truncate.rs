@@ -8,6 +8,7 @@ use store::{Bins, ScanCursor};
 
 use crate::Namespace;
 use crate::catalogue::is_own;
+use crate::indexes::IndexBug;
 
 /// The time up to which a truncate without a time goes.
 pub(crate) const EVERYTHING: u64 = u64::MAX;
@@ -65,11 +66,7 @@ impl Namespace {
             }
             Ok(true)
         })?;
-        dead.sort_unstable();
-        for group in dead.chunk_by(|a, b| a.0 == b.0) {
-            let locations: Vec<u64> = group.iter().map(|(_, location)| *location).collect();
-            self.remove_sorted(group[0].0, &locations);
-        }
+        self.remove_dead(dead, self.has_bug(IndexBug::TruncateForgets));
         Ok(())
     }
 

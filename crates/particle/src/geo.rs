@@ -4,6 +4,8 @@
 //! radius in metres]`). Edges are great circles, so a region may lie across the date line or
 //! around a pole. A ring's inside is its smaller side, whichever way it runs.
 
+mod cells;
+
 use model::Value;
 
 /// Mean radius of the Earth, metres (IUGG).
@@ -60,9 +62,7 @@ impl Shape {
         let Shape::Point(point) = other else { return false };
         match self {
             Shape::Point(_) => false,
-            Shape::Circle(centre, angle) => {
-                norm(cross(*centre, *point)).atan2(dot(*centre, *point)) <= *angle
-            }
+            Shape::Circle(centre, reach) => angle(*centre, *point) <= *reach,
             Shape::Polygons(polygons) => polygons.iter().any(|rings| match &rings[..] {
                 [outer, holes @ ..] => {
                     outer.contains(*point) && !holes.iter().any(|hole| hole.contains(*point))
@@ -110,6 +110,11 @@ fn cross(a: Direction, b: Direction) -> Direction {
 
 fn add(a: Direction, b: Direction) -> Direction {
     [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+}
+
+/// The angle between two directions, radians.
+fn angle(a: Direction, b: Direction) -> f64 {
+    norm(cross(a, b)).atan2(dot(a, b))
 }
 
 fn norm(a: Direction) -> f64 {

@@ -437,7 +437,8 @@ impl Store for Node {
         max: usize,
     ) -> Result<Vec<(Name, Record)>> {
         let namespace = self.namespace(namespace)?;
-        let (records, ticket) = namespace.index_scan(index, range, bins, cursor, max, now_ms())?;
+        let (records, ticket) =
+            namespace.index_scan(index, range, bins, cursor, max, now_ms()).await?;
         durable(records, ticket).await
     }
 
@@ -453,7 +454,7 @@ impl Store for Node {
     ) -> Result<Vec<(Name, Record)>> {
         let namespace = self.namespace(namespace)?;
         let (records, ticket) =
-            namespace.index_ordered(index, range, descending, bins, cursor, max, now_ms())?;
+            namespace.index_ordered(index, range, descending, bins, cursor, max, now_ms()).await?;
         durable(records, ticket).await
     }
 

@@ -57,11 +57,13 @@ macro_rules! with_tree {
     ($trees:expr, $number:expr, $tree:ident => $does:expr) => {
         match &$trees {
             Trees::Narrow(trees) => {
-                let mut $tree = trees[$number].lock();
+                let mut locked = trees[$number].lock();
+                let $tree = &mut *locked;
                 $does
             }
             Trees::Wide(trees) => {
-                let mut $tree = trees[$number].lock();
+                let mut locked = trees[$number].lock();
+                let $tree = &mut *locked;
                 $does
             }
         }

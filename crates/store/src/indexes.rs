@@ -1,6 +1,6 @@
 //! Questions to secondary indexes.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -48,7 +48,8 @@ pub struct IndexCount {
     pub exact: bool,
 }
 
-/// A resumable walk over an index in the order of its values.
+/// A resumable walk over an index in the order of its values. Begins as its default; what is in it is
+/// the store's.
 #[derive(Debug, Clone, Default)]
 pub struct OrderedCursor {
     /// The last record that was given, with the value for which it was.
@@ -56,6 +57,10 @@ pub struct OrderedCursor {
     /// Records that were given: one whose value changes meanwhile does not come twice. 32 bytes or
     /// so for each, so a walk over very many records should sort instead.
     pub given: HashSet<Digest>,
+    /// Records that are sorted already and come next, with the values that they were sorted by.
+    pub pending: VecDeque<(Value, Digest)>,
+    /// Whether the walk is one of scans, since the index was not ready when it began.
+    pub by_scan: Option<bool>,
     /// Whether the walk has seen everything.
     pub done: bool,
 }

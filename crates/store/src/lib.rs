@@ -426,7 +426,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<(Name, Record)>>> + Send;
 
     /// The same in the order of the indexed values, those that are equal in the order of
-    /// partitions and digests. A record stands where its first value in the range, in that order, is.
+    /// partitions and digests, or all against it. A record stands where its first value in the range, in that order, is.
     /// A record whose indexed values do not change meanwhile is seen exactly once, any other at most
     /// once. Shapes have no order: [`ErrorKind::Parameter`](model::ErrorKind).
     #[expect(clippy::too_many_arguments, reason = "a question, how far it is, and what is wanted")]

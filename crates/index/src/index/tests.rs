@@ -51,6 +51,31 @@ fn shard_and_tag_are_the_digests_bits_from_the_third_byte_on() {
 }
 
 #[test]
+fn tags_lead_to_entries_and_on() {
+    for shards in [1, 8, 64] {
+        let index = index(shards);
+        let digests: Vec<Digest> = (0..5000).map(digest).collect();
+        for (n, digest) in (0..).zip(&digests) {
+            index.insert(digest, entry(n)).expect("memory");
+        }
+        for (n, digest) in (0..).zip(&digests) {
+            let tag = Index::tag_of(digest);
+            assert_eq!(index.get_tag(tag).map(|entry| entry.location).collect::<Vec<_>>(), [n]);
+            assert_eq!(index.get_tag(tag ^ 1).count(), 0);
+            let after = index.position_after(digest);
+            assert_eq!(index.tag_at(after), tag);
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            index.scan(digest.partition(), Some(after), 3, &mut one);
+            index.scan(digest.partition(), Some(index.position_past(tag)), 3, &mut other);
+            assert_eq!(one, other);
+        }
+        let tag = Index::tag_of(&digests[7]);
+        let gone = index.retain(digests[7].partition(), |entry| entry.location != 7);
+        assert_eq!(gone, [(tag, entry(7))]);
+    }
+}
+
+#[test]
 fn drop_partition_takes_one_partition() {
     let index = index(4);
     for n in 0..20_000 {

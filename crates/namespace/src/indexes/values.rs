@@ -3,39 +3,13 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 
-use model::{
-    Collection, Digest, Error, ErrorKind, IndexDef, IndexSource, IndexType, Key, Name, Record,
-    Result, Value,
-};
+use model::{Collection, Error, ErrorKind, IndexDef, IndexSource, IndexType, Name, Result, Value};
 use particle::cdt::Context;
 use particle::exp::{self, Expression};
 use particle::geo::Shape;
 use store::IndexRange;
 
-/// A record as an index sees it: what stays the same however often and whenever it is looked at.
-#[derive(Clone, Copy)]
-pub(crate) struct Fields<'a> {
-    pub(crate) digest: Digest,
-    pub(crate) set: &'a str,
-    pub(crate) key: Option<&'a Key>,
-    pub(crate) bins: &'a [(Name, Value)],
-}
-
-impl<'a> Fields<'a> {
-    pub(crate) fn of(record: &'a Record, set: &'a str) -> Fields<'a> {
-        Fields { digest: record.digest, set, key: record.key.as_ref(), bins: &record.bins }
-    }
-}
-
-impl exp::Bins for Fields<'_> {
-    fn bin(&self, name: &str) -> Option<&Value> {
-        self.bins.iter().find(|(n, _)| &**n == name).map(|(_, value)| value)
-    }
-
-    fn key(&self) -> Option<&Key> {
-        self.key
-    }
-}
+use super::Fields;
 
 /// A definition, ready to be asked for the values of a record.
 pub(crate) struct Extract {
@@ -63,6 +37,14 @@ impl Extract {
         let filter = def.filter.as_deref().map(Expression::decode_filter).transpose()?;
         let (collection, value_type) = (def.collection, def.value_type);
         Ok(Extract { source, collection, value_type, filter })
+    }
+
+    /// The one bin that decides everything, if it is so.
+    pub(crate) fn only_bin(&self) -> Option<&Name> {
+        match (&self.source, &self.filter) {
+            (Source::Bin(bin, _), None) => Some(bin),
+            _ => None,
+        }
     }
 
     /// Gives `each` the values under which the record is in the index; equal ones may come twice.

@@ -134,6 +134,7 @@ struct Threads {
     stop: Sender<()>,
     clock: JoinHandle<()>,
     defrag: JoinHandle<()>,
+    builds: JoinHandle<()>,
 }
 
 impl Threads {
@@ -147,15 +148,18 @@ impl Threads {
         })?;
         let of = namespace.clone();
         let defrag = spawn("defrag", namespace, move || of.run_defrag())?;
-        Ok(Threads { stop, clock, defrag })
+        let of = namespace.clone();
+        let builds = spawn("sindex", namespace, move || of.run_builds())?;
+        Ok(Threads { stop, clock, defrag, builds })
     }
 
-    /// Nothing is swept while the namespace closes, and defragmentation ends with it.
+    /// Nothing is swept while the namespace closes; defragmentation and builds end with it.
     fn close(self, namespace: &Namespace) -> Result<()> {
         drop(self.stop);
         join("tick", namespace, self.clock);
         let closed = namespace.close();
         join("defrag", namespace, self.defrag);
+        join("sindex", namespace, self.builds);
         closed
     }
 }
