@@ -343,6 +343,13 @@ impl ScanPosition {
         self.partition
     }
 
+    /// The place behind all entries that are equal to the one here in all compared bits. To go on from
+    /// here is exact whatever becomes of these, if all that there were have been seen: one of them
+    /// that is taken out and put in again stands behind the others.
+    pub fn past(self) -> ScanPosition {
+        ScanPosition { rank: u32::MAX, ..self }
+    }
+
     /// The place inside the partition as three numbers, for a cursor that leaves the process.
     pub fn to_words(&self) -> [u64; 3] {
         [self.shard.into(), self.tag, self.rank.into()]

@@ -436,7 +436,7 @@ impl Namespace {
             let mut last = cursor.position.map(|p| index::ScanPosition::from_words(partition, p.0));
             let most = SCAN_STEP.min(max - living.count);
             let more = self.index.scan_each(partition, last, most, |position, entry| {
-                last = Some(position);
+                last = Some(position.past());
                 if entry.set_id == set_id && !entry.tombstone {
                     let units = crate::units_of(&entry);
                     places.push(Place { location: entry.location, units });
@@ -453,7 +453,8 @@ impl Namespace {
     }
 
     /// Calls `each` for the entries from the cursor on until it says stop (`false`), and leaves the
-    /// cursor behind the last entry that it saw.
+    /// cursor behind the last entry that it saw. Entries that are equal in all compared bits, as a
+    /// record's tombstone and its next life, are not parted: it may be called for the rest of them.
     pub(crate) fn walk(
         &self,
         cursor: &mut ScanCursor,
@@ -466,9 +467,12 @@ impl Namespace {
             let _pin = self.storage.pin();
             let after = cursor.position.map(|p| index::ScanPosition::from_words(partition, p.0));
             let more = self.index.scan(partition, after, SCAN_STEP, &mut step);
-            for (position, entry) in &step {
-                cursor.position = Some(ScanPosition(position.to_words()));
-                if !each(partition, entry)? {
+            let mut stop = false;
+            for (n, (position, entry)) in step.iter().enumerate() {
+                let past = position.past();
+                cursor.position = Some(ScanPosition(past.to_words()));
+                stop |= !each(partition, entry)?;
+                if stop && step.get(n + 1).is_none_or(|(next, _)| next.past() != past) {
                     return Ok(());
                 }
             }

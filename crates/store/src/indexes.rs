@@ -60,7 +60,7 @@ pub struct OrderedCursor {
     /// Records that are sorted already and come next, with the values that they were sorted by.
     pub pending: VecDeque<(Value, Digest)>,
     /// Whether the walk is one of scans, since the index was not ready when it began.
-    pub by_scan: Option<bool>,
+    pub by_scan: bool,
     /// Whether the walk has seen everything.
     pub done: bool,
 }

@@ -136,7 +136,7 @@ impl Namespace {
             step.clear();
             let _pin = self.storage.pin();
             let more = self.index.scan_each(partition, last, STEP, |position, entry| {
-                last = Some(position);
+                last = Some(position.past());
                 if !entry.tombstone && build.indexes.iter().any(|index| self.has_of(index, &entry))
                 {
                     step.push(entry);

@@ -24,7 +24,7 @@ type Place = (u128, u64);
 
 impl Namespace {
     /// The next records of a range in the order of their values, at most `max`, and moves the cursor
-    /// on. They hold once the ticket is done. From scans, all of them at each call, where the index
+    /// on. They hold once the ticket is done. From scans, a whole one at each call, where the index
     /// was being built when the walk began.
     #[expect(clippy::too_many_arguments, reason = "a question, how far it is, and what is wanted")]
     pub async fn index_ordered(
@@ -43,7 +43,10 @@ impl Namespace {
             return Err(Error::new(ErrorKind::Parameter, detail));
         }
         let question = Question::new(&index, range, bins, now_ms)?;
-        if *cursor.by_scan.get_or_insert_with(|| !index.ready()) {
+        // An index that was made anew since the walk began may be one that is not ready.
+        cursor.by_scan |= !index.ready();
+        if cursor.by_scan {
+            cursor.pending.clear();
             return self.scan_ordered(&question, descending, cursor, max);
         }
         let _timer = Timer::of(&self.metrics.query);
