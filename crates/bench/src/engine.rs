@@ -166,6 +166,8 @@ impl Engine {
         })?;
         let of = self.namespace.clone();
         self.spawn("defrag", move || of.run_defrag())?;
+        let of = self.namespace.clone();
+        self.spawn("sindex", move || of.run_builds())?;
         Ok(self)
     }
 

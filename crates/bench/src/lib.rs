@@ -5,8 +5,9 @@
 //!
 //! 1. [`Args`] says what; each workload has defaults of its own (`options.rs`).
 //! 2. [`Engine`] is a namespace with the threads that a server gives it: one for defragmentation, one
-//!    for what is due each second.
-//! 3. A workload (`load.rs`, `get.rs`, `restart.rs`, `churn.rs`, `read.rs`, `act.rs`) fills it with
+//!    for what is due each second, one that builds indexes.
+//! 3. A workload (`load.rs`, `get.rs`, `restart.rs`, `churn.rs`, `read.rs`, `act.rs`,
+//!    `sindex.rs`) fills it with
 //!    [`Data`] and measures: time, CPU and memory of the process (`meter.rs`), latencies from the
 //!    intended start of each operation (`pace.rs`).
 //! 4. A [`Report`] is the answer, for people or as JSON.
@@ -31,6 +32,7 @@ mod pace;
 mod read;
 mod report;
 mod restart;
+mod sindex;
 
 pub use data::{Data, Picks, SET};
 pub use engine::{Engine, Setup, now_ms};
@@ -53,6 +55,7 @@ pub fn run(args: &Args) -> Result<()> {
         Workload::Churn => churn::run(args),
         Workload::Read => read::run(args),
         Workload::Act => act::run(args),
+        Workload::Sindex => sindex::run(args),
     }?;
     print(&report, args.json)
 }

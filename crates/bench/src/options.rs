@@ -25,6 +25,8 @@ pub enum Workload {
     Read,
     /// Reads of large objects at a fixed rate under writes: share over 1, 8 and 64 ms
     Act,
+    /// Secondary indexes in memory: bytes of an entry, building, ranges (goal 8 without the wire)
+    Sindex,
 }
 
 /// Flags of `aerie bench engine`. Counts take k, M, G (thousands); sizes take K, M, G, T (1024).

@@ -5,7 +5,7 @@
 //! place in the order of partitions and digests, so that it leads to the primary index's entry, and
 //! entries sorted by tag are in the order in which scans go.
 //!
-//! An [`Index`] is some ordered trees ([`tree`]), each with a lock, for some partitions that are
+//! An [`Index`] is some ordered trees (`tree.rs`), each with a lock, for some partitions that are
 //! neighbours. One tree for each partition would be as right, but a question that a few records answer
 //! has to ask every tree, and 4096 cache misses are dearer than a hundred records: a node of ten
 //! million records has 64.

@@ -170,7 +170,7 @@ fn ask(namespace: &Namespace, part: u64, clock: &AtomicU64, stop: &AtomicBool) -
         turn += 1;
         let name = ["n", "l"][(turn / 2 % 2) as usize];
         match turn % 3 {
-            0 => ordered(namespace, name, turn % 2 == 0, clock)?,
+            0 => ordered(namespace, name, turn.is_multiple_of(2), clock)?,
             _ => unordered(namespace, name, clock)?,
         }
         if last {
