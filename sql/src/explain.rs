@@ -190,7 +190,7 @@ impl Lines<'_> {
                 self.keys(table, keys);
                 self.filter(filter.as_ref());
             }
-            Target::Scan(filter) => {
+            Target::Scan(filter, _) => {
                 self.top(what, table);
                 self.top("  SetScan", table);
                 self.out.extend(filter.as_ref().map(|filter| format!("    Filter: {filter}")));

@@ -8,6 +8,7 @@
 mod aql;
 mod copy;
 mod define;
+mod index;
 mod namespace;
 mod refuse;
 mod session;
@@ -18,7 +19,6 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::parse::{Cut, InsertMode, Options, Statement};
-use crate::plan::Session;
 use crate::types;
 use crate::{SqlError, SqlResult};
 
@@ -415,9 +415,9 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             kind = words.word().unwrap_or_default();
         }
     }
-    let of_elements = matches!(kind.as_str(), "LIST" | "MAPKEYS" | "MAPVALUES");
-    if kind == "INDEX" || of_elements && words.eat("INDEX") {
-        return create_index(cut, words);
+    let indexes = ["INDEX", "UNIQUE", "LIST", "MAPKEYS", "MAPVALUES"];
+    if indexes.contains(&kind.as_str()) && !temporary {
+        return index::create(cut, words, &kind);
     }
     if kind == "SEQUENCE" && !temporary {
         return define::create_sequence(cut, words);
@@ -432,25 +432,6 @@ fn create(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     define::create_table(cut, words)
 }
 
-/// `CREATE INDEX [CONCURRENTLY] [[IF NOT EXISTS] name] ON [ONLY] table ..`: what it would make faster
-/// works without it.
-fn create_index(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
-    words.eat("CONCURRENTLY");
-    let _ = words.eat("IF") && words.expect("NOT")? && words.expect("EXISTS")?;
-    if !words.eat("ON") {
-        words.object_name()?;
-        words.expect("ON")?;
-    }
-    words.eat("ONLY");
-    words.object_name()?;
-    if !matches!(words.token(), Some(Token::LParen | Token::Word(_))) {
-        return Err(cut.syntax_error(words.at()));
-    }
-    let warning =
-        Some("no index was made: secondary indexes are not there yet, queries scan the set");
-    Ok(Statement::Session(Session::Accepted { tag: "CREATE INDEX".to_string(), warning }))
-}
-
 fn drop(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     let kind = words.word().unwrap_or_default();
     if let Some(word) = namespace::word(&kind) {
@@ -458,6 +439,7 @@ fn drop(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
     }
     match kind.as_str() {
         "TABLE" | "VIEW" | "SEQUENCE" => define::drop(cut, words, &kind),
+        "INDEX" => index::drop(cut, words),
         _ => Err(refuse::create(&kind, cut)),
     }
 }
@@ -554,6 +536,10 @@ fn show(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             words.word();
             let _ = words.eat("FROM") || words.eat("IN");
             Statement::ShowSets(words.ident())
+        }
+        "INDEXES" | "INDICES" => {
+            words.word();
+            index::show(&mut words)?
         }
         "BINS" | "COLUMNS" => {
             words.word();

@@ -16,6 +16,7 @@
 //! Always true: no text makes this crate panic or recurse without bound, and every error says where
 //! and what to try. Running plans, transactions and settings are left to others.
 
+pub mod access;
 mod deparse;
 mod dialect;
 pub mod error;

@@ -81,6 +81,15 @@ pub(crate) enum Statement {
         name: ast::ObjectName,
         text: Option<String>,
     },
+    CreateIndex(Box<CreateIndex>),
+    DropIndex(DropIndex),
+    /// Of a namespace, a set, or all.
+    ShowIndexes(Option<ast::ObjectName>),
+    /// STAT INDEX.
+    StatIndex {
+        namespace: ast::Ident,
+        name: String,
+    },
     CreateSequence(Box<CreateSequence>),
     AlterSequence {
         name: ast::ObjectName,
@@ -190,6 +199,42 @@ pub(crate) struct CreateSequence {
     pub(crate) if_not_exists: bool,
 }
 
+/// CREATE INDEX.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateIndex {
+    pub(crate) name: Option<ast::Ident>,
+    /// A set; in aql also a namespace, for all of its sets.
+    pub(crate) table: ast::ObjectName,
+    /// What is indexed: bins or expressions.
+    pub(crate) keys: Vec<ast::Expr>,
+    /// What of a list or a map is indexed.
+    pub(crate) elements: Option<Elements>,
+    /// Upper case.
+    pub(crate) method: Option<String>,
+    /// aql's name of the type, upper case.
+    pub(crate) value_type: Option<String>,
+    pub(crate) filter: Option<ast::Expr>,
+    pub(crate) unique: bool,
+    pub(crate) concurrently: bool,
+    pub(crate) if_not_exists: bool,
+}
+
+/// What of a bin an index holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Elements {
+    List,
+    MapKeys,
+    MapValues,
+}
+
+/// DROP INDEX.
+#[derive(Debug, Clone)]
+pub(crate) struct DropIndex {
+    /// Each with the namespace, or aql's set, that stands before it.
+    pub(crate) names: Vec<(Option<ast::ObjectName>, ast::Ident)>,
+    pub(crate) if_exists: bool,
+}
+
 /// CREATE VIEW.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
@@ -255,6 +300,8 @@ impl Statement {
             Statement::CreateView(_) => "CREATE VIEW",
             Statement::DropView { .. } => "DROP VIEW",
             Statement::Comment { .. } => "COMMENT",
+            Statement::CreateIndex(_) => "CREATE INDEX",
+            Statement::DropIndex(_) => "DROP INDEX",
             Statement::CreateSequence(_) => "CREATE SEQUENCE",
             Statement::AlterSequence { .. } => "ALTER SEQUENCE",
             Statement::DropSequence { .. } => "DROP SEQUENCE",
@@ -268,6 +315,8 @@ impl Statement {
             Statement::AlterColumns(_) | Statement::AlterTable { .. } => "ALTER TABLE",
             Statement::SetConfig { .. } => "SET CONFIG",
             Statement::ShowNamespaces | Statement::ShowSets(_) | Statement::ShowBins(_) => "SHOW",
+            Statement::ShowIndexes(_) => "SHOW",
+            Statement::StatIndex { .. } => "SHOW",
             Statement::ShowConfig { .. }
             | Statement::ShowStats(_)
             | Statement::ShowLatencies(_) => "SHOW",

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use model::{Column, ColumnType, Name, Notes, Sequence, Table, View};
+use model::{Column, ColumnType, IndexDef, Name, Notes, Sequence, Table, View};
 use sqlparser::ast;
 pub use sqlparser::ast::Query;
 
+use crate::access::Access;
 use crate::expr::Expr;
 pub use crate::operate::Operation;
 
@@ -36,6 +37,8 @@ pub enum Plan {
     PointGet(Get),
     /// Records by a list of keys.
     BatchGet(Get),
+    /// Records by a condition that secondary indexes answer.
+    IndexGet(Box<IndexGet>),
     /// Everything else that gives rows: DataFusion.
     Query(Box<ast::Query>),
     /// INSERT, UPSERT, REPLACE.
@@ -113,6 +116,24 @@ pub enum Plan {
         sequence: Sequence,
         /// Whether a relation of this name is no error.
         if_not_exists: bool,
+    },
+    /// CREATE INDEX.
+    CreateIndex(NewIndex),
+    /// DROP INDEX.
+    DropIndex(Vec<DroppedIndex>),
+    /// SHOW INDEXES: of one set, of one namespace, or all.
+    ShowIndexes {
+        /// Namespace, or all.
+        namespace: Option<String>,
+        /// Set, or all.
+        set: Option<String>,
+    },
+    /// STAT INDEX: numbers of one index.
+    StatIndex {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
     },
     /// ALTER SEQUENCE .. RESTART.
     RestartSequences {
@@ -253,6 +274,29 @@ pub struct Get {
     pub lock: bool,
 }
 
+/// A read of records by their values.
+#[derive(Debug, Clone)]
+pub struct IndexGet {
+    /// What is read of them: its keys are none, its filter is the whole condition.
+    pub get: Get,
+    /// The ways to them; which one is taken is decided when the values are known.
+    pub accesses: Vec<Access>,
+    /// ORDER BY what an index is over: one way, one range.
+    pub order: Option<Order>,
+    /// The same as a query, for when no index is cheaper than reading the whole set.
+    pub query: Box<ast::Query>,
+}
+
+/// Rows in the order of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// From the greatest value to the least.
+    pub descending: bool,
+    /// Whether rows without a value, which no index holds, would be among the answer: behind the
+    /// others. (Where they come first there is no such plan.)
+    pub nulls: bool,
+}
+
 /// Keys as the statement gives them.
 #[derive(Debug, Clone)]
 pub enum Keys {
@@ -306,6 +350,35 @@ pub struct CreateTableAs {
     pub if_not_exists: bool,
     /// Whether the rows are wanted.
     pub with_data: bool,
+}
+
+/// CREATE INDEX.
+#[derive(Debug, Clone)]
+pub struct NewIndex {
+    /// Namespace.
+    pub namespace: String,
+    /// The index.
+    pub def: IndexDef,
+    /// Whether one of this name is no error.
+    pub if_not_exists: bool,
+    /// Whether the statement ends when the index is built.
+    pub waits: bool,
+    /// Further keys, which are not part of the index.
+    pub left_out: Vec<String>,
+}
+
+/// One name of a DROP INDEX.
+#[derive(Debug, Clone)]
+pub enum DroppedIndex {
+    /// An index that is there.
+    There {
+        /// Namespace.
+        namespace: String,
+        /// Name.
+        name: String,
+    },
+    /// None of the name: what is to be said of it.
+    Missing(String),
 }
 
 /// A CHECK constraint.
@@ -475,8 +548,9 @@ pub struct Operate {
 pub enum Target {
     /// Those of these keys that pass the filter, which is checked under the record's lock.
     Keys(Keys, Option<Expr>),
-    /// Those of a scan that pass the filter, checked again under the record's lock.
-    Scan(Option<Expr>),
+    /// Those of a scan that pass the filter, checked again under the record's lock. The scan may be
+    /// one of these ways through secondary indexes.
+    Scan(Option<Expr>, Vec<Access>),
     /// What our evaluator cannot say: a query whose columns are `DIGEST` (text), `GEN` (int), and
     /// then, for an UPDATE, the new value of each assignment. Applied to each record whose
     /// generation is still the same; records that changed meanwhile are asked for again.

@@ -5,6 +5,7 @@
 //! around a pole. A ring's inside is its smaller side, whichever way it runs.
 
 mod cells;
+mod distance;
 
 use model::Value;
 
@@ -140,6 +141,19 @@ fn number(value: &Value) -> Option<f64> {
         Value::Double(d) if d.is_finite() => Some(*d),
         _ => None,
     }
+}
+
+/// Longitude and latitude of a Point as they are written, degrees; `None` of anything else.
+pub fn coordinates(value: &Value) -> Option<(f64, f64)> {
+    if let Value::GeoJson(text) = value {
+        return coordinates(&model::json::parse(text).ok()?);
+    }
+    if let Some(geometry) = field(value, "geometry") {
+        return coordinates(geometry);
+    }
+    let Shape::Point(_) = Shape::of(value)? else { return None };
+    let [longitude, latitude, ..] = items(field(value, "coordinates")?)? else { return None };
+    Some((number(longitude)?, number(latitude)?))
 }
 
 /// `[longitude, latitude]`, degrees; a height is left out.

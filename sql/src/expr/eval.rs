@@ -204,7 +204,7 @@ impl Cmp {
 }
 
 /// The type of an array's elements.
-pub(super) fn element_type(array: ColumnType) -> ColumnType {
+pub(crate) fn element_type(array: ColumnType) -> ColumnType {
     match array {
         ColumnType::Int8Array => ColumnType::Int8,
         ColumnType::Float8Array => ColumnType::Float8,

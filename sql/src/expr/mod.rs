@@ -12,6 +12,7 @@
 pub(crate) mod compile;
 mod display;
 mod eval;
+mod exported;
 mod functions;
 mod literal;
 mod row;
@@ -29,17 +30,17 @@ pub use row::{Draw, Excluded, Row};
 pub(crate) use compile::{Compiler, Unfit, aql_cast};
 pub(crate) use display::identifier;
 pub use eval::is_like;
-pub(crate) use eval::{from_base64, key_of};
+pub(crate) use eval::{element_type, from_base64, key_of};
+pub(crate) use functions::Function;
 
 use crate::SqlResult;
 use crate::types::numeric::Op;
-use functions::Function;
 
 /// A compiled expression.
 #[derive(Debug, Clone)]
 pub struct Expr {
-    node: Node,
-    column_type: ColumnType,
+    pub(crate) node: Node,
+    pub(crate) column_type: ColumnType,
 }
 
 #[derive(Debug, Clone)]
@@ -156,6 +157,19 @@ pub(crate) enum Cmp {
     Le,
     Gt,
     Ge,
+}
+
+impl Cmp {
+    /// The same with the sides changed.
+    pub(crate) fn turned(self) -> Cmp {
+        match self {
+            Cmp::Lt => Cmp::Gt,
+            Cmp::Le => Cmp::Ge,
+            Cmp::Gt => Cmp::Lt,
+            Cmp::Ge => Cmp::Le,
+            same => same,
+        }
+    }
 }
 
 impl Expr {

@@ -133,9 +133,6 @@ pub(super) fn unknown(first: &str, cut: &Cut) -> SqlError {
 pub(super) fn create(kind: &str, cut: &Cut) -> SqlError {
     let verb = Words::new(cut).word().unwrap_or_default();
     let (what, hint) = match kind {
-        "INDEX" | "UNIQUE" => {
-            ("INDEX", "secondary indexes are not there yet; a WHERE without key scans the set")
-        }
         "MATERIALIZED" | "RECURSIVE" => {
             ("VIEW of this kind", "CREATE [OR REPLACE] VIEW name AS SELECT .. is there")
         }

@@ -240,6 +240,11 @@ impl<'a> Words<'a> {
         self.at += 1;
     }
 
+    /// Goes on at this token.
+    pub(super) fn skip_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// Nothing may come after.
     pub(super) fn end(&self, cut: &Cut) -> SqlResult<()> {
         match self.token() {

@@ -1,5 +1,6 @@
 //! Aerospike's operations inside one value as functions: `list_append(tags, 'x')`,
-//! `map_get_by_key(m, 'k')`, `bit_set(b, 0, 8, '\xff')`, `hll_count(h)`.
+//! `map_get_by_key(m, 'k')`, `bit_set(b, 0, 8, '\xff')`, `hll_count(h)`; and PostGIS's of shapes:
+//! `ST_Distance(place, ST_Point(12.5, 41.9))`.
 //!
 //! 1. Each family is a table in a file of its own, one line a function: what it takes, what it gives,
 //!    its body. [`find`] picks by name and number of arguments.
@@ -13,6 +14,7 @@
 
 mod bits;
 mod call;
+mod geo;
 mod hll;
 mod list;
 mod map;
@@ -69,6 +71,10 @@ pub enum Arg {
     Bytes,
     /// A sketch.
     Sketch,
+    /// A point or a region: GeoJSON, also as jsonb or text.
+    Geo,
+    /// Any number.
+    Number,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +112,8 @@ impl Function {
             "bool" => Gives::Type(ColumnType::Bool),
             "bytea" => Gives::Type(ColumnType::Bytea),
             "hll" => Gives::Type(ColumnType::Hll),
+            "text" => Gives::Type(ColumnType::Text),
+            "geojson" => Gives::Type(ColumnType::GeoJson),
             "int8[]" => Gives::Type(ColumnType::Int8Array),
             _ => return None,
         };
@@ -158,6 +166,8 @@ impl Arg {
             "text" => Arg::Text,
             "bytes" => Arg::Bytes,
             "sketch" => Arg::Sketch,
+            "geo" => Arg::Geo,
+            "number" => Arg::Number,
             _ => return None,
         })
     }
@@ -171,6 +181,8 @@ impl Arg {
             Arg::Bool => ColumnType::Bool,
             Arg::Bytes => ColumnType::Bytea,
             Arg::Sketch => ColumnType::Hll,
+            Arg::Geo => ColumnType::GeoJson,
+            Arg::Number => ColumnType::Float8,
         }
     }
 
@@ -188,6 +200,11 @@ impl Arg {
             Arg::Text => matches!(t, T::Text | T::Varchar(_)),
             Arg::Bytes => matches!(t, T::Bytea | T::Jsonb),
             Arg::Sketch => matches!(t, T::Hll | T::Bytea | T::Jsonb),
+            Arg::Geo => matches!(t, T::GeoJson | T::Jsonb | T::Text | T::Varchar(_)),
+            Arg::Number => {
+                let is_float = matches!(t, T::Float4 | T::Float8 | T::Numeric { .. });
+                is_float || Arg::Integer.takes(t)
+            }
         }
     }
 
@@ -230,7 +247,8 @@ impl Arg {
 fn table() -> &'static HashMap<&'static str, Function> {
     static TABLE: OnceLock<HashMap<&'static str, Function>> = OnceLock::new();
     TABLE.get_or_init(|| {
-        let families: [Family; 4] = [list::FAMILY, map::FAMILY, bits::FAMILY, hll::FAMILY];
+        let families: [Family; 5] =
+            [list::FAMILY, map::FAMILY, bits::FAMILY, hll::FAMILY, geo::FAMILY];
         let parsed = families.into_iter().flatten().map(|(line, body)| {
             let function = Function::parse(line, *body)
                 .unwrap_or_else(|| unreachable!("no line of a function: {line}"));

@@ -2,11 +2,13 @@
 
 mod alter;
 mod aql;
+mod by_index;
 mod check;
 mod comment;
 mod copy;
 mod ddl;
 mod delete;
+mod index;
 mod insert;
 mod joined;
 pub(crate) mod keys;
@@ -26,6 +28,7 @@ use sqlparser::ast::{self, Spanned};
 use crate::expr::{Compiler, Expr, Unfit};
 use crate::parse::{Places, Statement};
 use crate::plan::{Output, Plan, Planned, Session};
+use crate::resolve;
 use crate::rewrite;
 use crate::{Parsed, Scope, SqlError, SqlResult};
 
@@ -68,6 +71,13 @@ impl Context<'_> {
                 alone(self.comment(kind, name, text.as_deref())?)
             }
             Statement::CreateSequence(create) => alone(self.create_sequence(create)?),
+            Statement::CreateIndex(create) => alone(self.create_index(create)?),
+            Statement::DropIndex(drop) => alone(self.drop_indexes(drop)?),
+            Statement::ShowIndexes(of) => alone(self.show_indexes(of.as_ref())?),
+            Statement::StatIndex { namespace, name } => {
+                let (namespace, _) = resolve::namespace(Some(namespace), self.scope, self.places)?;
+                alone(Plan::StatIndex { namespace: namespace.to_string(), name: name.clone() })
+            }
             Statement::AlterSequence { name, restart } => {
                 let sequence = self.sequence(name)?;
                 alone(Plan::RestartSequences { sequences: vec![(sequence, *restart)] })

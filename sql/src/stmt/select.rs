@@ -6,15 +6,18 @@ use super::keys::pinned;
 use super::{Context, Params, plain_table};
 use crate::expr::compile::Compiled;
 use crate::expr::{Compiler, Expr, Unfit};
-use crate::plan::{Get, Keys, Output, Plan};
+use crate::access::accesses;
+use crate::plan::{Get, IndexGet, Keys, Output, Plan};
 use crate::resolve::{self, TableName};
 use crate::{SqlError, SqlResult};
 
 /// A SELECT of nothing but projection, one FROM item, WHERE, LIMIT and OFFSET.
-struct Simple<'q> {
-    select: &'q ast::Select,
+pub(super) struct Simple<'q> {
+    pub(super) select: &'q ast::Select,
     limit: Option<&'q ast::Expr>,
     offset: Option<&'q ast::Expr>,
+    /// ORDER BY one expression.
+    order: Option<&'q ast::OrderByExpr>,
     /// FOR UPDATE, FOR SHARE.
     lock: bool,
 }
@@ -29,7 +32,7 @@ impl Context<'_> {
         if let Some(simple) = simple(query) {
             let fast = match &simple.select.from[..] {
                 [] => self.values(&simple),
-                [one] if one.joins.is_empty() => self.get(&simple, &one.relation),
+                [one] if one.joins.is_empty() => self.get(query, &simple, &one.relation),
                 _ => Err(Unfit::NotOurs),
             };
             match fast {
@@ -72,7 +75,8 @@ impl Context<'_> {
     /// SELECT without FROM.
     fn values(&self, simple: &Simple) -> Compiled<(Plan, Params)> {
         let filtered = simple.select.selection.is_some();
-        if filtered || simple.limit.is_some() || simple.offset.is_some() {
+        let cut = simple.limit.is_some() || simple.offset.is_some() || simple.order.is_some();
+        if filtered || cut {
             return Err(Unfit::NotOurs);
         }
         let c = self.compiler(None);
@@ -80,8 +84,13 @@ impl Context<'_> {
         Ok((Plan::Values(output), c.params()))
     }
 
-    /// SELECT by key.
-    fn get(&self, simple: &Simple, factor: &ast::TableFactor) -> Compiled<(Plan, Params)> {
+    /// SELECT by key, or by values that an index holds.
+    fn get(
+        &self,
+        query: &ast::Query,
+        simple: &Simple,
+        factor: &ast::TableFactor,
+    ) -> Compiled<(Plan, Params)> {
         let (name, alias) = plain_table(factor).ok_or(Unfit::NotOurs)?;
         if self.is_system(name)? {
             return Err(Unfit::NotOurs);
@@ -90,7 +99,12 @@ impl Context<'_> {
         let mut c = self.compiler(Some(&table));
         c.alias = alias.map(|a| a.name.value.as_str());
         let found = pinned(&c, &table, simple.select.selection.as_ref())?;
-        let keys = found.keys.ok_or(Unfit::NotOurs)?;
+        let indexes = self.indexes(&table);
+        let by_key = found.keys.is_some() && simple.order.is_none();
+        if !by_key && (indexes.defs.is_empty() || found.keys.is_some() || simple.lock) {
+            return Err(Unfit::NotOurs);
+        }
+        let keys = found.keys.unwrap_or(Keys::Each(Vec::new()));
         let filter = found.rest.into_iter().map(|e| c.condition(e)).collect::<Compiled<_>>()?;
         let filter = Expr::all(filter);
         let output = self.outputs(&c, &simple.select.projection)?;
@@ -108,6 +122,23 @@ impl Context<'_> {
             output,
             lock: simple.lock,
         };
+        if !by_key {
+            let order = match simple.order {
+                None => None,
+                Some(order) => Some(self.ordered(&c, order, simple, &get, &indexes)?),
+            };
+            let (accesses, order) = match order {
+                None => (accesses(get.filter.as_ref().ok_or(Unfit::NotOurs)?, &indexes), None),
+                Some((access, order)) => (vec![access], Some(order)),
+            };
+            if accesses.is_empty() {
+                return Err(Unfit::NotOurs);
+            }
+            let mixed = self.settled(query, true);
+            let query = self.query(mixed.as_ref().unwrap_or(query))?;
+            let params = c.params();
+            return Ok((Plan::IndexGet(Box::new(IndexGet { get, accesses, order, query })), params));
+        }
         let one = matches!(&get.keys, Keys::Each(lookups) if lookups.len() == 1);
         let plan = if one { Plan::PointGet(get) } else { Plan::BatchGet(get) };
         Ok((plan, c.params()))
@@ -205,8 +236,17 @@ fn plain_wildcard(o: &ast::WildcardAdditionalOptions) -> bool {
 /// The query as a simple SELECT, if it is one.
 fn simple(query: &ast::Query) -> Option<Simple<'_>> {
     let ast::SetExpr::Select(select) = &*query.body else { return None };
+    let order = match &query.order_by {
+        None => None,
+        Some(ast::OrderBy { kind: ast::OrderByKind::Expressions(by), interpolate: None }) => {
+            match &by[..] {
+                [one] if one.with_fill.is_none() => Some(one),
+                _ => return None,
+            }
+        }
+        Some(_) => return None,
+    };
     let plain_query = query.with.is_none()
-        && query.order_by.is_none()
         && query.fetch.is_none()
         && query.locks.iter().all(|lock| lock.nonblock.is_none())
         && query.for_clause.is_none()
@@ -242,7 +282,7 @@ fn simple(query: &ast::Query) -> Option<Simple<'_>> {
         && matches!(select.flavor, ast::SelectFlavor::Standard);
     (plain_query && plain_select && !grouped).then(|| {
         let lock = !query.locks.is_empty();
-        Simple { select, limit, offset, lock }
+        Simple { select, limit, offset, order, lock }
     })
 }
 

@@ -133,7 +133,10 @@ impl Context<'_> {
         let filter = Expr::all(filter);
         Ok(match found.keys {
             Some(keys) => Target::Keys(keys, filter),
-            None => Target::Scan(filter),
+            None => {
+                let accesses = self.accesses(table, filter.as_ref());
+                Target::Scan(filter, accesses)
+            }
         })
     }
 

@@ -13,8 +13,6 @@ const ACCESS: &str =
     "this release has no users and roles of its own: whoever may connect may do everything";
 const JOBS: &str = "queries are not jobs here: a client cancels its own with Ctrl-C or a cancel \
      request, and statement_timeout ends what takes too long";
-const INDEXES: &str = "there are no secondary indexes yet: WHERE on any bin works and scans the set; \
-     \\d SET shows the primary key";
 
 /// The answer to a statement of which only the grammar is here; `None` if it is another one.
 pub(super) fn refusal(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Option<SqlError>> {
@@ -28,10 +26,6 @@ pub(super) fn refusal(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Opt
             Some((format!("{first} MODULE '{name}'"), MODULES))
         }
         "SHOW" => show(&mut words)?,
-        "STAT" if words.eat("INDEX") => {
-            let (namespace, index) = (words.label()?, words.label()?);
-            Some((format!("STAT INDEX of {index} on {namespace}"), INDEXES))
-        }
         "KILL_QUERY" | "KILL_SCAN" => Some((format!("{first} {}", words.label()?), JOBS)),
         "CREATE" | "DROP" => admin(first, &mut words)?,
         "GRANT" | "REVOKE" => grant(first, &mut words)?,
@@ -85,7 +79,7 @@ fn limit(words: &mut Words) -> SqlResult<()> {
     }
 }
 
-/// `SHOW MODULES`, `INDEXES [ns]`, `USER [u]`, `ROLE r`, `SCANS`, ..
+/// `SHOW MODULES`, `USER [u]`, `ROLE r`, `SCANS`, ..
 fn show(words: &mut Words) -> SqlResult<Refused> {
     if matches!(words.token_after(), Some(Token::Period)) {
         return Ok(None);
@@ -93,13 +87,12 @@ fn show(words: &mut Words) -> SqlResult<Refused> {
     let Some(what) = words.peek() else { return Ok(None) };
     let hint = match what.as_str() {
         "MODULES" | "PACKAGES" => MODULES,
-        "INDEXES" => INDEXES,
         "USER" | "USERS" | "ROLE" | "ROLES" => ACCESS,
         "SCANS" | "QUERIES" => JOBS,
         _ => return Ok(None),
     };
     words.skip();
-    let named = matches!(what.as_str(), "INDEXES" | "USER" | "ROLE");
+    let named = matches!(what.as_str(), "USER" | "ROLE");
     let of = match named && words.token().is_some() {
         true => format!(" {}", words.label()?),
         false => String::new(),
@@ -111,7 +104,7 @@ fn show(words: &mut Words) -> SqlResult<Refused> {
 fn admin(verb: &str, words: &mut Words) -> SqlResult<Refused> {
     let kind = words.peek().unwrap_or_default();
     if kind != "USER" && kind != "ROLE" {
-        return drop_index(verb, words);
+        return Ok(None);
     }
     words.skip();
     if words.eat("IF") {
@@ -133,25 +126,6 @@ fn admin(verb: &str, words: &mut Words) -> SqlResult<Refused> {
         words.skip();
     }
     Ok(Some((format!("{verb} {kind} {name}"), ACCESS)))
-}
-
-/// `DROP INDEX ns[.set] index`: PostgreSQL's form has one name.
-fn drop_index(verb: &str, words: &mut Words) -> SqlResult<Refused> {
-    if verb != "DROP" || words.peek().as_deref() != Some("INDEX") {
-        return Ok(None);
-    }
-    let mut ahead = words.clone();
-    ahead.skip();
-    let on = ahead.label_with_points().unwrap_or_default();
-    let second = ahead
-        .peek()
-        .is_some_and(|word| !matches!(word.as_str(), "EXISTS" | "CASCADE" | "RESTRICT"));
-    if !second {
-        return Ok(None);
-    }
-    let index = ahead.label()?;
-    *words = ahead;
-    Ok(Some((format!("DROP INDEX {index} on {on}"), INDEXES)))
 }
 
 /// `GRANT ROLE[S] r, .. TO u`, `REVOKE PRIVILEGE[S] p, .. FROM r`.

@@ -33,8 +33,13 @@ pub(super) fn statement(first: &str, cut: &Cut, words: &Words) -> SqlResult<Opti
     }
 }
 
-/// `STAT SYSTEM`, `STAT NAMESPACE ns`.
+/// `STAT SYSTEM`, `STAT NAMESPACE ns`, `STAT INDEX ns index`.
 fn stat(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
+    if words.eat("INDEX") {
+        let (namespace, name) = (words.label_ident()?, words.label()?);
+        words.end(cut)?;
+        return Ok(Statement::StatIndex { namespace, name });
+    }
     let namespace = if words.eat("SYSTEM") {
         None
     } else {
