@@ -9,11 +9,13 @@
 //! could make the condition true: a bin that shows one type holds no other, and text is equal to
 //! nothing but text.
 
+use std::fmt;
 use std::ops::Bound;
 
 use model::{Collection, ColumnType, IndexDef, IndexSource, IndexType, Table, Value, ValueType};
 
 use crate::SqlResult;
+use crate::matches::{Matcher, Place, Region, Test};
 use crate::expr::{Cmp, Expr, Function, Node, Row};
 use crate::particles;
 
@@ -113,6 +115,32 @@ impl Range {
             Range::Within(e) | Range::Around(e) => geo(shape_text(of(e)?)),
             Range::Near(place, metres) => geo(circle(of(place)?, of(metres)?)),
         })
+    }
+}
+
+/// As EXPLAIN shows it, behind the name of the index.
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Range::Between(Bound::Unbounded, Bound::Unbounded) => f.write_str("all"),
+            Range::Between(low, high) => {
+                let parts = [(low, ">"), (high, "<")].into_iter().filter_map(|(bound, sign)| {
+                    Some(match bound {
+                        Bound::Unbounded => return None,
+                        Bound::Included(e) => format!("{sign}= {e}"),
+                        Bound::Excluded(e) => format!("{sign} {e}"),
+                    })
+                });
+                f.write_str(&parts.collect::<Vec<_>>().join(" and "))
+            }
+            Range::Equal(e) => write!(f, "= {e}"),
+            Range::Any(e) => write!(f, "= any of {e}"),
+            Range::Like(e, _) => write!(f, "like {e}"),
+            Range::Prefix(e) => write!(f, "begins with {e}"),
+            Range::Within(e) => write!(f, "points in {e}"),
+            Range::Around(e) => write!(f, "regions around {e}"),
+            Range::Near(e, metres) => write!(f, "points within {metres} m of {e}"),
+        }
     }
 }
 
@@ -311,6 +339,7 @@ fn reached(def: &IndexDef, part: &Expr, table: &Table) -> Option<Found> {
             [text, start] if on(text) && start.is_constant() => one(Range::Prefix(start.clone())),
             _ => None,
         },
+        Node::Matches(matcher, bin) if on(bin) => matched(def, matcher),
         Node::Call(Function::Particle(function), args) => geo(def, function, args, &on),
         _ => None,
     }
@@ -397,6 +426,51 @@ fn is_source(def: &IndexDef, e: &Expr, table: &Table) -> bool {
         IndexSource::Bin { bin, context: None } => e.as_bin() == Some(bin),
         IndexSource::Bin { context: Some(_), .. } => false,
         IndexSource::Expression(bytes) => e.exported().as_ref().is_some_and(|own| **own == **bytes),
+    }
+}
+
+/// aql's tests of what a bin holds.
+fn matched(def: &IndexDef, matcher: &Matcher) -> Option<Found> {
+    let place = match matcher.place {
+        Place::Bin => Collection::Scalar,
+        Place::List => Collection::List,
+        Place::MapKeys => Collection::MapKeys,
+        Place::MapValues => Collection::MapValues,
+    };
+    // Of the bin itself a number may be equal to an integer and to a double. Keys that look like
+    // numbers may be either.
+    let known = |value: &Value| match (value, place) {
+        (Value::String(text), Collection::MapKeys) => text.parse::<i64>().is_err(),
+        (Value::String(_) | Value::Bool(_), _) => true,
+        (Value::Integer(_), Collection::List | Collection::MapValues) => true,
+        _ => false,
+    };
+    let fits = |value: &Value| known(value) && holds(def, value.value_type());
+    let constant = |value: &Value| {
+        let t = ColumnType::of_value(value.value_type());
+        Expr::constant(Some(value.clone()), t)
+    };
+    let text = |region: &Region| {
+        Expr::constant(Some(Value::GeoJson(region.text.clone())), ColumnType::GeoJson)
+    };
+    if place != def.collection {
+        return None;
+    }
+    match &matcher.test {
+        Test::Compare(Cmp::Eq, value) if fits(value) => one(Range::Equal(constant(value))),
+        Test::Between(low, high)
+            if fits(low) && fits(high) && place != Collection::MapKeys =>
+        {
+            let (low, high) = (Bound::Included(constant(low)), Bound::Included(constant(high)));
+            one(Range::Between(low, high))
+        }
+        Test::In(values) if values.iter().all(fits) => {
+            let equal = |value: &Value| Range::Equal(constant(value));
+            Some(Found::Ranges(values.iter().map(equal).collect()))
+        }
+        Test::Within(region) if def.value_type == IndexType::Geo => one(Range::Within(text(region))),
+        Test::Contains(point) if def.value_type == IndexType::Geo => one(Range::Around(text(point))),
+        _ => None,
     }
 }
 

@@ -3,21 +3,37 @@
 use model::{Table, Value};
 
 use crate::expr::{Expr, Row, identifier, key_of};
+use crate::access::{Access, Reach};
 use crate::plan::{
-    Assignment, Get, Insert, InsertSource, KeyLookup, Keys, OnConflict, Plan, Target,
+    Assignment, Get, IndexGet, Insert, InsertSource, KeyLookup, Keys, OnConflict, Plan, Target,
 };
 
 /// Most keys that are printed one by one.
 const KEYS_SHOWN: usize = 10;
 
+/// The way that a plan takes which may go through secondary indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It reads the whole set.
+    Scan,
+    /// The plan's way of this number.
+    Index {
+        /// Its number.
+        number: usize,
+        /// About how many rows its ranges hold.
+        entries: u64,
+    },
+}
+
 /// The lines of EXPLAIN for a plan; none for [`Plan::Query`], which the query engine explains. A
-/// write that holds a query gets the engine's lines below these.
-pub fn explain_lines(plan: &Plan, params: &[Option<Value>]) -> Vec<String> {
-    let mut lines = Lines { out: Vec::new(), params };
+/// write that holds a query gets the engine's lines below these. `way` is known once the values are.
+pub fn explain_lines(plan: &Plan, params: &[Option<Value>], way: Option<Way>) -> Vec<String> {
+    let mut lines = Lines { out: Vec::new(), params, way };
     match plan {
         Plan::Query(_) => {}
         Plan::PointGet(get) => lines.get("PointGet", get),
         Plan::BatchGet(get) => lines.get("BatchGet", get),
+        Plan::IndexGet(plan) => lines.index_get(plan),
         Plan::Insert(insert) => lines.insert(insert),
         Plan::Update(update) => {
             lines.target("Update", &update.table, &update.target);
@@ -41,7 +57,7 @@ pub fn explain_lines(plan: &Plan, params: &[Option<Value>]) -> Vec<String> {
         Plan::Truncate { tables, .. } => {
             tables.iter().for_each(|table| lines.top("Truncate", table));
         }
-        Plan::Explain { plan, .. } => return explain_lines(plan, params),
+        Plan::Explain { plan, .. } => return explain_lines(plan, params, way),
         _ => lines.out.push("Result".to_string()),
     }
     lines.out
@@ -50,6 +66,7 @@ pub fn explain_lines(plan: &Plan, params: &[Option<Value>]) -> Vec<String> {
 struct Lines<'a> {
     out: Vec<String>,
     params: &'a [Option<Value>],
+    way: Option<Way>,
 }
 
 impl Lines<'_> {
@@ -62,6 +79,49 @@ impl Lines<'_> {
         self.top(what, &get.table);
         self.keys(&get.table, &get.keys);
         self.filter(get.filter.as_ref());
+        self.bounds(get);
+    }
+
+    fn index_get(&mut self, plan: &IndexGet) {
+        match plan.order {
+            None => self.index("", &plan.get.table, &plan.accesses),
+            Some(order) => {
+                self.top("IndexOrder", &plan.get.table);
+                self.ranges("", &plan.accesses);
+                let direction = if order.descending { "descending" } else { "ascending" };
+                self.out.push(format!("  Order: {direction}"));
+            }
+        }
+        self.filter(plan.get.filter.as_ref());
+        self.bounds(&plan.get);
+    }
+
+    /// A read by one of these ways.
+    fn index(&mut self, indent: &str, table: &Table, accesses: &[Access]) {
+        let chosen = self.chosen(accesses);
+        let several = chosen.iter().any(|access| access.reaches.len() > 1);
+        let node = if several { "IndexUnion" } else { "IndexRange" };
+        self.top(&format!("{indent}{node}"), table);
+        self.ranges(indent, accesses);
+    }
+
+    fn chosen<'p>(&self, accesses: &'p [Access]) -> &'p [Access] {
+        match self.way {
+            Some(Way::Index { number, .. }) => accesses.get(number..=number).unwrap_or(accesses),
+            _ => accesses,
+        }
+    }
+
+    fn ranges(&mut self, indent: &str, accesses: &[Access]) {
+        let reaches = self.chosen(accesses).iter().flat_map(|access| &access.reaches);
+        let line = |reach: &Reach| format!("{indent}  Index: {} {}", reach.index, reach.range);
+        self.out.extend(reaches.take(KEYS_SHOWN).map(line));
+        if let Some(Way::Index { entries, .. }) = self.way {
+            self.out.push(format!("{indent}  Estimated Rows: {entries}"));
+        }
+    }
+
+    fn bounds(&mut self, get: &Get) {
         for (word, bound) in [("Offset", &get.offset), ("Limit", &get.limit)] {
             if let Some(bound) = bound {
                 self.out.push(format!("  {word}: {bound}"));
@@ -190,9 +250,13 @@ impl Lines<'_> {
                 self.keys(table, keys);
                 self.filter(filter.as_ref());
             }
-            Target::Scan(filter, _) => {
+            Target::Scan(filter, accesses) => {
                 self.top(what, table);
-                self.top("  SetScan", table);
+                match accesses[..] {
+                    [] => self.top("  SetScan", table),
+                    _ if self.way == Some(Way::Scan) => self.top("  SetScan", table),
+                    _ => self.index("  ", table, accesses),
+                }
                 self.out.extend(filter.as_ref().map(|filter| format!("    Filter: {filter}")));
             }
             Target::Query(_) => {

@@ -39,7 +39,7 @@ use model::{Catalog, ColumnType};
 
 pub use deparse::{check_columns, check_definition};
 pub use error::{About, SqlError, SqlResult};
-pub use explain::explain_lines;
+pub use explain::{Way, explain_lines};
 pub use lift::{Lifted, Literal, lift};
 pub use parse::{Parsed, parse, session_command};
 pub use stmt::keys::digest_from_text;

@@ -2,17 +2,19 @@
 //!
 //! A schemaless bin may hold a number in one record and text in the next. A value of another kind
 //! than the one it is compared with is neither equal nor unequal: the answer is NULL. Numbers are
-//! compared as numbers, integer or not.
+//! compared as numbers, integer or not; inside of lists and maps integers are compared with integers.
 //!
 //! `place` is `bin` (the bin itself), `list` (any element), `mapkeys` or `mapvalues` (any of them);
 //! `test` is a comparison, `between`, `in`, or `within` and `contains` of GeoJSON. Values are
 //! JSON.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use model::{Value, json};
 use sqlparser::ast;
 
+use crate::expr::Cmp;
 use crate::{SqlError, SqlResult};
 use particle::geo::Shape;
 
@@ -20,27 +22,38 @@ use particle::geo::Shape;
 pub const NAME: &str = "bin_matches";
 
 /// One test, ready to be made on many values.
+#[derive(Debug)]
 pub struct Matcher {
-    place: Place,
-    test: Test,
+    pub(crate) place: Place,
+    pub(crate) test: Test,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+/// What of a bin is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
     Bin,
     List,
     MapKeys,
     MapValues,
 }
 
-enum Test {
-    Compare(fn(Ordering) -> bool, Value),
+/// What is asked of it.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Compare(Cmp, Value),
     Between(Value, Value),
     In(Vec<Value>),
     /// Points in this region.
-    Within(Shape),
+    Within(Box<Region>),
     /// Regions around this point.
-    Contains(Shape),
+    Contains(Box<Region>),
+}
+
+/// A shape, and its text.
+#[derive(Debug)]
+pub(crate) struct Region {
+    shape: Shape,
+    pub(crate) text: String,
 }
 
 impl Matcher {
@@ -54,15 +67,17 @@ impl Matcher {
             other => return Err(wrong(format!("{NAME} knows no place \"{other}\""))),
         };
         let value = json::parse(value)?;
-        let shape =
-            |value: &Value| Shape::of(value).ok_or_else(|| wrong("this is no GeoJSON".into()));
+        let shape = |value: &Value| {
+            let shape = Shape::of(value).ok_or_else(|| wrong("this is no GeoJSON".into()))?;
+            Ok::<_, SqlError>(Box::new(Region { shape, text: json::print(value) }))
+        };
         let test = match (test, high) {
-            ("=", _) => Test::Compare(Ordering::is_eq, value),
-            ("<>", _) => Test::Compare(Ordering::is_ne, value),
-            ("<", _) => Test::Compare(Ordering::is_lt, value),
-            ("<=", _) => Test::Compare(Ordering::is_le, value),
-            (">", _) => Test::Compare(Ordering::is_gt, value),
-            (">=", _) => Test::Compare(Ordering::is_ge, value),
+            ("=", _) => Test::Compare(Cmp::Eq, value),
+            ("<>", _) => Test::Compare(Cmp::Ne, value),
+            ("<", _) => Test::Compare(Cmp::Lt, value),
+            ("<=", _) => Test::Compare(Cmp::Le, value),
+            (">", _) => Test::Compare(Cmp::Gt, value),
+            (">=", _) => Test::Compare(Cmp::Ge, value),
             ("between", Some(high)) => Test::Between(value, json::parse(high)?),
             ("in", _) => match value {
                 Value::List(list) => Test::In(list.items),
@@ -78,7 +93,7 @@ impl Matcher {
     /// Whether a bin's value passes; `None` where nothing of it can be compared.
     pub fn matches(&self, value: &Value) -> Option<bool> {
         match (self.place, value) {
-            (Place::Bin, value) => self.test.passes(value),
+            (Place::Bin, value) => self.test.passes(value, false),
             (Place::List, Value::List(items)) => self.any(items.iter()),
             (Place::MapKeys, Value::Map(pairs)) => self.any(pairs.iter().map(|(key, _)| key)),
             (Place::MapValues, Value::Map(pairs)) => self.any(pairs.iter().map(|(_, value)| value)),
@@ -89,8 +104,32 @@ impl Matcher {
     fn any<'v>(&self, mut values: impl Iterator<Item = &'v Value>) -> Option<bool> {
         Some(values.any(|value| match self.place {
             Place::MapKeys => self.test.passes_key(value),
-            _ => self.test.passes(value) == Some(true),
+            _ => self.test.passes(value, true) == Some(true),
         }))
+    }
+}
+
+/// As EXPLAIN shows it, behind the bin.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.place {
+            Place::Bin => "",
+            Place::List => "element ",
+            Place::MapKeys => "key ",
+            Place::MapValues => "value ",
+        })?;
+        match &self.test {
+            Test::Compare(cmp, value) => write!(f, "{} {}", cmp.symbol(), json::print(value)),
+            Test::Between(low, high) => {
+                write!(f, "BETWEEN {} AND {}", json::print(low), json::print(high))
+            }
+            Test::In(values) => {
+                let values: Vec<String> = values.iter().map(json::print).collect();
+                write!(f, "IN ({})", values.join(", "))
+            }
+            Test::Within(region) => write!(f, "WITHIN {}", region.text),
+            Test::Contains(point) => write!(f, "CONTAINS {}", point.text),
+        }
     }
 }
 
@@ -99,9 +138,14 @@ fn wrong(message: String) -> SqlError {
 }
 
 impl Test {
-    fn passes(&self, value: &Value) -> Option<bool> {
+    /// Inside of a collection an integer is no double, as for Aerospike and its indexes.
+    fn passes(&self, value: &Value, inside: bool) -> Option<bool> {
+        let order = |value: &Value, other: &Value| {
+            let alike = !inside || value.value_type() == other.value_type();
+            alike.then(|| order(value, other)).flatten()
+        };
         match self {
-            Test::Compare(holds, other) => order(value, other).map(holds),
+            Test::Compare(cmp, other) => order(value, other).map(|order| cmp.holds(order)),
             Test::Between(low, high) => {
                 Some(order(value, low)?.is_ge() && order(value, high)?.is_le())
             }
@@ -110,8 +154,8 @@ impl Test {
                 orders.peek()?;
                 Some(orders.any(Ordering::is_eq))
             }
-            Test::Within(region) => Some(region.contains(&Shape::of(value)?)),
-            Test::Contains(point) => Some(Shape::of(value)?.contains(point)),
+            Test::Within(region) => Some(region.shape.contains(&Shape::of(value)?)),
+            Test::Contains(point) => Some(Shape::of(value)?.contains(&point.shape)),
         }
     }
 
@@ -121,7 +165,7 @@ impl Test {
             Value::String(text) => text.parse().ok().map(Value::Integer),
             _ => None,
         };
-        let passes = |key: &Value| self.passes(key) == Some(true);
+        let passes = |key: &Value| self.passes(key, true) == Some(true);
         passes(key) || number.as_ref().is_some_and(passes)
     }
 }
@@ -203,6 +247,7 @@ mod tests {
     fn collections_match_by_any_of_theirs() {
         assert_eq!(passes("list", "=", "2", None, "[1, 2]"), Some(true));
         assert_eq!(passes("list", "=", "3", None, "[1, 2]"), Some(false));
+        assert_eq!(passes("list", "=", "2", None, "[2.0]"), Some(false));
         assert_eq!(passes("list", "=", "3", None, "3"), None);
         assert_eq!(passes("mapkeys", "=", "\"a\"", None, "{\"a\": 1}"), Some(true));
         assert_eq!(passes("mapkeys", "=", "7", None, "{\"7\": 1}"), Some(true));

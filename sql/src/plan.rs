@@ -38,7 +38,7 @@ pub enum Plan {
     /// Records by a list of keys.
     BatchGet(Get),
     /// Records by a condition that secondary indexes answer.
-    IndexGet(Box<IndexGet>),
+    IndexGet(Arc<IndexGet>),
     /// Everything else that gives rows: DataFusion.
     Query(Box<ast::Query>),
     /// INSERT, UPSERT, REPLACE.

@@ -148,7 +148,7 @@ fn shown_output(output: &[Output], out: &mut String) {
 }
 
 fn shown_plan(plan: &Plan, out: &mut String) {
-    for line in sql::explain_lines(plan, &[]) {
+    for line in sql::explain_lines(plan, &[], None) {
         let _ = writeln!(out, "{line}");
     }
     match plan {

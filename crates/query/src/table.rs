@@ -3,7 +3,8 @@
 //! 1. Planning asks [`SetTable::supports_filters_pushdown`]: whatever can be evaluated on one
 //!    record's columns is taken (Exact), so that a LIMIT reaches the node.
 //! 2. Physical planning asks [`SetTable::scan`]: filters that name keys or digests become a
-//!    [`BatchGet`], everything else a [`SetScan`]. Either reads only the bins that output and
+//!    [`BatchGet`], those that secondary indexes answer an [`IndexRange`], everything else a
+//!    [`SetScan`]. Each reads only the bins that output and
 //!    filters need.
 //!
 //! Writing through DataFusion is refused: its hooks may be handed "all rows" by mistake.
@@ -28,7 +29,9 @@ use store::Store;
 
 use crate::columns::{SetColumn, Source, pseudo_column, unbase64, value_of, visible_columns};
 use crate::get::BatchGet;
+use crate::index_range::IndexRange;
 use crate::scan::{Reader, SetScan};
+use crate::ways;
 
 /// A set that a statement reads.
 pub(crate) struct SetTable<S> {
@@ -104,6 +107,11 @@ impl<S: Store> TableProvider for SetTable<S> {
         let all = || (0..self.columns.len()).collect();
         let output: Vec<usize> = projection.cloned().unwrap_or_else(all);
         let (keys, rest) = self.split(filters);
+        let estimate = self.estimate();
+        let way = match &keys {
+            None => ways::choose(&*self.store, &self.table, &self.columns, &rest, estimate),
+            Some(_) => None,
+        };
         let filter = conjunction(rest);
         let needed: Vec<usize> = match &filter {
             None => Vec::new(),
@@ -124,12 +132,15 @@ impl<S: Store> TableProvider for SetTable<S> {
         if let Some(keys) = keys {
             return Ok(Arc::new(BatchGet::new(reader, keys, limit)));
         }
+        if let Some(way) = way {
+            let streams = state.config().target_partitions();
+            return Ok(Arc::new(IndexRange::new(reader, way, streams, limit)));
+        }
         let partitions = match (&reader.filter, limit) {
             // A few records are had sooner by one reader than by several that each fetch as many.
             (None, Some(_)) => 1,
             _ => state.config().target_partitions(),
         };
-        let estimate = self.estimate();
         Ok(Arc::new(SetScan::new(reader, partitions, limit, estimate)))
     }
 }

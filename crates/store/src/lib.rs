@@ -15,6 +15,7 @@ mod merge;
 mod metrics;
 mod renewal;
 mod transaction;
+mod walk;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use merge::merged;
 pub use metrics::{Histogram, Latency, Stat};
 pub use renewal::renewal;
 pub use transaction::{Savepoint, Transaction, View};
+pub use walk::IndexWalk;
 
 /// Where a record is: namespace, set and key.
 #[derive(Debug, Clone, Copy)]

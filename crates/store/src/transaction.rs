@@ -374,6 +374,14 @@ impl Transaction {
         records.extend(own.filter_map(|(_, written)| written.record.clone()));
     }
 
+    /// The records of a set as the block leaves them, those that it has written.
+    fn written_in(&self, namespace: &str, set: &str) -> HashMap<Digest, Option<Record>> {
+        let inner = self.lock();
+        let here = inner.namespace == namespace;
+        let of_set = inner.written.iter().filter(|(_, written)| here && written.set == set);
+        of_set.map(|(digest, written)| (*digest, written.record.clone())).collect()
+    }
+
     /// Records that the block has added to a set, less those that it has taken away.
     fn added(&self, namespace: &str, set: &str) -> i64 {
         let inner = self.lock();
@@ -498,6 +506,27 @@ impl<S: Store> View<S> {
     /// Outside of blocks, changes wait for those that hold these locks.
     pub fn waiting_for(self, locks: &Arc<Locks>) -> View<S> {
         View { locks: Some(locks.clone()), ..self }
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Whether a block has changed anything in this namespace, so that the store alone does not know
+    /// what this statement sees.
+    pub fn writes_to(&self, namespace: &str) -> bool {
+        self.transaction.as_ref().is_some_and(|block| block.writes_to(namespace))
+    }
+
+    /// The records of a set that the block has written; `None` of those that it has deleted.
+    pub(crate) fn written_in(
+        &self,
+        namespace: &str,
+        set: &str,
+    ) -> HashMap<Digest, Option<Record>> {
+        let block = self.transaction.as_ref();
+        block.map(|block| block.written_in(namespace, set)).unwrap_or_default()
     }
 
     /// [`Store::now_ms`].

@@ -77,6 +77,12 @@ pub mod code {
     pub const SECURITY_UNSUPPORTED: u8 = 51;
     /// GeoJSON that is none, or a shape that cannot be.
     pub const GEO_JSON: u8 = 160;
+    /// There is a secondary index of this name.
+    pub const INDEX_FOUND: u8 = 200;
+    /// There is no secondary index of this name, or none for this question.
+    pub const INDEX_NOT_FOUND: u8 = 201;
+    /// The name of a secondary index is too long.
+    pub const INDEX_NAME: u8 = 205;
     /// More rows in a batch than are allowed.
     pub const BATCH_MAX_REQUESTS: u8 = 151;
     /// A query was ended by somebody.

@@ -61,8 +61,12 @@ impl Field {
     pub const INDEX_NAME: Field = Field(21);
     /// Range of an index query.
     pub const INDEX_RANGE: Field = Field(22);
+    /// Path inside a bin of an index query.
+    pub const INDEX_CONTEXT: Field = Field(23);
     /// Expression of an index query.
     pub const INDEX_EXPRESSION: Field = Field(24);
+    /// What of a bin an index query is about.
+    pub const INDEX_TYPE: Field = Field(26);
     /// Module of a user-defined function.
     pub const UDF_MODULE: Field = Field(30);
     /// Name of a user-defined function.

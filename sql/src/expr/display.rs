@@ -79,6 +79,7 @@ impl fmt::Display for Expr {
                 let arrow = if *text { "->>" } else { "->" };
                 write!(f, "{} {arrow} {}", Inner(&sides.0), Inner(&sides.1))
             }
+            Node::Matches(matcher, bin) => write!(f, "{bin} {matcher}"),
             Node::Call(function, args) => {
                 write!(f, "{}(", function.name())?;
                 shortened(f, args)?;
@@ -95,7 +96,7 @@ impl Pseudo {
 }
 
 impl Cmp {
-    pub(super) fn symbol(self) -> &'static str {
+    pub(crate) fn symbol(self) -> &'static str {
         match self {
             Cmp::Eq => "=",
             Cmp::Ne => "<>",
@@ -138,6 +139,7 @@ impl fmt::Display for Inner<'_> {
                 | Node::Pseudo(_)
                 | Node::Excluded(_)
                 | Node::Call(..)
+                | Node::Matches(..)
                 | Node::List(_)
                 | Node::Cast(_)
         );

@@ -36,7 +36,7 @@ pub(super) fn eval(expr: &Expr, row: &Row) -> SqlResult<Option<Value>> {
         Node::Distinct { .. } | Node::IsNull { .. } | Node::IsBool { .. } => {
             bool(truth(expr, row)?)
         }
-        Node::Any { .. } | Node::Like { .. } => bool(truth(expr, row)?),
+        Node::Any { .. } | Node::Like { .. } | Node::Matches(..) => bool(truth(expr, row)?),
         Node::Case { whens, otherwise } => {
             for (when, then) in whens {
                 if truth(when, row)? == Some(true) {
@@ -148,6 +148,10 @@ pub(super) fn truth(expr: &Expr, row: &Row) -> SqlResult<Option<bool>> {
                 _ => None,
             }
         }
+        Node::Matches(matcher, bin) => match value(bin, row)? {
+            Some(value) => matcher.matches(&value),
+            None => None,
+        },
         _ => match eval(expr, row)? {
             Some(Value::Bool(b)) => Some(b),
             _ => None,
@@ -223,14 +227,7 @@ fn compare(op: Cmp, a: (ColumnType, &Value), b: (ColumnType, &Value)) -> Option<
             _ => None,
         };
     };
-    Some(match op {
-        Cmp::Eq => order.is_eq(),
-        Cmp::Ne => order.is_ne(),
-        Cmp::Lt => order.is_lt(),
-        Cmp::Le => order.is_le(),
-        Cmp::Gt => order.is_gt(),
-        Cmp::Ge => order.is_ge(),
-    })
+    Some(op.holds(order))
 }
 
 /// The order of two values; `None` where values of their types have none.
@@ -309,7 +306,7 @@ fn key_value(t: ColumnType, key: &Key) -> Value {
 fn pseudo(pseudo: Pseudo, record: &Record, row: &Row) -> Option<Value> {
     Some(match pseudo {
         Pseudo::Digest => Value::String(record.digest.to_string()),
-        Pseudo::Edigest => Value::String(base64(&record.digest.0)),
+        Pseudo::Edigest => Value::String(to_base64(&record.digest.0)),
         Pseudo::Gen => Value::Integer(record.generation.into()),
         Pseudo::Ttl => Value::Integer(record.ttl_s(row.now_ms)),
         Pseudo::Lut => Value::Integer(i64::try_from(record.lut_ms).ok()?.checked_mul(1000)?),
@@ -320,7 +317,8 @@ fn pseudo(pseudo: Pseudo, record: &Record, row: &Row) -> Option<Value> {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-fn base64(bytes: &[u8]) -> String {
+/// Bytes in base64.
+pub fn to_base64(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
         let bits =
@@ -336,7 +334,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Reads base64; `None` when it is none.
-pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let mut out = Vec::with_capacity(digits.len() * 3 / 4);
     let (mut bits, mut held) = (0u32, 0);

@@ -9,6 +9,7 @@
 //! `None`. What cannot be compiled is told apart from what is wrong (`Unfit`): the
 //! former is left to DataFusion.
 
+mod build;
 pub(crate) mod compile;
 mod display;
 mod eval;
@@ -22,6 +23,7 @@ mod typing;
 mod tests;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use model::{Column, ColumnType, Name, Table, Value};
 
@@ -29,11 +31,12 @@ pub use row::{Draw, Excluded, Row};
 
 pub(crate) use compile::{Compiler, Unfit, aql_cast};
 pub(crate) use display::identifier;
-pub use eval::is_like;
-pub(crate) use eval::{element_type, from_base64, key_of};
+pub(crate) use eval::{element_type, key_of};
+pub use eval::{from_base64, is_like, to_base64};
 pub(crate) use functions::Function;
 
 use crate::SqlResult;
+use crate::matches::Matcher;
 use crate::types::numeric::Op;
 
 /// A compiled expression.
@@ -116,6 +119,8 @@ pub(crate) enum Node {
         sides: Box<(Expr, Expr)>,
     },
     Call(Function, Vec<Expr>),
+    /// aql's test of what a bin holds.
+    Matches(Arc<Matcher>, Box<Expr>),
 }
 
 /// Columns that every set has.
@@ -160,6 +165,18 @@ pub(crate) enum Cmp {
 }
 
 impl Cmp {
+    /// Whether values in this order pass.
+    pub(crate) fn holds(self, order: std::cmp::Ordering) -> bool {
+        match self {
+            Cmp::Eq => order.is_eq(),
+            Cmp::Ne => order.is_ne(),
+            Cmp::Lt => order.is_lt(),
+            Cmp::Le => order.is_le(),
+            Cmp::Gt => order.is_gt(),
+            Cmp::Ge => order.is_ge(),
+        }
+    }
+
     /// The same with the sides changed.
     pub(crate) fn turned(self) -> Cmp {
         match self {
@@ -288,6 +305,7 @@ impl Expr {
                 see(inner)
             }
             Node::IsNull { inner, .. } | Node::IsBool { inner, .. } => see(inner),
+            Node::Matches(_, inner) => see(inner),
             Node::And(parts) | Node::Or(parts) | Node::List(parts) | Node::Call(_, parts) => {
                 parts.iter().for_each(see)
             }

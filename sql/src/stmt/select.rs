@@ -1,5 +1,7 @@
 //! SELECT: by key or of constants our own, else DataFusion's.
 
+use std::sync::Arc;
+
 use sqlparser::ast;
 
 use super::keys::pinned;
@@ -137,7 +139,7 @@ impl Context<'_> {
             let mixed = self.settled(query, true);
             let query = self.query(mixed.as_ref().unwrap_or(query))?;
             let params = c.params();
-            return Ok((Plan::IndexGet(Box::new(IndexGet { get, accesses, order, query })), params));
+            return Ok((Plan::IndexGet(Arc::new(IndexGet { get, accesses, order, query })), params));
         }
         let one = matches!(&get.keys, Keys::Each(lookups) if lookups.len() == 1);
         let plan = if one { Plan::PointGet(get) } else { Plan::BatchGet(get) };

@@ -1,4 +1,4 @@
-//! Operations on all records of a scan, in the background: the client is told that they began, and
+//! Operations on all records of a scan or a query, in the background: the client is told that they began, and
 //! asks with `query-show` how far they are.
 
 use std::sync::Arc;
@@ -35,6 +35,7 @@ fn started<S: Store>(front: &Arc<Front<S>>, body: &[u8]) -> Result<(), Refused> 
     }
     Ask::of(scan.message, Some(model::Digest([0; 20])))?;
     scan.cursors(&*front.store)?;
+    scan.source(&*front.store)?;
     let job = front.info.jobs.begin(
         scan.id,
         scan.namespace,
@@ -58,11 +59,12 @@ fn scan_of(body: &[u8]) -> Result<Scan<'_>, Refused> {
 async fn run<S: Store>(front: &Front<S>, body: &[u8], job: &Running) -> Result<(), Refused> {
     let scan = scan_of(body)?;
     let store = &*front.store;
+    let source = scan.source(store)?;
     let (mut seen, began) = (0, Instant::now());
     for mut cursor in scan.cursors(store)? {
         while !cursor.done() {
             job.check()?;
-            let records = scan.next(store, Bins::None, &mut cursor, AT_ONCE).await?;
+            let records = scan.next(store, source.as_ref(), Bins::None, &mut cursor, AT_ONCE).await?;
             seen += records.len() as u64;
             let changes = records.iter().map(|(set, record)| async {
                 let ask = Ask::of(scan.message, Some(record.digest))?;

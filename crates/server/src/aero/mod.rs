@@ -16,6 +16,7 @@ mod ask;
 mod background;
 mod batch;
 mod dispatch;
+mod indexed;
 pub mod info;
 mod jobs;
 mod operate;

@@ -1,4 +1,5 @@
-//! Scans: the records of a set, or of all sets, partition by partition.
+//! Scans and queries: the records of a set, or of all sets, partition by partition; of a query those
+//! alone that have values which an index knows (`indexed.rs`).
 //!
 //! 1. The request names partitions, and digests where others were left off ([`wire::query`]).
 //!    Neighbours become one cursor of the store.
@@ -24,6 +25,7 @@ use wire::{Field, Fields, Header, Message, MessageOut, code};
 use super::Front;
 use super::ask::{Ask, Refused, refused};
 use super::dispatch::reply;
+use super::indexed::{Asked, Source};
 use super::jobs::{Job, Work};
 use super::single::{self, Answer, Done};
 use super::socket::Socket;
@@ -41,6 +43,8 @@ pub(super) struct Scan<'a> {
     pub(super) set: Option<&'a str>,
     pub(super) message: Message<'a>,
     wanted: Vec<Wanted>,
+    /// Values of an index that are asked for.
+    asked: Option<Asked<'a>>,
     /// Records at most.
     most: u64,
     /// Records a second at most; 0 is as many as there are.
@@ -70,6 +74,7 @@ impl<'a> Scan<'a> {
             namespace: text(Field::NAMESPACE)?.ok_or(code::PARAMETER)?,
             set: text(Field::SET)?.filter(|set| !set.is_empty()),
             wanted: wanted(fields).map_err(refused)?,
+            asked: Asked::of(fields)?,
             most: if most == 0 { u64::MAX } else { most },
             records_per_second: per_second.unwrap_or(0),
             tells_done: header.info3 & info3::PARTITION_DONE == 0,
@@ -98,14 +103,27 @@ impl<'a> Scan<'a> {
         Ok(cursors)
     }
 
+    /// The index that answers, if values of one are asked for.
+    pub(super) fn source<S: Store>(&self, store: &S) -> Result<Option<Source>, Refused> {
+        let asked = self.asked.as_ref();
+        asked.map(|asked| asked.source(&store.catalog(), self.namespace, self.set)).transpose()
+    }
+
     /// The next records, with their sets.
     pub(super) async fn next<S: Store>(
         &self,
         store: &S,
+        source: Option<&Source>,
         bins: Bins<'_>,
         cursor: &mut ScanCursor,
         most: usize,
     ) -> Result<Vec<(Name, Record)>, Refused> {
+        if let Some(Source { index, range }) = source {
+            let scan = store.index_scan(self.namespace, index, range, bins, cursor, most);
+            let mut records = scan.await.map_err(refused)?;
+            records.retain(|(set, _)| self.set.is_none_or(|wanted| **set == *wanted));
+            return Ok(records);
+        }
         let records = match self.set {
             None => store.scan_sets(self.namespace, bins, cursor, most).await,
             Some(set) => {
@@ -122,9 +140,6 @@ impl<'a> Scan<'a> {
 /// A field that asks for what is not served.
 fn unsupported(fields: &Fields<'_>) -> Option<Field> {
     let all = [
-        Field::INDEX_NAME,
-        Field::INDEX_RANGE,
-        Field::INDEX_EXPRESSION,
         Field::UDF_MODULE,
         Field::UDF_FUNCTION,
         Field::UDF_OP,
@@ -169,7 +184,8 @@ impl<'a> Out<'_, 'a> {
         socket: &mut Socket,
     ) -> Result<Result<(), Refused>, Ended> {
         let (scan, store) = (self.scan, &*front.store);
-        let (ask, cursors) = match self.ask().and_then(|ask| Ok((ask, scan.cursors(store)?))) {
+        let ready = || Ok((self.ask()?, scan.cursors(store)?, scan.source(store)?));
+        let (ask, cursors, source) = match ready() {
             Ok(ready) => ready,
             Err(refused) => return Ok(Err(refused)),
         };
@@ -188,7 +204,7 @@ impl<'a> Out<'_, 'a> {
                 }
                 let from = cursor.partition;
                 let most = usize::try_from(left).unwrap_or(usize::MAX).min(AT_ONCE);
-                let records = match scan.next(store, bins, &mut cursor, most).await {
+                let records = match scan.next(store, source.as_ref(), bins, &mut cursor, most).await {
                     Ok(records) => records,
                     Err(refused) => return Ok(Err(refused)),
                 };

@@ -33,9 +33,9 @@ pub(super) struct Queries<S: Store> {
     runtime: Option<Runtime>,
 }
 
-/// Batches of a running query.
+/// Rows of a running query, or of other work that gives some.
 pub struct ArrowRows {
-    batches: mpsc::Receiver<SqlResult<RecordBatch>>,
+    chunks: mpsc::Receiver<SqlResult<Chunk>>,
     _query: AbortOnDropHandle<()>,
     _cancel: DropGuard,
 }
@@ -71,7 +71,7 @@ impl<S: Store> Queries<S> {
         params: &[Option<Value>],
         session: SessionInfo,
     ) -> SqlResult<ArrowRows> {
-        let (send, batches) = mpsc::channel(BATCHES_AHEAD);
+        let (send, chunks) = mpsc::channel(BATCHES_AHEAD);
         let (engine, prepared, params) = (self.engine.clone(), prepared.clone(), params.to_vec());
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
@@ -81,13 +81,33 @@ impl<S: Store> Queries<S> {
                 Err(error) => return drop(send.send(Err(error)).await),
             };
             while let Some(batch) = stream.next().await {
-                if send.send(batch.map_err(query::sql_error)).await.is_err() {
+                let chunk = batch.map(Chunk::Arrow).map_err(query::sql_error);
+                if send.send(chunk).await.is_err() {
                     return;
                 }
             }
         };
         let query = AbortOnDropHandle::new(self.runtime()?.spawn(query));
-        Ok(ArrowRows { batches, _query: query, _cancel: guard })
+        Ok(ArrowRows { chunks, _query: query, _cancel: guard })
+    }
+
+    /// Starts work that sends rows.
+    pub(super) fn chunks<W>(
+        &self,
+        work: impl FnOnce(mpsc::Sender<SqlResult<Chunk>>) -> W,
+    ) -> SqlResult<ArrowRows>
+    where
+        W: Future<Output = SqlResult<()>> + Send + 'static,
+    {
+        let (send, chunks) = mpsc::channel(BATCHES_AHEAD);
+        let work = work(send.clone());
+        let work = async move {
+            if let Err(error) = work.await {
+                let _ = send.send(Err(error)).await;
+            }
+        };
+        let query = AbortOnDropHandle::new(self.runtime()?.spawn(work));
+        Ok(ArrowRows { chunks, _query: query, _cancel: CancellationToken::new().drop_guard() })
     }
 
     /// The lines of EXPLAIN.
@@ -129,15 +149,19 @@ impl<S: Store> Drop for Queries<S> {
 }
 
 impl ArrowRows {
-    /// The next batch.
+    /// The next batch of a query.
     pub(super) async fn next_batch(&mut self) -> SqlResult<Option<RecordBatch>> {
-        self.batches.recv().await.transpose()
+        match self.chunks.recv().await.transpose()? {
+            Some(Chunk::Arrow(batch)) => Ok(Some(batch)),
+            Some(_) => Err(broken()),
+            None => Ok(None),
+        }
     }
 }
 
 impl RowSource for ArrowRows {
     async fn next(&mut self) -> SqlResult<Option<Chunk>> {
-        Ok(self.next_batch().await?.map(Chunk::Arrow))
+        self.chunks.recv().await.transpose()
     }
 }
 

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use model::Value;
-use sql::SqlResult;
-use sql::plan::Plan;
+use sql::expr::Row;
+use sql::plan::{Delete, Plan, Target, Update};
+use sql::{SqlResult, Way};
+use store::View;
 
-use super::{Executor, Operated, Ready, query_of};
-use crate::pg::{Answer, SessionState};
+use super::{Executor, Operated, Ready, by_index, query_of};
+use crate::pg::{Answer, Chunk, RowSource, SessionState};
 
 impl<S: Operated> Executor<S> {
     /// The lines of EXPLAIN; with `analyze` the statement is run.
@@ -19,7 +21,14 @@ impl<S: Operated> Executor<S> {
         analyze: bool,
         params: &[Option<Value>],
     ) -> SqlResult<Vec<String>> {
-        let mut lines = sql::explain_lines(plan, params);
+        if let Plan::IndexGet(get) = plan
+            && let Some(query) = self.instead(session, ready, get, params).await?
+        {
+            let below = self.queries.explain(&query, params, analyze, self.session_info(session));
+            return below.await;
+        }
+        let way = self.way(session, plan, params).await?;
+        let mut lines = sql::explain_lines(plan, params, way);
         if let (Some(_), Some(query)) = (query_of(plan), &ready.query) {
             // A write's own query is only planned here: it runs with the write.
             let run = analyze && matches!(plan, Plan::Query(_));
@@ -32,6 +41,34 @@ impl<S: Operated> Executor<S> {
             lines.extend(self.measured(session, ready, plan, params).await?);
         }
         Ok(lines)
+    }
+
+    /// The way that a plan with secondary indexes takes.
+    async fn way(
+        &self,
+        session: &SessionState,
+        plan: &Plan,
+        params: &[Option<Value>],
+    ) -> SqlResult<Option<Way>> {
+        let (table, accesses, filter) = match plan {
+            Plan::IndexGet(plan) => (&plan.get.table, &plan.accesses, false),
+            Plan::Update(Update { table, target: Target::Scan(_, accesses), .. })
+            | Plan::Delete(Delete { table, target: Target::Scan(_, accesses), .. }) => {
+                (table, accesses, true)
+            }
+            _ => return Ok(None),
+        };
+        let view = View::new(self.store.clone(), session.block.clone());
+        let row = Row { params, now_ms: view.now_ms(), ..Row::default() };
+        let store = view.store();
+        let Some(chosen) = by_index::choose(store, &table.namespace, accesses, &row)? else {
+            return Ok(None);
+        };
+        if filter && !by_index::is_cheaper(&view, table, &chosen.reaches).await? {
+            return Ok(Some(Way::Scan));
+        }
+        let entries = by_index::count(store, &table.namespace, &chosen.reaches, u64::MAX)?;
+        Ok(Some(Way::Index { number: chosen.number, entries }))
     }
 
     /// Runs a plan and says how many rows it gave or changed, and how long it took.
@@ -51,8 +88,12 @@ impl<S: Operated> Executor<S> {
             Answer::CopyIn(_) | Answer::CopyOut(_) => 0,
             Answer::Stream(_, mut stream) => {
                 let mut rows = 0;
-                while let Some(batch) = stream.next_batch().await? {
-                    rows += batch.num_rows() as u64;
+                while let Some(chunk) = stream.next().await? {
+                    rows += match chunk {
+                        Chunk::Arrow(batch) => batch.num_rows() as u64,
+                        Chunk::Values(rows) => rows.len() as u64,
+                        Chunk::Notice(_) => 0,
+                    };
                 }
                 rows
             }

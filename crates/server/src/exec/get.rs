@@ -18,6 +18,8 @@ use super::{Planning, Rows, keys, row};
 pub(super) struct Hits {
     records: Records,
     now_ms: u64,
+    /// Whether the filter was asked already.
+    filtered: bool,
 }
 
 enum Records {
@@ -76,10 +78,18 @@ pub(super) async fn find<S: Store>(
             Records::Many(targets, records)
         }
     };
-    Ok(Hits { records, now_ms })
+    Ok(Hits { records, now_ms, filtered: false })
 }
 
 impl Hits {
+    /// Records that were found otherwise, and pass the filter.
+    pub(super) fn of(records: Vec<Record>, now_ms: u64) -> Hits {
+        let target = |record: &Record| Target { digest: record.digest, key: record.key.clone() };
+        let targets = records.iter().map(target).collect();
+        let records = Records::Many(targets, records.into_iter().map(Some).collect());
+        Hits { records, now_ms, filtered: true }
+    }
+
     /// Gives every row of the answer; how many they were.
     pub(super) fn each(
         &self,
@@ -89,8 +99,7 @@ impl Hits {
     ) -> SqlResult<u64> {
         let now_ms = self.now_ms;
         let no_record = Row { params, now_ms, ..Row::default() };
-        let mut skip = bound(get.offset.as_ref(), &no_record, "OFFSET")?.unwrap_or(0);
-        let limit = bound(get.limit.as_ref(), &no_record, "LIMIT")?.unwrap_or(u64::MAX);
+        let (mut skip, limit) = bounds(get, &no_record)?;
         let mut values = Vec::with_capacity(get.output.len());
         let mut given = 0;
         for (target, record) in self.records.each() {
@@ -98,7 +107,7 @@ impl Hits {
                 break;
             }
             let row = row(&get.table.name, Some(record), target.key.as_ref(), params, now_ms);
-            if !super::passes(get.filter.as_ref(), &row)? {
+            if !self.filtered && !super::passes(get.filter.as_ref(), &row)? {
                 continue;
             }
             if skip > 0 {
@@ -146,9 +155,16 @@ impl crate::pg::Found for Found<'_> {
     ) -> SqlResult<u64> {
         match &self.ready.planned.plan {
             Plan::PointGet(get) | Plan::BatchGet(get) => self.hits.each(get, params, row),
+            Plan::IndexGet(plan) => self.hits.each(&plan.get, params, row),
             _ => Ok(0),
         }
     }
+}
+
+/// OFFSET and LIMIT.
+pub(super) fn bounds(get: &Get, row: &Row<'_>) -> SqlResult<(u64, u64)> {
+    let skip = bound(get.offset.as_ref(), row, "OFFSET")?.unwrap_or(0);
+    Ok((skip, bound(get.limit.as_ref(), row, "LIMIT")?.unwrap_or(u64::MAX)))
 }
 
 /// The number that a LIMIT or OFFSET gives.

@@ -10,10 +10,12 @@
 mod admin;
 mod alter;
 mod background;
+mod by_index;
 mod checks;
 mod ddl;
 mod explain;
 mod get;
+pub(crate) mod indexes;
 mod info;
 mod introspection;
 mod keys;
@@ -247,6 +249,7 @@ impl<S: Operated> Executor<S> {
                     .rows(get, params)?;
                 Ok(Answer::Values(Tag::Rows("SELECT"), rows))
             }
+            Plan::IndexGet(plan) => self.index_get(session, ready, plan, params).await,
             Plan::Values(output) => {
                 let row = Row { params, now_ms: store.now_ms(), ..Row::default() };
                 Ok(Answer::Values(Tag::Rows("SELECT"), vec![outputs(output, &row)?]))
@@ -308,6 +311,12 @@ impl<S: Operated> Executor<S> {
             Plan::CreateSequence { sequence, if_not_exists } => {
                 self.create_sequence(session, sequence, *if_not_exists).await
             }
+            Plan::CreateIndex(new) => self.create_index(session, new).await,
+            Plan::DropIndex(dropped) => self.drop_indexes(session, dropped).await,
+            Plan::ShowIndexes { namespace, set } => {
+                indexes::show(store, namespace.as_deref(), set.as_deref())
+            }
+            Plan::StatIndex { namespace, name } => indexes::stat(store, namespace, name),
             Plan::RestartSequences { sequences } => {
                 for (sequence, next) in sequences {
                     self.restart(sequence, *next).await?;
@@ -460,7 +469,7 @@ impl<S: Operated> Backend for Executor<S> {
     fn serves_all(&self, statement: &Statement) -> bool {
         let ready = statement.newest();
         let own = match &ready.planned.plan {
-            Plan::PointGet(_) | Plan::BatchGet(_) | Plan::Values(_) => true,
+            Plan::PointGet(_) | Plan::BatchGet(_) | Plan::Values(_) | Plan::IndexGet(_) => true,
             // What DataFusion has planned knows the session that asked.
             Plan::Insert(_) | Plan::Update(_) | Plan::Delete(_) => ready.query.is_none(),
             _ => false,
@@ -477,6 +486,7 @@ impl<S: Operated> Backend for Executor<S> {
         let table = |table: &model::Table| table.declared;
         match &statement.newest().planned.plan {
             Plan::PointGet(get) | Plan::BatchGet(get) => table(&get.table),
+            Plan::IndexGet(plan) => table(&plan.get.table),
             Plan::Insert(insert) => table(&insert.table),
             Plan::Update(update) => table(&update.table),
             Plan::Delete(delete) => table(&delete.table),
@@ -491,8 +501,14 @@ impl<S: Operated> Backend for Executor<S> {
         params: &[Option<Value>],
     ) -> SqlResult<Option<get::Found<'s>>> {
         let ready = self.current(session, statement).await?;
-        let (Plan::PointGet(get) | Plan::BatchGet(get)) = &ready.planned.plan else {
-            return Ok(None);
+        let get = match &ready.planned.plan {
+            Plan::PointGet(get) | Plan::BatchGet(get) => get,
+            Plan::IndexGet(plan) => {
+                let view = View::new(self.store.clone(), session.block.clone());
+                let hits = by_index::find(&view, plan, params).await?;
+                return Ok(hits.map(|hits| get::Found::new(ready, hits)));
+            }
+            _ => return Ok(None),
         };
         let hits = get::find(&*self.store, session.block.as_deref(), get, params).await?;
         Ok(Some(get::Found::new(ready, hits)))
@@ -563,6 +579,7 @@ impl<S: Operated> Backend for Executor<S> {
                 | Plan::CreateSequence { .. }
                 | Plan::RestartSequences { .. }
                 | Plan::DropSequence { .. } => Writes::AtOnce,
+                Plan::CreateIndex(_) | Plan::DropIndex(_) => Writes::AtOnce,
                 Plan::CreateTableAs(_) | Plan::CreateView { .. } | Plan::DropView { .. } => {
                     Writes::AtOnce
                 }
@@ -666,6 +683,7 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
     match plan {
         Plan::Values(output) => Some(fields(output)),
         Plan::PointGet(get) | Plan::BatchGet(get) => Some(get_fields(get)),
+        Plan::IndexGet(plan) => Some(get_fields(&plan.get)),
         Plan::Query(_) | Plan::Session(Command::Declare { .. }) => {
             query.map(|query| query.fields().iter().map(query_field).collect())
         }
@@ -680,6 +698,8 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
         Plan::ShowConfig { .. } => Some(admin::config_fields()),
         Plan::ShowStats(_) => Some(admin::stat_fields()),
         Plan::ShowLatencies(_) => Some(admin::latency_fields()),
+        Plan::ShowIndexes { .. } => Some(indexes::index_fields()),
+        Plan::StatIndex { .. } => Some(indexes::stat_fields()),
         Plan::ShowNamespaces => Some(show::namespace_fields()),
         Plan::ShowSets(_) => Some(show::set_fields()),
         Plan::ShowBins { .. } => Some(show::bin_fields()),

@@ -4,17 +4,33 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use model::{Column, ColumnType, Digest, Error, ErrorKind, Name, Record, Table, Value};
+use sql::access::Access;
 use sql::expr::{Expr, Row};
 use sql::plan::{
     Assignment, Check, Delete, Insert, InsertSource, OnConflict, Output, Query, Target, Update,
 };
 use sql::{SqlError, SqlResult};
-use store::{Bins, Change, ScanCursor, Seen, Store, Target as Named, Ttl, View};
+use store::{Bins, Change, IndexWalk, ScanCursor, Seen, Store, Target as Named, Ttl, View};
 
 use super::background::{ArrowRows, Queries};
 use super::sequences::Sequences;
-use super::{Rows, Session, checks, keys, outputs, passes, row};
+use super::{Rows, Session, by_index, checks, keys, outputs, passes, row};
 use crate::pg::Drawn;
+
+/// Where the records of an UPDATE or DELETE come from.
+enum Source {
+    Set(ScanCursor),
+    Index(Box<IndexWalk>),
+}
+
+impl Source {
+    fn done(&self) -> bool {
+        match self {
+            Source::Set(cursor) => cursor.done(),
+            Source::Index(walk) => walk.done(),
+        }
+    }
+}
 
 /// Records read at once by an UPDATE or DELETE that scans.
 const SCAN_BATCH: usize = 1000;
@@ -413,13 +429,21 @@ impl<S: Store> Writer<'_, S> {
                 self.apply(table, &targets, filter.as_ref(), returning, change, &mut written)
                     .await?;
             }
-            Target::Scan(filter) => {
-                let mut cursor = ScanCursor::all();
+            Target::Scan(filter, accesses) => {
                 let (namespace, set) = (&table.namespace, &table.name);
-                while !cursor.done() {
-                    let scan = self.store.scan(namespace, set, Bins::All, &mut cursor, SCAN_BATCH);
+                let mut scan = self.source(table, accesses).await?;
+                while !scan.done() {
+                    let records = match &mut scan {
+                        Source::Set(cursor) => {
+                            let scan = self.store.scan(namespace, set, Bins::All, cursor, SCAN_BATCH);
+                            scan.await?
+                        }
+                        Source::Index(walk) => {
+                            walk.next(self.store, Bins::All, SCAN_BATCH).await?
+                        }
+                    };
                     let mut targets = Vec::new();
-                    for record in scan.await? {
+                    for record in records {
                         if passes(filter.as_ref(), &self.row(table, &record))? {
                             targets.push(Named { digest: record.digest, key: record.key });
                         }
@@ -433,6 +457,21 @@ impl<S: Store> Writer<'_, S> {
             Target::Query(_) => return Err(SqlError::new("XX000", "a query is no key target")),
         }
         Ok(written)
+    }
+
+    /// The way to the records of a statement without keys: a secondary index, or the whole set.
+    async fn source(&self, table: &Table, accesses: &[Access]) -> SqlResult<Source> {
+        let (namespace, set) = (table.namespace.as_str(), table.name.as_str());
+        let store = self.store.store();
+        let chosen = by_index::choose(store, namespace, accesses, &self.constants())?;
+        if let Some(chosen) = chosen
+            && by_index::is_cheaper(self.store, table, &chosen.reaches).await?
+        {
+            let all = 0..model::PARTITIONS;
+            let walk = IndexWalk::new(self.store, (namespace, set), chosen.reaches, all);
+            return Ok(Source::Index(Box::new(walk)));
+        }
+        Ok(Source::Set(ScanCursor::all()))
     }
 
     async fn apply(

@@ -5,6 +5,7 @@ use sqlparser::ast;
 
 use super::*;
 use crate::expr::eval::element_type;
+use crate::matches::{self, Matcher};
 use crate::particles;
 
 impl Compiler<'_> {
@@ -148,6 +149,7 @@ impl Compiler<'_> {
         let name = name.value.to_ascii_lowercase();
         match (name.as_str(), &args[..]) {
             ("nextval", [sequence]) => return self.nextval(sequence),
+            (matches::NAME, [bin, words @ ..]) => return Ok(self.matches(bin, words)?.into()),
             ("gen_random_uuid", []) if self.draws.is_some() => {
                 return Ok(Expr::new(Node::RandomUuid, ColumnType::Uuid).into());
             }
@@ -157,6 +159,27 @@ impl Compiler<'_> {
             return self.aql_cast(only, t, &name);
         }
         Ok(self.call(&name, &args)?.into())
+    }
+
+    /// aql's test of what a bin holds.
+    fn matches(&self, bin: &ast::Expr, words: &[&ast::Expr]) -> Compiled<Expr> {
+        let bin = self.any(bin)?;
+        if bin.as_bin().is_none() {
+            return Err(Unfit::NotOurs);
+        }
+        let words = words.iter().map(|word| self.any(word)).collect::<Compiled<Vec<_>>>()?;
+        let text = |e: &Expr| match e.as_const() {
+            Some(Some(Value::String(text))) => Some(text.clone()),
+            _ => None,
+        };
+        let words = words.iter().map(text).collect::<Option<Vec<_>>>().ok_or(Unfit::NotOurs)?;
+        let (place, test, value, high) = match &words[..] {
+            [place, test, value] => (place, test, value, None),
+            [place, test, value, high] => (place, test, value, Some(high.as_str())),
+            _ => return Err(Unfit::NotOurs),
+        };
+        let matcher = Matcher::new(place, test, value, high)?;
+        Ok(Expr::matched(bin, matcher))
     }
 
     /// `nextval('ns.name')`, where the name is written there.

@@ -1,4 +1,4 @@
-//! What operators and clients have done: sets emptied, jobs looked at, indexes and functions listed.
+//! What operators and clients have done: sets emptied, jobs looked at, functions listed.
 
 use model::{Error, ErrorKind, Result};
 
@@ -32,12 +32,6 @@ pub(super) async fn answer<S: Operated>(
     Some(match ask.name {
         "truncate" => done(truncate(node, ask).await),
         "truncate-namespace" => done(truncate_namespace(node, ask).await),
-        "sindex" | "sindex-list" => of_namespace(node, ask).map(|()| String::new()),
-        "sindex-exists" => of_namespace(node, ask).map(|()| "false".to_string()),
-        "sindex-stat" => Ok(no_index(ask)),
-        // To be without an index is what was wanted.
-        "sindex-delete" => done(of_namespace(node, ask)),
-        "sindex-create" => Err(unsupported("secondary indexes come with a later release")),
         "udf-list" => Ok(String::new()),
         "udf-put" | "udf-get" | "udf-remove" => {
             Err(unsupported("Lua functions come with a later release"))
@@ -87,20 +81,6 @@ async fn truncate_namespace<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<()> 
         node.truncate(namespace, &set.name, before_ms).await?;
     }
     node.truncate(namespace, "", before_ms).await
-}
-
-/// Where a namespace is named, it must be there; no namespace has an index.
-fn of_namespace<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<()> {
-    let path = ask.of.split('/').next().filter(|name| !name.is_empty());
-    match path.or(ask.namespace()) {
-        Some(namespace) => node.sets(namespace).map(drop),
-        None => Ok(()),
-    }
-}
-
-fn no_index(ask: &Ask<'_>) -> String {
-    let name = ask.get("indexname").or(ask.of.split('/').nth(1)).unwrap_or("");
-    format!("ERROR:201:no index {name:?}")
 }
 
 /// The job that is asked for, or all of them.

@@ -1,0 +1,175 @@
+//! Reading a set through secondary indexes: [`IndexRange`], a scan's node for fewer records.
+//!
+//! Like a scan's, its streams are ranges of the 4096 partitions, and each reads more only when it is
+//! polled. Every filter is evaluated on every record again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::coop::cooperative;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, SendableRecordBatchStream,
+};
+use futures::StreamExt;
+use model::{Name, PARTITIONS};
+use store::{Bins, IndexWalk, Store, View};
+
+use crate::error::external;
+use crate::scan::{Reader, properties};
+use crate::session::view;
+use crate::ways::Way;
+
+/// Records of one call to the store.
+const READ_MAX: usize = 256;
+/// Records for each of which another stream is worth while.
+const PER_STREAM: u64 = 4096;
+
+/// A read of the records in ranges of indexes.
+pub(crate) struct IndexRange<S> {
+    reader: Reader<S>,
+    way: Way,
+    limit: Option<usize>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl<S> fmt::Debug for IndexRange<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IndexRange({})", self.reader.table.name)
+    }
+}
+
+impl<S: Store> IndexRange<S> {
+    pub(crate) fn new(
+        reader: Reader<S>,
+        way: Way,
+        streams: usize,
+        limit: Option<usize>,
+    ) -> IndexRange<S> {
+        let worth = usize::try_from(way.entries / PER_STREAM).unwrap_or(usize::MAX);
+        let properties = properties(reader.output_schema(), streams.min(worth).max(1));
+        IndexRange { reader, way, limit, properties, metrics: ExecutionPlanMetricsSet::new() }
+    }
+}
+
+impl<S: Store> DisplayAs for IndexRange<S> {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IndexRange on ")?;
+        self.reader.describe(f)?;
+        let mut names: Vec<&str> = self.way.reaches.iter().map(|(index, _)| &**index).collect();
+        names.dedup();
+        write!(f, " index=[{}]", names.join(", "))?;
+        write!(f, " ranges={} estimated_rows={}", self.way.reaches.len(), self.way.entries)?;
+        match self.limit {
+            Some(limit) => write!(f, " limit={limit}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Progress<S> {
+    reader: Reader<S>,
+    view: View<S>,
+    bins: Vec<Name>,
+    walk: IndexWalk,
+    left: usize,
+    batch_size: usize,
+    metrics: BaselineMetrics,
+}
+
+impl<S: Store> Progress<S> {
+    /// The next rows; `None` at the end.
+    async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
+        while self.left > 0 && !self.walk.done() {
+            let wanted = self.reader.wanted(&self.bins);
+            let mut records = self.reader.collector(READ_MAX);
+            while records.rows() < self.batch_size && !self.walk.done() {
+                let bins = if self.bins.is_empty() { Bins::None } else { Bins::Named(&self.bins) };
+                let read = self.walk.next(&self.view, bins, READ_MAX).await.map_err(external)?;
+                read.iter().for_each(|record| record.give(wanted, &mut records));
+                tokio::task::coop::consume_budget().await;
+            }
+            let rows = {
+                let _timer = self.metrics.elapsed_compute().timer();
+                self.reader.rows(records, self.left)?
+            };
+            self.left -= rows.num_rows();
+            if rows.num_rows() > 0 {
+                self.metrics.record_output(rows.num_rows());
+                return Ok(Some((rows, self)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<S: Store> ExecutionPlan for IndexRange<S> {
+    fn name(&self) -> &str {
+        "IndexRange"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.reader.visit(f)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, number: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let streams = self.properties.partitioning.partition_count();
+        let edge = |n: usize| (PARTITIONS as usize * n / streams) as u16;
+        let view = view(&self.reader.store, &task)?;
+        let table = &self.reader.table;
+        let of = (table.namespace.as_str(), table.name.as_str());
+        let partitions = edge(number)..edge(number + 1);
+        let progress = Progress {
+            bins: self.reader.bins(),
+            walk: IndexWalk::new(&view, of, self.way.reaches.clone(), partitions),
+            view,
+            reader: self.reader.clone(),
+            left: self.limit.unwrap_or(usize::MAX),
+            batch_size: task.session_config().batch_size(),
+            metrics: BaselineMetrics::new(&self.metrics, number),
+        };
+        let rows = futures::stream::try_unfold(progress, Progress::next).boxed();
+        let rows = RecordBatchStreamAdapter::new(self.schema(), rows);
+        Ok(Box::pin(cooperative(rows)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
+        let mut statistics = Statistics::new_unknown(&self.schema());
+        let entries = usize::try_from(self.way.entries).unwrap_or(usize::MAX);
+        let streams = self.properties.partitioning.partition_count();
+        let share = if partition.is_some() { entries / streams } else { entries };
+        let rows = self.limit.map_or(share, |limit| share.min(limit));
+        statistics.num_rows = Precision::Inexact(rows);
+        Ok(Arc::new(statistics))
+    }
+}
