@@ -50,7 +50,12 @@ pub(crate) fn choose<S: Store>(
     for access in accesses(&Condition::every(known)?, &indexes) {
         let mut reaches = Vec::new();
         for reach in &access.reaches {
-            let mut add = |range| reaches.push((reach.index.clone(), range));
+            let mut add = |range| {
+                let reach = (reach.index.clone(), range);
+                if !reaches.contains(&reach) {
+                    reaches.push(reach);
+                }
+            };
             match reach.range.values(&Row::default()).ok()? {
                 Values::None => {}
                 Values::Between(low, high) => add(IndexRange::Between(low, high)),

@@ -82,10 +82,6 @@ impl IndexWalk {
         let store = view.store();
         let scan = store.index_scan(&self.namespace, index, range, bins, &mut self.cursor, max);
         let found = scan.await?;
-        if self.cursor.done() {
-            self.at += 1;
-            self.go_on();
-        }
         let several = self.reaches.len() > 1;
         let mut records = Vec::with_capacity(found.len());
         for (set, record) in found {
@@ -93,6 +89,10 @@ impl IndexWalk {
             if new && (!several || self.given.insert(record.digest)) {
                 records.push(record);
             }
+        }
+        if self.cursor.done() {
+            self.at += 1;
+            self.go_on();
         }
         Ok(records)
     }
