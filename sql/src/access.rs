@@ -15,8 +15,8 @@ use std::ops::Bound;
 use model::{Collection, ColumnType, IndexDef, IndexSource, IndexType, Table, Value, ValueType};
 
 use crate::SqlResult;
-use crate::matches::{Matcher, Place, Region, Test};
 use crate::expr::{Cmp, Expr, Function, Node, Row};
+use crate::matches::{Matcher, Place, Region, Test};
 use crate::particles;
 
 /// One way: the records in any of these ranges.
@@ -458,9 +458,7 @@ fn matched(def: &IndexDef, matcher: &Matcher) -> Option<Found> {
     }
     match &matcher.test {
         Test::Compare(Cmp::Eq, value) if fits(value) => one(Range::Equal(constant(value))),
-        Test::Between(low, high)
-            if fits(low) && fits(high) && place != Collection::MapKeys =>
-        {
+        Test::Between(low, high) if fits(low) && fits(high) && place != Collection::MapKeys => {
             let (low, high) = (Bound::Included(constant(low)), Bound::Included(constant(high)));
             one(Range::Between(low, high))
         }
@@ -468,8 +466,12 @@ fn matched(def: &IndexDef, matcher: &Matcher) -> Option<Found> {
             let equal = |value: &Value| Range::Equal(constant(value));
             Some(Found::Ranges(values.iter().map(equal).collect()))
         }
-        Test::Within(region) if def.value_type == IndexType::Geo => one(Range::Within(text(region))),
-        Test::Contains(point) if def.value_type == IndexType::Geo => one(Range::Around(text(point))),
+        Test::Within(region) if def.value_type == IndexType::Geo => {
+            one(Range::Within(text(region)))
+        }
+        Test::Contains(point) if def.value_type == IndexType::Geo => {
+            one(Range::Around(text(point)))
+        }
         _ => None,
     }
 }
@@ -492,7 +494,9 @@ fn geo(
         _ => return None,
     };
     // What a point is in, and what is in a region, are both in a geo index; a point in a point is not.
-    let by = |inside: bool| if inside { Range::Within(other.clone()) } else { Range::Around(other.clone()) };
+    let by = |inside: bool| {
+        if inside { Range::Within(other.clone()) } else { Range::Around(other.clone()) }
+    };
     match (function.name, rest) {
         ("st_within" | "st_coveredby", []) => one(by(bin_first)),
         ("st_contains" | "st_covers", []) => one(by(!bin_first)),

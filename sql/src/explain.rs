@@ -2,8 +2,8 @@
 
 use model::{Table, Value};
 
-use crate::expr::{Expr, Row, identifier, key_of};
 use crate::access::{Access, Reach};
+use crate::expr::{Expr, Row, identifier, key_of};
 use crate::plan::{
     Assignment, Get, IndexGet, Insert, InsertSource, KeyLookup, Keys, OnConflict, Plan, Target,
 };

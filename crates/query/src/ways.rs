@@ -114,13 +114,19 @@ fn condition(table: &Table, columns: &[SetColumn], filter: &Expr) -> Option<Cond
             let values = list.iter().map(|item| constant(source.column_type(), item));
             Some(Condition::is_one_of(source.clone(), values.collect::<Option<_>>()?))
         }
-        Expr::Like(Like { negated: false, expr, pattern, escape_char, case_insensitive: false }) => {
+        Expr::Like(Like {
+            negated: false,
+            expr,
+            pattern,
+            escape_char,
+            case_insensitive: false,
+        }) => {
             let source = bin(expr)?;
             let pattern = constant(ColumnType::Text, pattern)?;
             Some(Condition::is_like(source, pattern, escape_char.or(Some('\\'))))
         }
         Expr::IsNotNull(inner) => Some(Condition::is_not_null(bin(inner)?)),
-        Expr::Not(negated) => Some(Condition::not(bin(negated)?)),
+        Expr::Not(negated) => Some(Condition::is_not(bin(negated)?)),
         Expr::Column(_) => bin(filter).filter(|source| source.column_type() == ColumnType::Bool),
         Expr::ScalarFunction(call) => called(table, columns, call),
         _ => None,
@@ -141,8 +147,7 @@ fn column(table: &Table, columns: &[SetColumn], e: &Expr) -> Option<Condition> {
         }
         Expr::Cast(cast) => {
             let source = column(table, columns, &cast.expr)?;
-            let integer =
-                |t| matches!(t, ColumnType::Int2 | ColumnType::Int4 | ColumnType::Int8);
+            let integer = |t| matches!(t, ColumnType::Int2 | ColumnType::Int4 | ColumnType::Int8);
             let wide = *cast.field.data_type() == DataType::Int64;
             (integer(source.column_type()) && wide).then_some(source)
         }
@@ -197,7 +202,11 @@ fn called(table: &Table, columns: &[SetColumn], call: &ScalarFunction) -> Option
             };
             let other = if listed { element } else { array };
             let Expr::Literal(scalar, _) = other else { return None };
-            let t = if listed { element_of(source.column_type())? } else { array_of(source.column_type())? };
+            let t = if listed {
+                element_of(source.column_type())?
+            } else {
+                array_of(source.column_type())?
+            };
             let other = Condition::of_value(value_of(scalar, t)?, t);
             Some(match listed {
                 true => Condition::equals_any(other, source),

@@ -520,11 +520,7 @@ impl<S: Store> View<S> {
     }
 
     /// The records of a set that the block has written; `None` of those that it has deleted.
-    pub(crate) fn written_in(
-        &self,
-        namespace: &str,
-        set: &str,
-    ) -> HashMap<Digest, Option<Record>> {
+    pub(crate) fn written_in(&self, namespace: &str, set: &str) -> HashMap<Digest, Option<Record>> {
         let block = self.transaction.as_ref();
         block.map(|block| block.written_in(namespace, set)).unwrap_or_default()
     }

@@ -44,7 +44,7 @@ impl Expr {
     }
 
     /// Not this.
-    pub fn not(inner: Expr) -> Expr {
+    pub fn is_not(inner: Expr) -> Expr {
         boolean(Node::Not(Box::new(inner)))
     }
 

@@ -7,8 +7,8 @@ use sqlparser::ast;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::Words;
-use crate::parse::{CreateIndex, Cut, DropIndex, Elements, Statement};
 use crate::SqlResult;
+use crate::parse::{CreateIndex, Cut, DropIndex, Elements, Statement};
 
 /// `CREATE [UNIQUE] [LIST|MAPKEYS|MAPVALUES] INDEX [CONCURRENTLY] [[IF NOT EXISTS] name] ON [ONLY]
 /// set [USING method] (key) [type] [WHERE condition]`, behind its first words: `kind` is the word
@@ -70,8 +70,7 @@ pub(super) fn create(cut: &Cut, mut words: Words, kind: &str) -> SqlResult<State
 }
 
 /// aql's names of what an index holds.
-const TYPES: [&str; 7] =
-    ["NUMERIC", "INTEGER", "DOUBLE", "STRING", "BLOB", "BOOL", "GEO2DSPHERE"];
+const TYPES: [&str; 7] = ["NUMERIC", "INTEGER", "DOUBLE", "STRING", "BLOB", "BOOL", "GEO2DSPHERE"];
 
 fn elements_named(word: &str) -> Option<Elements> {
     Some(match word {
@@ -205,10 +204,7 @@ pub(super) fn drop(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
 }
 
 /// An index as PostgreSQL names it: its schema in front, or nothing.
-fn named(
-    name: ast::ObjectName,
-    words: &Words,
-) -> SqlResult<(Option<ast::ObjectName>, ast::Ident)> {
+fn named(name: ast::ObjectName, words: &Words) -> SqlResult<(Option<ast::ObjectName>, ast::Ident)> {
     let mut parts = name.0;
     match (parts.pop(), parts.len()) {
         (Some(ast::ObjectNamePart::Identifier(index)), 0) => Ok((None, index)),

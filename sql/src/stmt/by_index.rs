@@ -47,7 +47,8 @@ impl Context<'_> {
             return Err(Unfit::NotOurs);
         }
         let def = indexes.defs.iter().find(|def| {
-            let over = matches!(&def.source, IndexSource::Bin { bin: own, context: None } if own == bin);
+            let over =
+                matches!(&def.source, IndexSource::Bin { bin: own, context: None } if own == bin);
             over && Some(def.value_type) == t
                 && def.collection == Collection::Scalar
                 && def.filter.is_none()
@@ -70,7 +71,7 @@ impl Context<'_> {
         let bounded = !ways.is_empty();
         let required = indexes.table.columns.iter().any(|c| *c.name == **bin && c.not_null);
         let descending = by.options.asc == Some(false);
-        let nulls = !bounded && !(required && indexes.table.declared);
+        let nulls = !(bounded || required && indexes.table.declared);
         let first = by.options.nulls_first.unwrap_or(descending);
         if nulls && first {
             return Err(Unfit::NotOurs);

@@ -221,8 +221,11 @@ fn kind(create: &CreateIndex, source: &Source) -> SqlResult<(Collection, IndexTy
         }
         other => {
             let other = other.to_lowercase();
-            return Err(SqlError::new("42704", format!("access method \"{other}\" does not exist"))
-                .hint("there are btree, geo, list, mapkeys and mapvalues"));
+            return Err(SqlError::new(
+                "42704",
+                format!("access method \"{other}\" does not exist"),
+            )
+            .hint("there are btree, geo, list, mapkeys and mapvalues"));
         }
     };
     let collection = match create.elements {

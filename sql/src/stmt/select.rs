@@ -6,9 +6,9 @@ use sqlparser::ast;
 
 use super::keys::pinned;
 use super::{Context, Params, plain_table};
+use crate::access::accesses;
 use crate::expr::compile::Compiled;
 use crate::expr::{Compiler, Expr, Unfit};
-use crate::access::accesses;
 use crate::plan::{Get, IndexGet, Keys, Output, Plan};
 use crate::resolve::{self, TableName};
 use crate::{SqlError, SqlResult};
@@ -139,7 +139,10 @@ impl Context<'_> {
             let mixed = self.settled(query, true);
             let query = self.query(mixed.as_ref().unwrap_or(query))?;
             let params = c.params();
-            return Ok((Plan::IndexGet(Arc::new(IndexGet { get, accesses, order, query })), params));
+            return Ok((
+                Plan::IndexGet(Arc::new(IndexGet { get, accesses, order, query })),
+                params,
+            ));
         }
         let one = matches!(&get.keys, Keys::Each(lookups) if lookups.len() == 1);
         let plan = if one { Plan::PointGet(get) } else { Plan::BatchGet(get) };

@@ -64,7 +64,8 @@ async fn run<S: Store>(front: &Front<S>, body: &[u8], job: &Running) -> Result<(
     for mut cursor in scan.cursors(store)? {
         while !cursor.done() {
             job.check()?;
-            let records = scan.next(store, source.as_ref(), Bins::None, &mut cursor, AT_ONCE).await?;
+            let records =
+                scan.next(store, source.as_ref(), Bins::None, &mut cursor, AT_ONCE).await?;
             seen += records.len() as u64;
             let changes = records.iter().map(|(set, record)| async {
                 let ask = Ask::of(scan.message, Some(record.digest))?;

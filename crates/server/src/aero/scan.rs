@@ -139,12 +139,7 @@ impl<'a> Scan<'a> {
 
 /// A field that asks for what is not served.
 fn unsupported(fields: &Fields<'_>) -> Option<Field> {
-    let all = [
-        Field::UDF_MODULE,
-        Field::UDF_FUNCTION,
-        Field::UDF_OP,
-        Field::WHERE,
-    ];
+    let all = [Field::UDF_MODULE, Field::UDF_FUNCTION, Field::UDF_OP, Field::WHERE];
     all.into_iter().find(|field| fields.get(*field).is_some())
 }
 
@@ -204,7 +199,8 @@ impl<'a> Out<'_, 'a> {
                 }
                 let from = cursor.partition;
                 let most = usize::try_from(left).unwrap_or(usize::MAX).min(AT_ONCE);
-                let records = match scan.next(store, source.as_ref(), bins, &mut cursor, most).await {
+                let records = match scan.next(store, source.as_ref(), bins, &mut cursor, most).await
+                {
                     Ok(records) => records,
                     Err(refused) => return Ok(Err(refused)),
                 };

@@ -106,7 +106,8 @@ pub(super) fn show<S: Store>(
             IndexSource::Bin { bin, context } => (Some(&**bin), context.as_deref(), None),
             IndexSource::Expression(bytes) => (None, None, Some(&**bytes)),
         };
-        let encoded = |bytes: Option<&[u8]>| bytes.and_then(|bytes| text(&sql::expr::to_base64(bytes)));
+        let encoded =
+            |bytes: Option<&[u8]>| bytes.and_then(|bytes| text(&sql::expr::to_base64(bytes)));
         vec![
             text(&index.namespace),
             def.set.as_deref().and_then(text),

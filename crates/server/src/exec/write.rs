@@ -435,12 +435,11 @@ impl<S: Store> Writer<'_, S> {
                 while !scan.done() {
                     let records = match &mut scan {
                         Source::Set(cursor) => {
-                            let scan = self.store.scan(namespace, set, Bins::All, cursor, SCAN_BATCH);
+                            let scan =
+                                self.store.scan(namespace, set, Bins::All, cursor, SCAN_BATCH);
                             scan.await?
                         }
-                        Source::Index(walk) => {
-                            walk.next(self.store, Bins::All, SCAN_BATCH).await?
-                        }
+                        Source::Index(walk) => walk.next(self.store, Bins::All, SCAN_BATCH).await?,
                     };
                     let mut targets = Vec::new();
                     for record in records {

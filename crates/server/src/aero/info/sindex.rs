@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{
-    Collection, Error, ErrorKind, IndexDef, IndexSource, IndexType, Name, Result, limits,
-};
+use model::{Collection, Error, ErrorKind, IndexDef, IndexSource, IndexType, Name, Result, limits};
 use sql::expr::{from_base64, to_base64};
 use store::IndexInfo;
 use wire::code;
@@ -43,8 +41,7 @@ fn name_of<'a>(ask: &Ask<'a>) -> Option<&'a str> {
 fn needed<'a>(ask: &Ask<'a>) -> Result<(&'a str, &'a str)> {
     let namespace =
         namespace_of(ask).ok_or_else(|| parameter(format!("{} needs namespace=..", ask.name)))?;
-    let name =
-        name_of(ask).ok_or_else(|| parameter(format!("{} needs indexname=..", ask.name)))?;
+    let name = name_of(ask).ok_or_else(|| parameter(format!("{} needs indexname=..", ask.name)))?;
     Ok((namespace, name))
 }
 
