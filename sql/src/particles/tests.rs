@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_name_is_one_function() {
-    let families = [list::FAMILY, map::FAMILY, bits::FAMILY, hll::FAMILY];
+    let families = [list::FAMILY, map::FAMILY, bits::FAMILY, hll::FAMILY, geo::FAMILY];
     let lines: usize = families.iter().map(|family| family.len()).sum();
     assert_eq!(all().count(), lines);
     for function in all() {
