@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use model::Value;
 use sql::expr::Row;
-use sql::plan::{Delete, Plan, Target, Update};
+use sql::plan::{Delete, IndexGet, Plan, Target, Update};
 use sql::{SqlResult, Way};
 use store::View;
 
@@ -22,7 +22,9 @@ impl<S: Operated> Executor<S> {
         params: &[Option<Value>],
     ) -> SqlResult<Vec<String>> {
         if let Plan::IndexGet(get) = plan
-            && let Some(query) = self.instead(session, ready, get, params).await?
+            && !self.in_order(session, get, params).await?
+            && let Some(query) =
+                self.instead(session, &ready.with_plan(plan), get, params).await?
         {
             let below = self.queries.explain(&query, params, analyze, self.session_info(session));
             return below.await;
@@ -41,6 +43,17 @@ impl<S: Operated> Executor<S> {
             lines.extend(self.measured(session, ready, plan, params).await?);
         }
         Ok(lines)
+    }
+
+    /// Whether rows come in the order of an index, which shows only when they are looked for.
+    async fn in_order(
+        &self,
+        session: &SessionState,
+        plan: &IndexGet,
+        params: &[Option<Value>],
+    ) -> SqlResult<bool> {
+        let view = View::new(self.store.clone(), session.block.clone());
+        Ok(plan.order.is_some() && by_index::find(&view, plan, params).await?.is_some())
     }
 
     /// The way that a plan with secondary indexes takes.
