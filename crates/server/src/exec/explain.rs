@@ -23,8 +23,7 @@ impl<S: Operated> Executor<S> {
     ) -> SqlResult<Vec<String>> {
         if let Plan::IndexGet(get) = plan
             && !self.in_order(session, get, params).await?
-            && let Some(query) =
-                self.instead(session, &ready.with_plan(plan), get, params).await?
+            && let Some(query) = self.instead(session, &ready.with_plan(plan), get, params).await?
         {
             let below = self.queries.explain(&query, params, analyze, self.session_info(session));
             return below.await;

@@ -201,10 +201,43 @@ async fn no_index_function_or_job_is_there() {
     assert_eq!(ask(&node, "sindex-list:namespace=test").await, "");
     assert_eq!(ask(&node, "sindex-exists:ns=test;indexname=i").await, "false");
     assert!(ask(&node, "sindex-stat:ns=test;indexname=i").await.starts_with("ERROR:201:"));
-    assert_eq!(ask(&node, "sindex-delete:ns=test;indexname=i").await, "ok");
-    assert!(ask(&node, "sindex-create:ns=test;indexname=i").await.starts_with("ERROR:16:"));
+    assert!(ask(&node, "sindex-delete:ns=test;indexname=i").await.starts_with("ERROR:201:"));
+    assert!(ask(&node, "sindex-create:ns=test;indexname=i").await.starts_with("ERROR:4:"));
     assert_eq!(ask(&node, "udf-list").await, "");
     assert_eq!(ask(&node, "query-show").await, "");
     assert!(ask(&node, "query-show:id=7").await.starts_with("ERROR:2:"));
     assert!(ask(&node, "roster:namespace=test").await.starts_with("ERROR:25:"));
+}
+
+#[tokio::test]
+async fn indexes_are_made_in_the_old_words_and_in_the_new() {
+    let node = node();
+    let old = "sindex-create:ns=test;set=a;indexname=i;indexdata=n,numeric";
+    assert_eq!(ask(&node, old).await, "ok");
+    assert!(ask(&node, old).await.starts_with("ERROR:200:"));
+    let new = "sindex-create:namespace=test;indexname=j;indextype=list;bin=l;type=string";
+    assert_eq!(ask(&node, new).await, "ok");
+    let list = ask(&node, "sindex-list:namespace=test").await;
+    let lines: Vec<&str> = list.split(';').collect();
+    let first = "ns=test:indexname=i:set=a:bin=n:type=numeric:indextype=default:context=null:\
+                 exp=null:state=";
+    assert!(lines.len() == 2 && lines[0].starts_with(first), "{list}");
+    assert!(lines[1].contains(":set=null:bin=l:type=string:indextype=list:"), "{list}");
+    assert_eq!(ask(&node, "sindex-exists:namespace=test;indexname=j").await, "true");
+    for stat in ["sindex/test/j", "sindex-stat:namespace=test;indexname=j"] {
+        assert!(ask(&node, stat).await.contains("load_pct="), "{stat}");
+    }
+    for wrong in [
+        "sindex-create:ns=test;indexname=k;bin=n;type=colour",
+        "sindex-create:ns=test;indexname=k;type=string",
+        "sindex-create:ns=test;indexname=k;bin=n;type=string;context=%",
+        "sindex-create:ns=test;indexname=k;indextype=set",
+        "sindex-create:ns=test;bin=n;type=string",
+    ] {
+        assert!(ask(&node, wrong).await.starts_with("ERROR:4:"), "{wrong}");
+    }
+    let long = format!("sindex-create:ns=test;indexname={};bin=n;type=string", "i".repeat(64));
+    assert!(ask(&node, &long).await.starts_with("ERROR:205:"));
+    assert_eq!(ask(&node, "sindex-delete:ns=test;set=a;indexname=i").await, "ok");
+    assert_eq!(ask(&node, "sindex-exists:ns=test;indexname=i").await, "false");
 }
