@@ -28,7 +28,6 @@ mod error;
 mod from_rows;
 mod functions;
 mod get;
-mod index_range;
 mod interrupt;
 mod lateral;
 mod names;
@@ -45,7 +44,6 @@ mod table;
 mod tables;
 mod text;
 mod types;
-mod ways;
 
 pub use columns::batch_values;
 pub use datafusion::arrow;

@@ -9,6 +9,9 @@
 //!
 //! Writing through DataFusion is refused: its hooks may be handed "all rows" by mistake.
 
+mod index_range;
+mod ways;
+
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -29,9 +32,8 @@ use store::Store;
 
 use crate::columns::{SetColumn, Source, pseudo_column, unbase64, value_of, visible_columns};
 use crate::get::BatchGet;
-use crate::index_range::IndexRange;
 use crate::scan::{Reader, SetScan};
-use crate::ways;
+use index_range::IndexRange;
 
 /// A set that a statement reads.
 pub(crate) struct SetTable<S> {

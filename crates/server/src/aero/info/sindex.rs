@@ -57,8 +57,15 @@ async fn create<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<String> {
         let most = limits::INDEX_NAME_MAX;
         return Ok(format!("ERROR:{}:index names have at most {most} bytes", code::INDEX_NAME));
     }
-    node.create_index(namespace, def(ask, name)?).await?;
-    Ok("ok".to_string())
+    let def = def(ask, name)?;
+    match node.create_index(namespace, def.clone()).await {
+        // The same once more is what there is.
+        Err(error) if error.kind == ErrorKind::IndexExists => {
+            let there = named(node, ask)?.is_some_and(|index| *index.def == def);
+            if there { Ok("ok".to_string()) } else { Err(error) }
+        }
+        made => made.map(|()| "ok".to_string()),
+    }
 }
 
 /// What the parameters say of an index: `indexdata=bin,type`, or `bin=` and `type=` since 8.1.
@@ -126,10 +133,8 @@ fn bytes(ask: &Ask<'_>, key: &str) -> Result<Option<Vec<u8>>> {
 
 async fn drop<S: Operated>(node: &S, ask: &Ask<'_>) -> Result<String> {
     let (namespace, name) = needed(ask)?;
-    match node.drop_index(namespace, name).await? {
-        true => Ok("ok".to_string()),
-        false => Err(none(name)),
-    }
+    // To be without it is what was wanted.
+    node.drop_index(namespace, name).await.map(|_| "ok".to_string())
 }
 
 fn none(name: &str) -> Error {

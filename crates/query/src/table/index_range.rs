@@ -25,7 +25,8 @@ use store::{Bins, IndexWalk, Store, View};
 use crate::error::external;
 use crate::scan::{Reader, properties};
 use crate::session::view;
-use crate::ways::Way;
+
+use super::ways::Way;
 
 /// Records of one call to the store.
 const READ_MAX: usize = 256;
