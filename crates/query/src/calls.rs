@@ -1,14 +1,17 @@
 //! Expressions that SQL has its own words for, said as calls of functions: `EXTRACT (..)`, `AT TIME
 //! ZONE`, `SIMILAR TO`, aggregates of JSON, comparisons of rows, functions that give rows.
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, DateTimeField, DuplicateTreatment, Expr,
-    Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident,
-    OrderByExpr, OrderByOptions, Subscript, UnaryOperator, Value,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, DuplicateTreatment,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident,
+    OrderByExpr, OrderByOptions, Query, SetExpr, Subscript, TableAlias, TableAliasColumnDef,
+    UnaryOperator, Value,
 };
 use sql::functions::is_set;
 use sql::particles;
 
+use crate::from_rows::query_over;
 use crate::functions::{LIST, PARTICLE};
 use crate::names::last_of;
 use crate::rewrite::{call, null, number, string, take};
@@ -74,8 +77,52 @@ pub(crate) fn called(expr: &mut Expr) -> Option<Expr> {
                 .reduce(|a, b| nested(a, BinaryOperator::Or, b))
                 .map(|e| not(*negated, e))
         }
+        Expr::InSubquery { expr, subquery, negated } => {
+            let found = one_of(row(expr)?, subquery);
+            Some(not(*negated, found))
+        }
         _ => None,
     }
+}
+
+/// Whether a row is one of a subquery's: true where all parts of one are equal, else unknown where no
+/// part of one differs, else false.
+fn one_of(parts: Vec<Expr>, subquery: &Query) -> Expr {
+    let name = |i: usize| Ident::with_quote('"', format!("__{i}"));
+    let among = |part_agrees: &dyn Fn(Expr) -> Expr| {
+        let agree = parts.iter().enumerate().map(|(i, part)| {
+            let found = Expr::Identifier(name(i));
+            part_agrees(nested(found, BinaryOperator::Eq, part.clone()))
+        });
+        let condition = agree.reduce(|a, b| nested(a, BinaryOperator::And, b));
+        let columns = (0..parts.len()).map(name).collect();
+        let count = counted(subquery.clone(), columns, condition);
+        nested(count, BinaryOperator::Gt, number(0))
+    };
+    let is = among(&|equal| equal);
+    let may_be = among(&|equal| Expr::IsNotFalse(Box::new(equal)));
+    let truth = |truth| Expr::Value(Value::Boolean(truth).into());
+    let when = |condition, result| CaseWhen { condition, result };
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![when(is, truth(true)), when(may_be, null())],
+        else_result: Some(Box::new(truth(false))),
+    }
+}
+
+/// `(SELECT count(*) FROM (subquery) AS "__in" (columns) WHERE condition)`
+fn counted(subquery: Query, columns: Vec<Ident>, condition: Option<Expr>) -> Expr {
+    let column = |name| TableAliasColumnDef { name, data_type: None };
+    let columns = columns.into_iter().map(column).collect();
+    let name = Ident::with_quote('"', "__in");
+    let alias = TableAlias { explicit: true, name, columns, at: None };
+    let mut query = query_over(subquery, alias, call("count", vec![number(1)]));
+    if let SetExpr::Select(select) = &mut *query.body {
+        select.selection = condition;
+    }
+    Expr::Subquery(Box::new(query))
 }
 
 const INTERVAL: DataType = DataType::Interval { fields: None, precision: None };

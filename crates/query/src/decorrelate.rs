@@ -13,8 +13,11 @@ use datafusion::logical_expr::{
     BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, lit,
 };
 
+use model::ColumnType;
+
 use crate::functions::only::only;
 use crate::lateral::beside;
+use crate::types;
 
 /// The plan without such subqueries in its projections and filters.
 pub(crate) fn decorrelate(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -146,7 +149,7 @@ fn is_ours(plan: &LogicalPlan) -> Result<bool> {
                     Expr::AggregateFunction(call) => call.func.name() == "array_agg",
                     _ => false,
                 };
-                aggregate.aggr_expr.iter().any(collects)
+                aggregate.aggr_expr.iter().any(|expr| collects(expr) || expr.contains_outer())
             }
             LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => true,
             LogicalPlan::Unnest(_) | LogicalPlan::Subquery(_) => true,
@@ -156,13 +159,15 @@ fn is_ours(plan: &LogicalPlan) -> Result<bool> {
     })
 }
 
-/// Whether a condition ties the subquery to the outer row by something else than `inner = outer`.
+/// Whether a condition ties the subquery to the outer row by something else than `inner = outer`, or
+/// by an equality of numerics, which are compared by keys made of them.
 fn is_hard(condition: &Expr) -> bool {
     let by_equality = match condition {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            matches!(**left, Expr::Column(_)) && matches!(**right, Expr::OuterReferenceColumn(..))
-                || matches!(**right, Expr::Column(_))
-                    && matches!(**left, Expr::OuterReferenceColumn(..))
+            matches!((&**left, &**right),
+                (Expr::Column(_), Expr::OuterReferenceColumn(field, _))
+                | (Expr::OuterReferenceColumn(field, _), Expr::Column(_))
+                    if !matches!(types::column_type(field), ColumnType::Numeric { .. }))
         }
         _ => false,
     };

@@ -43,7 +43,7 @@ use crate::planner::Planner;
 use crate::scan::CountRecords;
 use crate::session::{Context, SessionInfo};
 use crate::tables::Tables;
-use crate::{functions, lateral, names, nesting, ordered, rewrite, semantics, types};
+use crate::{functions, lateral, membership, names, nesting, ordered, rewrite, semantics, types};
 
 /// Limits of an [`Engine`].
 #[derive(Debug, Clone)]
@@ -292,6 +292,7 @@ fn prepare<S: Store>(
         }
         planned => planned?,
     };
+    let plan = membership::spelled_out(plan).map_err(sql_error)?;
     let plan = lateral::flattened(plan).map_err(sql_error)?;
     let plan = decorrelate(plan).map_err(sql_error)?;
     let plan = ordered::ordered(plan).map_err(sql_error)?;

@@ -30,6 +30,7 @@ mod functions;
 mod get;
 mod interrupt;
 mod lateral;
+mod membership;
 mod names;
 mod nesting;
 mod numbers;

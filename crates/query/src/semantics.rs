@@ -376,6 +376,9 @@ fn operands(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> 
         Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom
     );
     let counts = matches!(binary.op, Plus | Minus | Multiply | Divide | Modulo);
+    if binary.op == BitwiseXor && !binary.left.is_volatile() && !binary.right.is_volatile() {
+        return Ok(Transformed::yes(exclusive_or(binary, schema)?));
+    }
     if !compares && !counts {
         return Ok(Transformed::no(Expr::BinaryExpr(binary)));
     }
@@ -398,6 +401,16 @@ fn operands(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> 
     check_operands(&left, op, &right, counts, schema)?;
     let binary = BinaryExpr { left: Box::new(left), op, right: Box::new(right) };
     Ok(Transformed::yes(Expr::BinaryExpr(binary)))
+}
+
+/// `a # b` as `(a | b) - (a & b)`, which never overflows: DataFusion's simplifier takes `x # x` for 0
+/// and `x # y # x` for `y`, also where x is NULL.
+fn exclusive_or(binary: BinaryExpr, schema: &DFSchema) -> Result<Expr> {
+    let BinaryExpr { left, right, .. } = binary;
+    let bits = |op| Expr::BinaryExpr(BinaryExpr::new(left.clone(), op, right.clone()));
+    let (either, both) = (bits(Operator::BitwiseOr), bits(Operator::BitwiseAnd));
+    let new = numbers::binary(&either, Operator::Minus, &both, schema)?;
+    Ok(new.unwrap_or_else(|| either - both))
 }
 
 /// PostgreSQL has no operator between text and a number.

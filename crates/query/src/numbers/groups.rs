@@ -5,11 +5,13 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::functions_aggregate::min_max::min;
-use datafusion::logical_expr::expr::{AggregateFunction, Sort as SortExpr, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, Case, Sort as SortExpr, WindowFunction};
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Sort,
+    lit,
 };
 
 use super::plan::key;
@@ -27,8 +29,20 @@ fn keyed(expr: Expr, schema: &DFSchema) -> Expr {
 }
 
 fn keyed_sorts(sorts: Vec<SortExpr>, schema: &DFSchema) -> Vec<SortExpr> {
-    let one = |sort: SortExpr| SortExpr { expr: keyed(sort.expr, schema), ..sort };
+    let one =
+        |sort: SortExpr| SortExpr { expr: one_zero(keyed(sort.expr, schema), schema), ..sort };
     sorts.into_iter().map(one).collect()
+}
+
+/// What to sort by so that 0.0 and -0.0 are equal; Arrow's order has the negative one first.
+fn one_zero(expr: Expr, schema: &DFSchema) -> Expr {
+    let zero = match expr.get_type(schema) {
+        Ok(DataType::Float64) => lit(0.0_f64),
+        Ok(DataType::Float32) => lit(0.0_f32),
+        _ => return expr,
+    };
+    let is_zero = Box::new(expr.clone().eq(zero.clone()));
+    Expr::Case(Case::new(None, vec![(is_zero, Box::new(zero))], Some(Box::new(expr))))
 }
 
 /// An aggregate's own order, and what it counts once.
@@ -58,6 +72,7 @@ pub(crate) fn window(mut call: WindowFunction, schema: &DFSchema) -> WindowFunct
         if Kind::of_expr(&sort.expr, schema) == Some(Kind::Numeric) {
             sort.expr = super::plan::call_of("aeriedb_number_hex", sort.expr.clone());
         }
+        sort.expr = one_zero(sort.expr.clone(), schema);
     }
     params.partition_by = params.partition_by.drain(..).map(|e| keyed(e, schema)).collect();
     call
