@@ -4,6 +4,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
 use futures::executor::block_on;
+use model::msgpack::encode;
 use model::{Collection, ErrorKind, IndexDef, IndexSource, IndexType, Key, Name, Value};
 use namespace::{Namespace, Options, Settings};
 use storage::{Device, MemoryDevice, Storage};
@@ -190,6 +191,12 @@ fn what_cannot_be_is_refused() {
         namespace.create_index(broken, NOW_MS).map(drop).map_err(kind),
         Err(ErrorKind::Parameter)
     );
+    // Its last update, 66, is before 5.
+    let dated = op(4, &[op(66, &[]), encode(&Value::Integer(5))]);
+    let def = on("k", Some("s"), "n", IndexType::Integer);
+    let dated = IndexDef { filter: Some(dated.into()), ..def };
+    let refused = namespace.create_index(dated, NOW_MS).map(drop).unwrap_err();
+    assert!(refused.detail.contains("times"), "{refused}");
     let range = everything();
     let mut cursor = ScanCursor::all();
     let scan = namespace.index_scan("j", &range, Bins::All, &mut cursor, 9, NOW_MS);
@@ -328,7 +335,6 @@ fn raw(name: &str) -> Vec<u8> {
 
 #[test]
 fn partial_indexes_and_indexes_of_expressions() {
-    use model::msgpack::encode;
     let namespace = fresh();
     let (int, text) = (Value::Integer, |text: &str| Value::String(text.into()));
     let bin_n = op(81, &[encode(&int(2)), raw("n")]);
@@ -354,7 +360,6 @@ fn partial_indexes_and_indexes_of_expressions() {
 
 #[test]
 fn a_place_inside_a_bin() {
-    use model::msgpack::encode;
     let namespace = fresh();
     let (int, text) = (Value::Integer, |text: &str| Value::String(text.into()));
     // By map key "a", then by list index -1.

@@ -402,7 +402,7 @@ pub trait Store: Send + Sync + 'static {
     fn indexes(&self, namespace: Option<&str>) -> Result<Vec<IndexInfo>>;
 
     /// How many entries of an index are in a range. Counting ends when about `at_most` are counted.
-    /// An index that is not ready counts what it has so far, and is not exact.
+    /// An index that is not ready counts what it has so far, which may be fewer than match.
     fn index_count(
         &self,
         namespace: &str,
@@ -413,7 +413,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// The next records of a range, at most about `max`, each with its set, and moves the cursor on.
     /// Each is as it is when it is read, and in the range then. A record that is in the range during
-    /// the whole walk is seen exactly once, any other at most once.
+    /// the whole walk is seen exactly once, any other at most once. An answer without records is not
+    /// the end: [`ScanCursor::done`] is.
     ///
     /// Partition by partition, in the order of digests inside, as [`Store::scan`] goes, so that
     /// [`Store::scan_position_after`] of the last digest is where it goes on.

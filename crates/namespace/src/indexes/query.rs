@@ -13,8 +13,8 @@ use crate::Namespace;
 use crate::metrics::Timer;
 use crate::read::{MEMORY_READS_AT_ONCE, OfSet, READS_AT_ONCE};
 
-/// Records that are looked up at once.
-pub(super) const STEP: usize = 512;
+/// Records that are looked up at once: for each time all entries of the range in a tree are gone over.
+pub(super) const STEP: usize = 2048;
 
 /// Bits of a tag behind the partition.
 const BEHIND_PARTITION: u32 = 64 - PARTITIONS.ilog2();
@@ -115,15 +115,20 @@ impl Namespace {
         let _timer = Timer::of(&self.metrics.query);
         let (spans, _) = index.spans(&question.asked);
         let (mut records, mut newest) = (Vec::new(), None);
-        while records.len() < max
-            && let Some(partition) = cursor.partition_id()
-        {
-            let _pin = self.storage.pin();
+        while records.len() < max && !cursor.done() {
             let most = STEP.min(max - records.len());
-            let tags = self.next_tags(&index, &spans, partition, cursor, most);
-            let found = self.records_of(&tags, &question).await?;
-            newest = found.1.or(newest);
-            records.extend(found.0.into_iter().map(|(set, record)| (set, question.only(record))));
+            // Of several trees, where each has few.
+            let mut tags = Vec::new();
+            while tags.len() < most
+                && let Some(partition) = cursor.partition_id()
+            {
+                let left = most - tags.len();
+                tags.extend(self.next_tags(&index, &spans, partition, cursor, left));
+            }
+            let _pin = self.storage.pin();
+            let (found, ticket) = self.records_of(&tags, &question).await?;
+            newest = ticket.or(newest);
+            records.extend(found.into_iter().map(|(set, record)| (set, question.only(record))));
         }
         Ok((records, newest))
     }

@@ -35,6 +35,15 @@ impl Extract {
             IndexSource::Expression(bytes) => Source::Expression(Expression::decode(bytes)?),
         };
         let filter = def.filter.as_deref().map(Expression::decode_filter).transpose()?;
+        let computed = match &source {
+            Source::Expression(expression) => Some(expression),
+            Source::Bin(..) => None,
+        };
+        if computed.into_iter().chain(&filter).any(|expression| !expression.is_of_content()) {
+            let detail = "an index cannot be over a record's size or its times, which change without \
+                          a write; leave them out of its expressions";
+            return Err(Error::new(ErrorKind::Parameter, detail));
+        }
         let (collection, value_type) = (def.collection, def.value_type);
         Ok(Extract { source, collection, value_type, filter })
     }

@@ -26,10 +26,11 @@ pub(super) fn expression(bytes: &[u8], in_path: bool) -> Result<Expression> {
         return Err(wrong(format!("{} bytes; at most {SIZE_MAX} are allowed", bytes.len())));
     }
     let mut reader = Reader::new(bytes);
-    let mut decoder = Decoder { depth: 0, calls: 0, variables: Vec::new(), in_path };
+    let mut decoder =
+        Decoder { depth: 0, calls: 0, variables: Vec::new(), in_path, of_content: true };
     let (root, result) = decoder.node(&mut reader)?;
     reader.finish()?;
-    Ok(Expression { root, result })
+    Ok(Expression { root, result, of_content: decoder.of_content })
 }
 
 /// A node and what it gives.
@@ -44,6 +45,8 @@ pub(super) struct Decoder {
     variables: Vec<(Vec<u8>, Type)>,
     /// Whether the expression is one inside a path, where no other path may begin.
     pub(super) in_path: bool,
+    /// Whether nothing so far is about the record's size or its times.
+    of_content: bool,
 }
 
 impl Decoder {
@@ -125,6 +128,7 @@ impl Decoder {
             _ => match field(operation) {
                 Some((field, given)) => {
                     need(0)?;
+                    self.of_content &= matches!(field, Field::SetName | Field::KeyExists);
                     Ok((Node::Meta(field), given))
                 }
                 None => self.plain(reader, operation, count),

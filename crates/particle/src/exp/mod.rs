@@ -50,6 +50,7 @@ pub const STEPS_MAX: u64 = 1 << 26;
 pub struct Expression {
     root: Node,
     result: Type,
+    of_content: bool,
 }
 
 /// What is known of a record without reading it. `None` is not known.
@@ -152,6 +153,12 @@ impl Expression {
     /// What it gives.
     pub fn result_type(&self) -> Type {
         self.result
+    }
+
+    /// Whether it gives the same for a record as long as that is not written: it asks for bins, key and
+    /// set, and not for size or times.
+    pub fn is_of_content(&self) -> bool {
+        self.of_content
     }
 
     /// Whether the filter holds, where metadata alone decides it.
