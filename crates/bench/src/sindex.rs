@@ -140,7 +140,7 @@ fn wait_until_ready(engine: &Engine, name: &str) -> Result<()> {
 
 /// Entries alone, without the records.
 fn entries_per_s(records: u64, shards: u16) -> Result<f64> {
-    let index = Index::new(Width::Narrow, usize::from(shards) * 8);
+    let index = Index::new(Width::Narrow, usize::from(shards) * 2);
     for n in 0..records {
         let tag = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         index.insert(tag, &[sindex::key::of_integer(number_of(n, 0, records))]);

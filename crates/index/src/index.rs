@@ -262,6 +262,25 @@ impl Index {
         matches
     }
 
+    /// [`Index::get_tag`] of many tags at once, as [`Index::get_batch`] is of many digests: the entries
+    /// in the order of the tags.
+    pub fn get_tags(&self, tags: &[u64], out: &mut Vec<Entry>) {
+        for tags in tags.chunks(BATCH) {
+            for tag in tags {
+                arena::prefetch(&self.shards[self.locate_tag(*tag).0]);
+            }
+            for tag in tags {
+                let (shard, first, _) = self.locate_tag(*tag);
+                self.shards[shard].0.lock().prefetch(&self.arena, first);
+            }
+            for tag in tags {
+                let (shard, first, last) = self.locate_tag(*tag);
+                let shard = self.shards[shard].0.lock();
+                shard.range(&self.arena, first, last, |entry| out.push(entry));
+            }
+        }
+    }
+
     /// Number of entries, tombstones included.
     pub fn len(&self) -> u64 {
         self.counts.iter().map(|c| c.load(Relaxed)).sum()

@@ -8,7 +8,7 @@
 //! An [`Index`] is some ordered trees (`tree.rs`), each with a lock, for some partitions that are
 //! neighbours. One tree for each partition would be as right, but a question that a few records answer
 //! has to ask every tree, and 4096 cache misses are dearer than a hundred records: a node of ten
-//! million records has 64.
+//! million records has 16.
 //!
 //! Always true: an entry is in a tree at most once; [`Index::insert`] and [`Index::remove`] are each
 //! one step; no lock is held beyond one tree's, and none while something else is waited for. What
@@ -71,7 +71,7 @@ macro_rules! with_tree {
 }
 
 impl Index {
-    /// An empty index of so many trees, a power of two up to 4096: 8 for each million records or so.
+    /// An empty index of so many trees, a power of two up to 4096: 2 for each million records or so.
     pub fn new(width: Width, trees: usize) -> Index {
         assert!(trees.is_power_of_two() && trees <= 4096, "{trees} trees were asked for");
         let shift = 64 - trees.ilog2();

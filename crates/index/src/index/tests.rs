@@ -69,6 +69,9 @@ fn tags_lead_to_entries_and_on() {
             index.scan(digest.partition(), Some(index.position_past(tag)), 3, &mut other);
             assert_eq!(one, other);
         }
+        let mut found = Vec::new();
+        index.get_tags(&digests.iter().map(Index::tag_of).collect::<Vec<_>>(), &mut found);
+        assert!(found.iter().map(|entry| entry.location).eq(0..5000));
         let tag = Index::tag_of(&digests[7]);
         let gone = index.retain(digests[7].partition(), |entry| entry.location != 7);
         assert_eq!(gone, [(tag, entry(7))]);

@@ -259,9 +259,11 @@ impl Namespace {
         }))
     }
 
-    /// Trees of an index: as the primary index has shards, for as many records as are expected.
+    /// Trees of an index: as the primary index has shards, for as many records as are expected, one for
+    /// half a million or so. Each costs a small question a microsecond, and a large one goes over all
+    /// entries of a tree for each [`query::STEP`] records.
     fn index_trees(&self) -> usize {
-        usize::from(self.options.shards_per_partition) * 8
+        usize::from(self.options.shards_per_partition) * 2
     }
 
     /// Partitions that share a tree.

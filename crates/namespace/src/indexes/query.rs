@@ -1,5 +1,7 @@
 //! The records of a range, partition by partition.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use index::{Entry, ScanPosition as Place};
 use model::{Collection, Name, PARTITIONS, PartitionId, Record, Result, Value};
@@ -10,6 +12,7 @@ use store::{Bins, IndexCount, IndexRange, ScanCursor, ScanPosition};
 use super::values::Asked;
 use super::{Fields, IndexBug, Secondary};
 use crate::Namespace;
+use crate::catalogue::Set;
 use crate::metrics::Timer;
 use crate::read::{MEMORY_READS_AT_ONCE, OfSet, READS_AT_ONCE};
 
@@ -171,8 +174,13 @@ impl Namespace {
     ) -> Result<(Vec<OfSet>, Option<Ticket>)> {
         let mut newest = None;
         let mut records = Vec::with_capacity(tags.len());
+        // Neighbours are mostly of one set.
+        let mut known: Option<(u16, Arc<Set>)> = None;
         let mut take = |entry: &Entry, read: Option<Read>| {
-            let (Some(read), Some(set)) = (read, self.sets.get(entry.set_id)) else { return };
+            if known.as_ref().is_none_or(|(id, _)| *id != entry.set_id) {
+                known = self.sets.get(entry.set_id).map(|set| (entry.set_id, set));
+            }
+            let (Some(read), Some((_, set))) = (read, &known) else { return };
             newest = read.durable.or(newest.take());
             let expired =
                 read.record.expired(question.now_ms) && !self.has_bug(IndexBug::GivesExpired);
@@ -184,9 +192,8 @@ impl Namespace {
         };
         let bins = question.to_read();
         let mut entries = Vec::with_capacity(tags.len());
-        for tag in tags {
-            entries.extend(self.index.get_tag(*tag).filter(|entry| !entry.tombstone));
-        }
+        self.index.get_tags(tags, &mut entries);
+        entries.retain(|entry| !entry.tombstone);
         if self.storage.immediate() {
             for entries in entries.chunks(MEMORY_READS_AT_ONCE) {
                 let ahead = entries.iter().map(|entry| (entry.location, crate::units_of(entry)));
