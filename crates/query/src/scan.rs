@@ -37,6 +37,7 @@ use crate::collect::Collector;
 use crate::columns::{SetColumn, Source};
 use crate::error::external;
 use crate::session::view;
+use crate::table::IndexCount;
 
 /// Records of one call to the store: what one partition of a large set holds, and few enough that
 /// other work on the thread waits well below a millisecond.
@@ -388,7 +389,8 @@ impl<S: Store> ExecutionPlan for RecordCount<S> {
     }
 }
 
-/// Turns `count(*)` over a whole [`SetScan`] into a [`RecordCount`].
+/// Turns `count(*)` over a whole [`SetScan`] into a [`RecordCount`], over a range of an index that says
+/// all that the filter does into an [`IndexCount`].
 pub(crate) struct CountRecords<S>(std::marker::PhantomData<fn() -> S>);
 
 impl<S> CountRecords<S> {
@@ -409,13 +411,20 @@ impl<S: Store> PhysicalOptimizerRule for CountRecords<S> {
         plan: Arc<dyn ExecutionPlan>,
         _: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let replace = |plan: Arc<dyn ExecutionPlan>| match counted::<S>(&plan) {
-            Some(scan) => Ok(Transformed::yes(Arc::new(RecordCount {
-                store: scan.reader.store.clone(),
-                table: scan.reader.table.clone(),
-                properties: properties(plan.schema(), 1),
-            }) as Arc<dyn ExecutionPlan>)),
-            None => Ok(Transformed::no(plan)),
+        let replace = |plan: Arc<dyn ExecutionPlan>| {
+            let Some(input) = counted(&plan) else { return Ok(Transformed::no(plan)) };
+            if let Some(scan) = input.downcast_ref::<SetScan<S>>().filter(|scan| scan.counts_only())
+            {
+                return Ok(Transformed::yes(Arc::new(RecordCount {
+                    store: scan.reader.store.clone(),
+                    table: scan.reader.table.clone(),
+                    properties: properties(plan.schema(), 1),
+                }) as Arc<dyn ExecutionPlan>));
+            }
+            match IndexCount::<S>::of(input, plan.schema()) {
+                Some(count) => Ok(Transformed::yes(Arc::new(count) as Arc<dyn ExecutionPlan>)),
+                None => Ok(Transformed::no(plan)),
+            }
         };
         Ok(plan.transform_down(replace)?.data)
     }
@@ -429,9 +438,9 @@ impl<S: Store> PhysicalOptimizerRule for CountRecords<S> {
     }
 }
 
-/// The scan below, where the node only counts its rows: the first or only step of aggregates that
+/// The node below, where this one only counts its rows: the first or only step of aggregates that
 /// are all `count(constant)`.
-fn counted<S: Store>(plan: &Arc<dyn ExecutionPlan>) -> Option<&SetScan<S>> {
+fn counted(plan: &Arc<dyn ExecutionPlan>) -> Option<&Arc<dyn ExecutionPlan>> {
     let aggregate = plan.downcast_ref::<AggregateExec>()?;
     let first = matches!(
         aggregate.mode(),
@@ -453,6 +462,5 @@ fn counted<S: Store>(plan: &Arc<dyn ExecutionPlan>) -> Option<&SetScan<S>> {
     while input.name() == "CoalescePartitionsExec" || input.name() == "CoalesceBatchesExec" {
         input = input.children().first().copied()?;
     }
-    let scan = input.downcast_ref::<SetScan<S>>()?;
-    (plain && counts && scan.counts_only()).then_some(scan)
+    (plain && counts).then_some(input)
 }

@@ -33,6 +33,7 @@ use store::Store;
 use crate::columns::{SetColumn, Source, pseudo_column, unbase64, value_of, visible_columns};
 use crate::get::BatchGet;
 use crate::scan::{Reader, SetScan};
+pub(crate) use index_range::IndexCount;
 use index_range::IndexRange;
 
 /// A set that a statement reads.

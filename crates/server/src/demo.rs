@@ -52,6 +52,29 @@ const TOUR: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "By value: an index on a column answers ranges, prefixes, and ORDER BY with LIMIT.",
+        &[
+            "CREATE INDEX ON airports (latitude)",
+            "CREATE INDEX ON airports (city)",
+            "SELECT code, name, latitude FROM airports WHERE latitude BETWEEN 70 AND 72",
+            "EXPLAIN SELECT code, name, latitude FROM airports WHERE latitude BETWEEN 70 AND 72",
+            "SELECT code, city, state FROM airports WHERE city LIKE 'New Y%'",
+            "EXPLAIN SELECT code, city, state FROM airports WHERE city LIKE 'New Y%'",
+            "SELECT code, name, latitude FROM airports ORDER BY latitude LIMIT 3",
+        ],
+    ),
+    (
+        "By place: what lies within 30 km of Times Square? Distances are metres on the sphere.",
+        &[
+            "ALTER TABLE airports ADD COLUMN place geojson",
+            "UPDATE airports SET place = ST_Point(longitude, latitude)",
+            "CREATE INDEX ON airports USING geo (place)",
+            "SELECT code, name, round(ST_Distance(place, ST_Point(-73.986, 40.758))) AS metres FROM airports WHERE ST_DWithin(place, ST_Point(-73.986, 40.758), 30000)",
+            "EXPLAIN SELECT code, name FROM airports WHERE ST_DWithin(place, ST_Point(-73.986, 40.758), 30000)",
+            "SHOW INDEXES",
+        ],
+    ),
+    (
         "A counter: the expression is evaluated under the record's lock.",
         &[
             "UPDATE flights SET delay = delay + 5 WHERE id = 8 RETURNING id, delay, \"GEN\"",

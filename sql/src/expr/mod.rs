@@ -17,6 +17,7 @@ mod exported;
 mod functions;
 mod literal;
 mod row;
+mod shown;
 mod typing;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use model::{Column, ColumnType, Name, Table, Value};
 
 pub use row::{Draw, Excluded, Row};
+pub use shown::shown;
 
 pub(crate) use compile::{Compiler, Unfit, aql_cast};
 pub(crate) use display::identifier;

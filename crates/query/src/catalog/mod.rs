@@ -12,6 +12,7 @@ pub(crate) mod objects;
 mod pg;
 pub(crate) mod registered;
 pub(crate) mod routines;
+pub(crate) mod secondary;
 mod system_table;
 
 use std::sync::Arc;

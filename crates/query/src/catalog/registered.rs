@@ -5,7 +5,7 @@ use sql::{SqlError, SqlResult};
 use super::lists::{self, type_named, type_of, types};
 use super::{
     INFORMATION_SCHEMA_OID, OWNER_OID, PG_CATALOG_OID, index_name, index_oid, namespace_oid,
-    objects, table_of_index, tables,
+    objects, secondary, table_of_index, tables,
 };
 use crate::functions::quoted_ident;
 use crate::session::Context;
@@ -98,6 +98,9 @@ fn relation_name(oid: i64, context: &Context) -> Option<String> {
     if let Some(table) = table_of_index(oid, context) {
         return Some(shown(&table.namespace, &index_name(&table)));
     }
+    if let Some(index) = secondary::of_oid(oid, context) {
+        return Some(shown(&index.table.namespace, index.name()));
+    }
     if let Some((namespace, name)) = objects::name_of(oid, context) {
         return Some(shown(namespace, name));
     }
@@ -108,7 +111,8 @@ fn relation_name(oid: i64, context: &Context) -> Option<String> {
 /// Whether the relation of this OID is found without its schema; `None` if there is none.
 pub(crate) fn is_visible(oid: i64, context: &Context) -> Option<bool> {
     let own = tables(context).find(|table| i64::from(table.oid) == oid).cloned();
-    if let Some(table) = own.or_else(|| table_of_index(oid, context)) {
+    let indexed = || secondary::of_oid(oid, context).map(|index| index.table.clone());
+    if let Some(table) = own.or_else(|| table_of_index(oid, context)).or_else(indexed) {
         return Some(table.namespace == context.session.namespace);
     }
     if let Some((namespace, _)) = objects::name_of(oid, context) {
@@ -138,6 +142,9 @@ fn relation_oid(text: &str, context: &Context) -> Option<u32> {
         let index = found.tables.values().find(|table| index_name(table) == name.0);
         if let Some(table) = index.filter(|table| !table.key.is_empty()) {
             return Some(index_oid(table));
+        }
+        if let Some(oid) = secondary::oid_of(exact, &name.0, context) {
+            return Some(oid);
         }
     }
     let schema = namespace.map_or("pg_catalog", |(name, _)| name);

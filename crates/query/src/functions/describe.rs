@@ -147,7 +147,12 @@ fn index_definition(args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
         let place = places.as_ref().map(|places| places.as_primitive::<Int64Type>());
         let place = place.filter(|places| places.is_valid(i)).map_or(0, |places| places.value(i));
         let table = oid.and_then(|oid| catalog::table_of_index(oid, context));
-        builder.append_option(table.and_then(|table| definition(&table, place)));
+        let primary = table.and_then(|table| definition(&table, place));
+        let secondary = || {
+            let index = catalog::secondary::of_oid(oid?, context)?;
+            Some(if place > 0 { index.key() } else { index.definition() })
+        };
+        builder.append_option(primary.or_else(secondary));
     }
     Ok(ColumnarValue::Array(Arc::new(builder.finish())))
 }

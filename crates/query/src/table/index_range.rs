@@ -1,4 +1,5 @@
-//! Reading a set through secondary indexes: [`IndexRange`], a scan's node for fewer records.
+//! Reading a set through secondary indexes: [`IndexRange`], a scan's node for fewer records, and
+//! [`IndexCount`] where only their number is asked.
 //!
 //! Like a scan's, its streams are ranges of the 4096 partitions, and each reads more only when it is
 //! polled. Every filter is evaluated on every record again.
@@ -6,10 +7,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{Int64Array, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, Statistics};
+use datafusion::common::{DataFusionError, Result, Statistics};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::coop::cooperative;
@@ -172,5 +174,117 @@ impl<S: Store> ExecutionPlan for IndexRange<S> {
         let rows = self.limit.map_or(share, |limit| share.min(limit));
         statistics.num_rows = Precision::Inexact(rows);
         Ok(Arc::new(statistics))
+    }
+}
+
+/// The number of records in a range of an index, from the index: one row, the same number in each
+/// column.
+pub(crate) struct IndexCount<S> {
+    /// What reads the records, where the index alone does not know.
+    range: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+    store: std::marker::PhantomData<fn() -> S>,
+}
+
+impl<S: Store> IndexCount<S> {
+    /// Of this node, if it is a read whose range says all that its filter says.
+    pub(crate) fn of(node: &Arc<dyn ExecutionPlan>, schema: SchemaRef) -> Option<IndexCount<S>> {
+        let range = node.downcast_ref::<IndexRange<S>>()?;
+        let whole = range.way.exact && range.limit.is_none();
+        whole.then(|| IndexCount {
+            range: node.clone(),
+            properties: properties(schema, 1),
+            store: std::marker::PhantomData,
+        })
+    }
+
+    /// The number that the index knows; `None` where records have to be looked at.
+    fn known(&self, view: &View<S>) -> Result<Option<u64>> {
+        let Some(range) = self.range.downcast_ref::<IndexRange<S>>() else { return Ok(None) };
+        let namespace = &range.reader.table.namespace;
+        let [(index, values)] = &range.way.reaches[..] else { return Ok(None) };
+        if view.writes_to(namespace) {
+            return Ok(None);
+        }
+        let count = view.store().index_count(namespace, index, values, u64::MAX);
+        let count = count.map_err(external)?;
+        Ok(count.exact.then_some(count.entries))
+    }
+}
+
+/// The rows of all streams of a node.
+async fn rows_of(node: Arc<dyn ExecutionPlan>, task: Arc<TaskContext>) -> Result<u64> {
+    let mut rows = 0;
+    for stream in 0..node.properties().partitioning.partition_count() {
+        let mut batches = node.execute(stream, task.clone())?;
+        while let Some(batch) = batches.next().await {
+            rows += batch?.num_rows() as u64;
+        }
+    }
+    Ok(rows)
+}
+
+impl<S> fmt::Debug for IndexCount<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IndexCount")
+    }
+}
+
+impl<S: Store> DisplayAs for IndexCount<S> {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IndexCount of ")?;
+        match self.range.downcast_ref::<IndexRange<S>>() {
+            Some(range) => range.fmt_as(t, f),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<S: Store> ExecutionPlan for IndexCount<S> {
+    fn name(&self) -> &str {
+        "IndexCount"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let Some(range) = self.range.downcast_ref::<IndexRange<S>>() else {
+            return Err(DataFusionError::Internal("a count of no range".into()));
+        };
+        let known = self.known(&view(&range.reader.store, &task)?)?;
+        let (node, schema) = (self.range.clone(), self.schema());
+        let one = async move {
+            let count = match known {
+                Some(count) => count,
+                None => rows_of(node, task).await?,
+            };
+            let count = i64::try_from(count)
+                .map_err(|_| DataFusionError::Execution("count overflow".into()))?;
+            let columns = schema.fields().iter();
+            let columns = columns.map(|_| Arc::new(Int64Array::from(vec![count])) as _).collect();
+            Ok(RecordBatch::try_new(schema.clone(), columns)?)
+        };
+        let rows = futures::stream::once(one);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
 }

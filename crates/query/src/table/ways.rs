@@ -26,6 +26,9 @@ pub(crate) struct Way {
     pub(crate) reaches: Vec<(String, IndexRange)>,
     /// About how many records they hold.
     pub(crate) entries: u64,
+    /// Whether they hold the very records of which the filters are true: one range of an index of
+    /// the set itself, and no filter says more.
+    pub(crate) exact: bool,
 }
 
 /// The way with the fewest records, if it is shorter than reading the set.
@@ -43,7 +46,13 @@ pub(crate) fn choose<S: Store>(
     if indexes.defs.is_empty() {
         return None;
     }
-    let known = filters.iter().filter_map(|filter| condition(table, columns, filter)).collect();
+    let known: Vec<Condition> =
+        filters.iter().filter_map(|filter| condition(table, columns, filter)).collect();
+    let all_known = known.len() == filters.len() && filters.iter().all(is_simple);
+    let own = |name: &str| {
+        let def = indexes.defs.iter().find(|def| *def.name == *name);
+        def.is_some_and(|def| def.set.is_some() && def.filter.is_none())
+    };
     let records = records.and_then(|records| u64::try_from(records).ok()).unwrap_or(u64::MAX);
     let mut most = (records / SHARE).max(FEW);
     let mut best = None;
@@ -72,10 +81,25 @@ pub(crate) fn choose<S: Store>(
         }
         if entries <= most {
             most = entries;
-            best = Some(Way { reaches, entries });
+            let exact = all_known && access.exact;
+            let exact = exact && matches!(&reaches[..], [(index, _)] if own(index));
+            best = Some(Way { reaches, entries, exact });
         }
     }
     best
+}
+
+/// Whether a filter is one comparison, so that all of it is in its condition.
+fn is_simple(filter: &Expr) -> bool {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
+            matches!(
+                op,
+                Operator::Eq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
+            )
+        }
+        _ => false,
+    }
 }
 
 /// A filter as a condition of our own; `None` where it says nothing of an index.

@@ -88,7 +88,7 @@ const NO_USERS: &str = "no users and roles in this release; other machines conne
                         --insecure";
 const NO_XDR: &str = "records are not shipped to other clusters in this release";
 const NO_UDF: &str = "no user-defined functions in this release";
-const NO_SINDEX: &str = "no secondary indexes in this release";
+const NO_SINDEX: &str = "secondary indexes have nothing to be set";
 const ONE_MARK: &str = "records are evicted by evict-used-pct alone";
 const ONE_SWEEP: &str = "one sweep at a time walks the index; nothing to tune";
 const DEFRAG: &str = "defragmentation paces itself by the room that is left";

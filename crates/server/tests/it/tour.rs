@@ -9,7 +9,9 @@ fn the_demo_runs_its_tour_and_ends() {
     let (output, text) =
         run(command().args(["demo", "--exit", "--pg", "127.0.0.1:0", "--data"]).arg(&data));
     assert!(output.status.success(), "{text}");
-    for word in ["PointGet", "BatchGet", "SetScan", "JOIN", "GEN", "TTL", "psql", "aql"] {
+    for word in
+        ["PointGet", "BatchGet", "SetScan", "IndexRange", "JOIN", "GEN", "TTL", "psql", "aql"]
+    {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
     assert!(!text.contains("ERROR"), "{text}");

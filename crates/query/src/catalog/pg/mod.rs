@@ -14,7 +14,7 @@ use datafusion::catalog::Session;
 use super::KEYWORDS;
 use super::grid::{Cell, Grid, Row};
 use super::lists::{self, Relation};
-use super::objects;
+use super::{objects, secondary};
 use crate::session::Context;
 
 /// The rows of a relation.
@@ -29,6 +29,7 @@ pub(super) fn grid(relation: &Relation, context: &Context, session: &dyn Session
         "pg_constraint" => tables::constraints(context),
         "pg_tables" => tables::pg_tables(context),
         "pg_indexes" => tables::pg_indexes(context),
+        "pg_stat_progress_create_index" => Grid::new("", secondary::building(context)),
         "pg_stat_all_tables"
         | "pg_stat_user_tables"
         | "pg_statio_all_tables"

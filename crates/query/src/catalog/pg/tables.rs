@@ -6,7 +6,7 @@ use super::super::grid::{Cell, Grid, Row};
 use super::super::lists::{self, relations, type_named, type_of};
 use super::super::{
     INFORMATION_SCHEMA_OID, PG_CATALOG_OID, index_definition, index_name, index_oid, keyed,
-    namespace_oid, objects, tables,
+    namespace_oid, objects, secondary, tables,
 };
 use crate::session::Context;
 use crate::types::{column_oid, typmod};
@@ -29,7 +29,8 @@ const CLASS: &str = "relowner=10 reltuples=-1 relpersistence=p relkind=r relispo
 pub(super) fn classes(context: &Context) -> Grid {
     let own = tables(context)
         .map(|t| table_class(t, context))
-        .chain(keyed(context).map(|t| index_class(t)));
+        .chain(keyed(context).map(|t| index_class(t)))
+        .chain(secondary::all(context).map(|index| index.class()));
     let system = relations().iter().map(|relation| -> Row {
         let table = relation.kind == "r";
         vec![
@@ -52,7 +53,7 @@ fn table_class(table: &Table, context: &Context) -> Row {
         ("relnamespace", namespace_oid(&table.namespace).into()),
         ("relfilenode", table.oid.into()),
         ("relam", HEAP.into()),
-        ("relhasindex", (!table.key.is_empty()).into()),
+        ("relhasindex", (!table.key.is_empty() || secondary::is_on(table, context)).into()),
         ("relnatts", ((table.key.len() + table.columns.len()) as i64).into()),
         ("relchecks", objects::check_count(table, context).into()),
     ]
@@ -186,6 +187,7 @@ pub(super) fn indexes(context: &Context) -> Grid {
             ("indoption", Cell::Ints(vec![0; table.key.len()])),
         ]
     });
+    let rows = rows.chain(secondary::all(context).map(|index| index.index()));
     Grid::new(INDEX, rows.collect())
 }
 
@@ -212,7 +214,7 @@ pub(super) fn pg_tables(context: &Context) -> Grid {
             ("schemaname", table.namespace.as_str().into()),
             ("tablename", table.name.as_str().into()),
             ("tableowner", owner.into()),
-            ("hasindexes", (!table.key.is_empty()).into()),
+            ("hasindexes", (!table.key.is_empty() || secondary::is_on(table, context)).into()),
         ]
     });
     let system =
@@ -236,6 +238,7 @@ pub(super) fn pg_indexes(context: &Context) -> Grid {
             ("indexdef", index_definition(table).into()),
         ]
     });
+    let rows = rows.chain(secondary::all(context).map(|index| index.listed()));
     Grid::new("", rows.collect())
 }
 
