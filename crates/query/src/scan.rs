@@ -459,7 +459,8 @@ fn counted(plan: &Arc<dyn ExecutionPlan>) -> Option<&Arc<dyn ExecutionPlan>> {
             && expr.expressions().iter().all(constant)
     });
     let mut input = aggregate.input();
-    while input.name() == "CoalescePartitionsExec" || input.name() == "CoalesceBatchesExec" {
+    const PLAIN: [&str; 3] = ["CoalescePartitionsExec", "CoalesceBatchesExec", "CooperativeExec"];
+    while PLAIN.contains(&input.name()) {
         input = input.children().first().copied()?;
     }
     (plain && counts).then_some(input)

@@ -4,6 +4,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 use model::{ColumnType, Table, Value};
 use sql::access::{Indexes, Values, accesses};
@@ -46,9 +47,10 @@ pub(crate) fn choose<S: Store>(
     if indexes.defs.is_empty() {
         return None;
     }
+    let filters: Vec<&Expr> = filters.iter().flat_map(split_conjunction).collect();
     let known: Vec<Condition> =
         filters.iter().filter_map(|filter| condition(table, columns, filter)).collect();
-    let all_known = known.len() == filters.len() && filters.iter().all(is_simple);
+    let all_known = known.len() == filters.len() && filters.iter().all(|filter| is_simple(filter));
     let own = |name: &str| {
         let def = indexes.defs.iter().find(|def| *def.name == *name);
         def.is_some_and(|def| def.set.is_some() && def.filter.is_none())
@@ -89,7 +91,7 @@ pub(crate) fn choose<S: Store>(
     best
 }
 
-/// Whether a filter is one comparison, so that all of it is in its condition.
+/// Whether a filter is a comparison, so that all of it is in its condition.
 fn is_simple(filter: &Expr) -> bool {
     match filter {
         Expr::BinaryExpr(BinaryExpr { op, .. }) => {
@@ -98,6 +100,7 @@ fn is_simple(filter: &Expr) -> bool {
                 Operator::Eq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
             )
         }
+        Expr::Between(between) => !between.negated,
         _ => false,
     }
 }
