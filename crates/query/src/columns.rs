@@ -99,7 +99,7 @@ pub(crate) fn pseudo_column(table: &Table, name: &str) -> Option<SetColumn> {
 }
 
 /// The digest as AQL's EDIGEST shows it.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -114,7 +114,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 }
 
 /// The bytes that a base64 text stands for.
-pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
+pub fn unbase64(text: &str) -> Option<Vec<u8>> {
     let mut bits = 0u32;
     let mut count = 0;
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);

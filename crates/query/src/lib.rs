@@ -46,7 +46,7 @@ mod tables;
 mod text;
 mod types;
 
-pub use columns::batch_values;
+pub use columns::{base64, batch_values, unbase64};
 pub use datafusion::arrow;
 pub use datafusion::execution::SendableRecordBatchStream;
 pub use engine::{Engine, Field, Options, Prepared};

@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod demo;
 pub mod exec;
+mod functions;
 pub mod listener;
 pub mod node;
 pub mod pg;

@@ -2,13 +2,14 @@
 //!
 //! `node/members.rs` holds who is there with their threads, `node/open.rs` opens a namespace and
 //! `node/progress.rs` tells how far that is, `node/changes.rs` does what SQL changes while the node
-//! runs, `node/objects.rs` keeps views, sequences and the like.
+//! runs, `node/objects.rs` keeps views, sequences and the like, `node/modules.rs` modules of functions.
 //!
 //! Everything below is synchronous; an async method runs it where it is called and then waits for
 //! the commit ticket, if there is one. The clock enters here.
 
 mod changes;
 mod members;
+mod modules;
 mod objects;
 mod open;
 mod progress;
@@ -28,17 +29,20 @@ use store::{
     NamespaceInfo, OrderedCursor, Outcome, ScanCursor, ScanPosition, Seen, SetInfo, Stat, Store,
     Target,
 };
+use udf::{Functions, Module};
 
 use crate::config::{Config, Kept, Shown};
 use crate::exec::Operated;
 use crate::workers;
 use members::Members;
+use modules::Found;
 use objects::{Declared, OBJECTS_SET};
 
 /// The namespaces of this process.
 pub struct Node {
     members: Members,
     objects: Declared,
+    functions: Arc<Functions>,
     /// The configuration and what SQL made of it.
     kept: Mutex<Kept>,
     connections_max: Arc<AtomicUsize>,
@@ -58,10 +62,11 @@ impl Node {
         let kept = Kept::load(config).map_err(|e| e.to_string())?;
         let config = kept.config().map_err(|e| e.to_string())?;
         let (members, objects) = (Members::default(), Declared::default());
+        let mut modules = Found::default();
         for namespace in &config.namespaces {
             open::open(namespace)
                 .and_then(|opened| {
-                    objects.load(&opened)?;
+                    objects.load(&opened, &mut modules)?;
                     members.add(opened)
                 })
                 .map_err(|e| format!("namespace {}: {e}", namespace.name))?;
@@ -70,6 +75,7 @@ impl Node {
         Ok(Node {
             members,
             objects,
+            functions: Arc::new(modules.functions()),
             kept: Mutex::new(kept),
             connections_max,
             catalog: Mutex::default(),
@@ -132,6 +138,18 @@ impl Operated for Node {
 
     fn keeps_changes(&self) -> bool {
         self.keeps()
+    }
+
+    fn functions(&self) -> &Arc<Functions> {
+        &self.functions
+    }
+
+    async fn put_module(&self, module: Module) -> Result<()> {
+        self.keep_module(module).await
+    }
+
+    async fn remove_module(&self, name: &str) -> Result<bool> {
+        self.forget_module(name).await
     }
 }
 

@@ -41,9 +41,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::NoModule(name) => write!(f, "module not found: {name:?} is not registered"),
-            Failure::NoFunction { module, function } => {
-                write!(f, "function not found: module {module:?} has no function {function:?}")
-            }
+            // Aerospike's words, which its clients know.
+            Failure::NoFunction { .. } => f.write_str("function not found"),
             Failure::Syntax(text) | Failure::Runtime(text) => f.write_str(text),
             Failure::Time { limit } => {
                 write!(f, "the function ran longer than {} ms and was ended", limit.as_millis())

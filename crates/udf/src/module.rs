@@ -8,8 +8,8 @@ use model::{Error, ErrorKind, Result};
 use crate::failure::Failure;
 use crate::sandbox;
 
-/// Most bytes of a module's source, Aerospike's limit.
-pub const SOURCE_MAX: usize = 1 << 20;
+/// Most bytes of a module's source: it has to fit into a record of the usual size.
+pub const SOURCE_MAX: usize = 1_000_000;
 /// Longest name of a module, bytes: Aerospike allows 128 for each part of a function's name.
 pub const NAME_MAX: usize = 128;
 /// Names of the libraries that every module has.

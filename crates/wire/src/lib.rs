@@ -75,6 +75,8 @@ pub mod code {
     pub const FILTERED_OUT: u8 = 27;
     /// Users and roles are not served.
     pub const SECURITY_UNSUPPORTED: u8 = 51;
+    /// A user's function failed.
+    pub const UDF: u8 = 100;
     /// GeoJSON that is none, or a shape that cannot be.
     pub const GEO_JSON: u8 = 160;
     /// There is a secondary index of this name.

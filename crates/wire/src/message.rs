@@ -73,6 +73,8 @@ impl Field {
     pub const UDF_FUNCTION: Field = Field(31);
     /// What a user-defined function is for.
     pub const UDF_OP: Field = Field(33);
+    /// Arguments of a user's function, a list in MessagePack.
+    pub const UDF_ARGS: Field = Field(32);
     /// Bin names of an old query.
     pub const QUERY_BINS: Field = Field(40);
     /// Rows of a batch.

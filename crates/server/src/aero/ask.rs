@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::udf::Function;
 use model::{Digest, Key, Record, limits};
 use particle::exp::{Expression, Meta, View};
 use store::{Address, Ttl};
@@ -26,6 +27,8 @@ pub(super) struct Ask<'a> {
     pub(super) rules: Rules,
     /// The filter expression.
     pub(super) filter: Option<Arc<Expression>>,
+    /// The user's function that is called in place of operations.
+    pub(super) function: Option<Function<'a>>,
 }
 
 impl<'a> Ask<'a> {
@@ -35,7 +38,6 @@ impl<'a> Ask<'a> {
         let fields = &message.fields;
         if fields.get(Field::TRANSACTION).is_some()
             || message.header.info4 & info4::TRANSACTION != 0
-            || fields.get(Field::UDF_FUNCTION).is_some()
         {
             return Err(code::UNSUPPORTED);
         }
@@ -53,7 +55,8 @@ impl<'a> Ask<'a> {
         let digest = digest.map_or_else(named, Ok)?;
         let rules = Rules::of(&message.header);
         let filter = filter_of(&message)?;
-        Ok(Ask { namespace, set, digest, key, message, rules, filter })
+        let function = Function::of(&message)?;
+        Ok(Ask { namespace, set, digest, key, message, rules, filter, function })
     }
 
     /// The same of a record of this set.
@@ -63,7 +66,8 @@ impl<'a> Ask<'a> {
     {
         let Ask { namespace, digest, message, rules, .. } = *self;
         let (key, filter) = (self.key.clone(), self.filter.clone());
-        Ask { namespace, set, digest, key, message, rules, filter }
+        let function = self.function.clone();
+        Ask { namespace, set, digest, key, message, rules, filter, function }
     }
 
     /// The same of a record of this set, if it is there.

@@ -1,5 +1,5 @@
-//! Operations on all records of a scan or a query, in the background: the client is told that they began, and
-//! asks with `query-show` how far they are.
+//! Operations, or a user's function, on all records of a scan or a query, in the background: the client is
+//! told that they began, and asks with `query-show` how far they are.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -30,19 +30,21 @@ fn started<S: Store>(front: &Arc<Front<S>>, body: &[u8]) -> Result<(), Refused> 
     let scan = scan_of(body)?;
     let ops = &scan.message.ops;
     let writes = |kind| OpKind::of(kind).is_some_and(|kind| !kind.reads());
-    if ops.is_empty() || !ops.iter().all(|op| writes(op.kind)) {
-        return Err(code::PARAMETER);
-    }
-    Ask::of(scan.message, Some(model::Digest([0; 20])))?;
+    let ask = Ask::of(scan.message, Some(model::Digest([0; 20])))?;
+    let work = match &ask.function {
+        Some(function) => {
+            function.check(&front.functions)?;
+            Work::Function
+        }
+        None if ops.is_empty() || !ops.iter().all(|op| writes(op.kind)) => {
+            return Err(code::PARAMETER);
+        }
+        None => Work::Operate,
+    };
     scan.cursors(&*front.store)?;
     scan.source(&*front.store)?;
-    let job = front.info.jobs.begin(
-        scan.id,
-        scan.namespace,
-        scan.set,
-        Work::Operate,
-        scan.records_per_second,
-    );
+    let job =
+        front.info.jobs.begin(scan.id, scan.namespace, scan.set, work, scan.records_per_second);
     let (front, body) = (front.clone(), body.to_vec());
     tokio::spawn(async move {
         let ended = run(&front, &body, &job).await;

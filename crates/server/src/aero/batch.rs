@@ -38,7 +38,10 @@ impl Asked<'_> {
     /// The row's command, if it only reads bins or nothing but that the record is there.
     fn plain_read(&self) -> Option<&Ask<'_>> {
         let ask = self.ask.as_ref().ok()?;
-        let more = ask.filter.is_some() || ask.writes() || ask.touch_pct().is_some();
+        let more = ask.filter.is_some()
+            || ask.writes()
+            || ask.touch_pct().is_some()
+            || ask.function.is_some();
         (!more && single::plain(&ask.message)).then_some(ask)
     }
 }

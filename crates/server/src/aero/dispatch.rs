@@ -16,7 +16,7 @@ use super::ask::Ask;
 use super::scan::{self, Scan};
 use super::single::{self, Done};
 use super::socket::Socket;
-use super::{Front, background, batch};
+use super::{Front, aggregate, background, batch};
 use crate::listener::Ended;
 
 /// Time that a command on one record or a batch may take where the client does not say.
@@ -52,6 +52,9 @@ pub(super) async fn answer<S: Store>(
         reply(&mut socket.out, result);
         return Ok(());
     }
+    if [Field::UDF_MODULE, Field::UDF_FUNCTION, Field::UDF_OP].into_iter().any(named) {
+        return aggregate::answer(front, socket, message).await;
+    }
     match Scan::of(message) {
         Ok(scan) => scan::answer(front, socket, &scan).await,
         Err(refused) => {
@@ -84,14 +87,18 @@ async fn one_record<S: Store>(
 /// Until when a client waits for a command.
 pub(super) struct Deadline(Instant);
 
+/// How long a client waits for a command.
+pub(super) fn time_of(header: &Header) -> Duration {
+    match header.timeout {
+        0 => TIME_DEFAULT,
+        milliseconds => Duration::from_millis(milliseconds.into()),
+    }
+}
+
 impl Deadline {
     /// Of a message that came just now.
     pub(super) fn of(header: &Header) -> Deadline {
-        let limit = match header.timeout {
-            0 => TIME_DEFAULT,
-            milliseconds => Duration::from_millis(milliseconds.into()),
-        };
-        Deadline(Instant::now() + limit)
+        Deadline(Instant::now() + time_of(header))
     }
 
     /// Runs a command, or a part of one; `None` where it takes too long. Where it has to wait, what

@@ -24,6 +24,10 @@ pub(super) enum Work {
     Read,
     /// Changes records in the background.
     Operate,
+    /// Calls a function on records in the background.
+    Function,
+    /// Gives a client what a function made of a stream of records.
+    Aggregate,
 }
 
 /// A job.
@@ -116,6 +120,8 @@ impl Job {
         let work = match self.work {
             Work::Read => "basic",
             Work::Operate => "background-ops",
+            Work::Function => "background-udf",
+            Work::Aggregate => "aggregation",
         };
         let set = self.set.as_ref().map_or(String::new(), |set| format!(":set={set}"));
         format!(

@@ -12,6 +12,7 @@
 //!
 //! The codec is the crate `wire`.
 
+mod aggregate;
 mod ask;
 mod background;
 mod batch;
@@ -24,6 +25,7 @@ mod scan;
 mod session;
 mod single;
 mod socket;
+mod udf;
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ::udf::Functions;
 use futures::FutureExt;
 use store::Locks;
 use tokio::net::TcpListener;
@@ -49,6 +52,8 @@ pub struct Front<S> {
     pub store: Arc<S>,
     /// Locks of transaction blocks, which writes wait for.
     locks: Arc<Locks>,
+    /// Users' functions.
+    functions: Arc<Functions>,
     /// What the node says of itself.
     pub info: Info,
 }
@@ -56,8 +61,12 @@ pub struct Front<S> {
 impl<S> Front<S> {
     /// In front of this store; writes wait for the blocks that hold these locks. `identity` tells
     /// the node from others, also after a restart, together with the port that it listens at.
-    pub fn new(store: Arc<S>, locks: Arc<Locks>, identity: &str, port: u16) -> Front<S> {
-        Front { store, locks, info: Info::new(identity, port) }
+    pub fn new(store: Arc<S>, locks: Arc<Locks>, identity: &str, port: u16) -> Front<S>
+    where
+        S: Operated,
+    {
+        let functions = store.functions().clone();
+        Front { store, locks, functions, info: Info::new(identity, port) }
     }
 }
 

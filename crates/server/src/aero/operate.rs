@@ -26,7 +26,7 @@ impl Results {
         self.count = 0;
     }
 
-    fn put(&mut self, bin: &str, result: Option<&Value>) {
+    pub(super) fn put(&mut self, bin: &str, result: Option<&Value>) {
         put_bin(&mut self.bytes, bin, result);
         self.count += 1;
     }

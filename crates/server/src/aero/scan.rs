@@ -46,15 +46,15 @@ pub(super) struct Scan<'a> {
     /// Values of an index that are asked for.
     asked: Option<Asked<'a>>,
     /// Records at most.
-    most: u64,
+    pub(super) most: u64,
     /// Records a second at most; 0 is as many as there are.
     pub(super) records_per_second: u32,
     /// Whether the client wants to hear of each partition that is finished.
-    tells_done: bool,
+    pub(super) tells_done: bool,
     /// How long a client may leave unread what there is for it.
     patience: Option<Duration>,
     /// When it has to be over.
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
 }
 
 impl<'a> Scan<'a> {
@@ -139,8 +139,7 @@ impl<'a> Scan<'a> {
 
 /// A field that asks for what is not served.
 fn unsupported(fields: &Fields<'_>) -> Option<Field> {
-    let all = [Field::UDF_MODULE, Field::UDF_FUNCTION, Field::UDF_OP, Field::WHERE];
-    all.into_iter().find(|field| fields.get(*field).is_some())
+    fields.get(Field::WHERE).map(|_| Field::WHERE)
 }
 
 /// Appends the answer to a scan, and writes it out as it grows.
@@ -307,7 +306,7 @@ pub(super) fn paced(records: u64, per_second: u32) -> Duration {
 }
 
 /// Tells which partitions are finished.
-fn put_done(socket: &mut Socket, partitions: std::ops::Range<u16>) {
+pub(super) fn put_done(socket: &mut Socket, partitions: std::ops::Range<u16>) {
     if partitions.is_empty() {
         return;
     }

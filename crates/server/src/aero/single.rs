@@ -7,6 +7,7 @@ use wire::{Header, Message, MessageOut, OpKind, code};
 use super::Front;
 use super::ask::{Ask, Refused, refused};
 use super::operate::{self, Results};
+use super::udf;
 
 /// What a command came to.
 pub(super) struct Done {
@@ -46,6 +47,7 @@ impl From<Result<Answer, Refused>> for Done {
 /// Does what is asked, whatever it is.
 pub(super) async fn run<S: Store>(front: &Front<S>, ask: &Ask<'_>) -> Done {
     match ask.writes() {
+        _ if ask.function.is_some() => udf::run(front, ask).await,
         true => write(front, ask).await.into(),
         false => read(front, ask).await.into(),
     }

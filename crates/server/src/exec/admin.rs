@@ -1,8 +1,11 @@
 //! Statements of operators: namespaces that come and go, settings, and what is measured.
 
+use std::sync::Arc;
+
 use model::{ColumnType, Error, ErrorKind};
 use sql::{SqlError, SqlResult};
 use store::{Latency, Store};
+use udf::{Functions, Module};
 
 use super::show::{answer, fields, int, text};
 use super::{ArrowRows, Executor};
@@ -19,6 +22,15 @@ pub trait Operated: Store {
 
     /// Whether changes survive a restart.
     fn keeps_changes(&self) -> bool;
+
+    /// Users' functions.
+    fn functions(&self) -> &Arc<Functions>;
+
+    /// Registers a module, or replaces it. Durable on return.
+    fn put_module(&self, module: Module) -> impl Future<Output = model::Result<()>> + Send;
+
+    /// Forgets a module; whether it was there.
+    fn remove_module(&self, name: &str) -> impl Future<Output = model::Result<bool>> + Send;
 }
 
 impl<S: Operated> Executor<S> {

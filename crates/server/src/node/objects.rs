@@ -3,7 +3,7 @@
 //!
 //! A record's key is the kind and the name: `view:v`. How far a sequence is stands in a record
 //! beside the sequence's own, so that taking numbers changes no declaration. `objects/shape.rs`
-//! turns objects to bins and back.
+//! turns objects to bins and back. Modules of functions are kept beside them (`node/modules.rs`).
 
 mod shape;
 
@@ -16,7 +16,7 @@ use namespace::Namespace;
 use storage::Ticket;
 use store::{Bins, Change, Given, ScanCursor, Ttl};
 
-use super::{Node, durable, now_ms, with_room};
+use super::{Found, Node, durable, now_ms, with_room};
 
 /// The set that holds them. No user's statement reaches it.
 pub(super) const OBJECTS_SET: &str = "aerie$objects";
@@ -42,14 +42,17 @@ impl Declared {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Reads what a namespace holds.
-    pub(super) fn load(&self, namespace: &Namespace) -> Result<()> {
+    /// Reads what a namespace holds; modules among it go into `modules`.
+    pub(super) fn load(&self, namespace: &Namespace, modules: &mut Found) -> Result<()> {
         let mut objects = Objects::default();
         let mut cursor = ScanCursor::all();
         while !cursor.done() {
             let (records, _) =
                 namespace.scan(OBJECTS_SET, Bins::All, &mut cursor, 1000, now_ms())?;
             for record in records {
+                if modules.take(&record) {
+                    continue;
+                }
                 if let Some((name, object)) = read(namespace.name(), &record)? {
                     put(&mut objects, &name, object);
                 }
@@ -141,7 +144,7 @@ impl Node {
     }
 
     /// Writes a record, or deletes it.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         namespace: &str,
         key: &Key,

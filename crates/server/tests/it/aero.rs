@@ -5,3 +5,4 @@ mod client;
 mod frames;
 mod records;
 mod scans;
+mod udf;

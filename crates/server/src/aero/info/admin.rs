@@ -1,8 +1,8 @@
-//! What operators and clients have done: sets emptied, jobs looked at, functions listed.
+//! What operators and clients have done: sets emptied, jobs looked at.
 
 use model::{Error, ErrorKind, Result};
 
-use super::{Ask, parameter, unsupported};
+use super::{Ask, parameter};
 use crate::aero::jobs::Jobs;
 use crate::exec::Operated;
 
@@ -32,10 +32,6 @@ pub(super) async fn answer<S: Operated>(
     Some(match ask.name {
         "truncate" => done(truncate(node, ask).await),
         "truncate-namespace" => done(truncate_namespace(node, ask).await),
-        "udf-list" => Ok(String::new()),
-        "udf-put" | "udf-get" | "udf-remove" => {
-            Err(unsupported("Lua functions come with a later release"))
-        }
         "query-show" | "scan-show" | "jobs" => jobs(running, ask),
         "query-abort" | "scan-abort" => abort(running, ask),
         "query-abort-all" | "scan-abort-all" => {

@@ -3,7 +3,8 @@
 //! 1. A request is lines of `name`, `name/of/what` or `name:key=value;key=value`; `Ask` reads one.
 //! 2. `cluster.rs` says who the node is and where it is found, `stats.rs` what it holds, `config.rs`
 //!    how it is set, `latency.rs` how long things took, `histogram.rs` how large and old records are;
-//!    `sindex.rs` makes and lists secondary indexes; `admin.rs` does what operators ask for.
+//!    `sindex.rs` makes and lists secondary indexes, `modules.rs` keeps modules of functions; `admin.rs` does
+//!    what operators ask for.
 //! 3. The reply has a line `request<TAB>value` for each, in their order.
 //!
 //! An error is a value too: `ERROR:code:text`, with the result code of the data protocol, as since
@@ -15,6 +16,7 @@ mod cluster;
 mod config;
 mod histogram;
 mod latency;
+mod modules;
 mod sindex;
 mod stats;
 #[cfg(test)]
@@ -120,6 +122,9 @@ impl Info {
         if let Some(value) = sindex::answer(node, ask).await {
             return value;
         }
+        if let Some(value) = modules::answer(node, ask).await {
+            return value;
+        }
         match admin::answer(&self.jobs, node, ask).await {
             Some(value) => value,
             None => Err(parameter(format!("unknown info command {:?}", ask.name))),
@@ -135,10 +140,6 @@ fn refusal(error: &Error) -> String {
 
 fn parameter(detail: impl Into<String>) -> Error {
     Error::new(ErrorKind::Parameter, detail)
-}
-
-fn unsupported(detail: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Unsupported, detail)
 }
 
 /// One request, taken apart.

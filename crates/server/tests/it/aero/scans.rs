@@ -134,7 +134,7 @@ fn what_a_scan_cannot_be_asked() {
     assert_eq!(code(&SCAN, &[(Field::PARTITIONS, &[0, 16])]), code::PARAMETER);
     assert_eq!(code(&SCAN, &[(Field::MAX_RECORDS, &[1])]), code::PARAMETER);
     assert_eq!(code(&SCAN, &[(Field::INDEX_RANGE, &[1])]), code::PARAMETER);
-    assert_eq!(code(&SCAN, &[(Field::UDF_MODULE, b"m")]), code::UNSUPPORTED);
+    assert_eq!(code(&SCAN, &[(Field::UDF_MODULE, b"m")]), code::PARAMETER, "no function");
     assert_eq!(code(&WRITE, &[SET]), code::PARAMETER, "nothing to do");
     client.send(&message(&SCAN, &[(Field::NAMESPACE, b"nowhere")], &[]));
     assert_eq!(client.all_rows().1.header.result, 20);
