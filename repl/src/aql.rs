@@ -22,6 +22,8 @@ pub(crate) enum Habit {
     Run(String),
     Help(String),
     Quit,
+    /// `REGISTER MODULE 'path'`: the file is the shell's to read.
+    Register(String),
     /// `PRINT text`.
     Print(String),
     /// `SYSTEM program`.
@@ -43,6 +45,11 @@ pub(crate) fn habit(text: &str) -> Option<Habit> {
         ("HELP", topic) => Some(Habit::Help(join(topic))),
         ("PRINT", [_, ..]) => Some(Habit::Print(behind(text, verb))),
         ("SYSTEM", [_, ..]) => Some(Habit::System(behind(text, verb))),
+        ("REGISTER", [module, path])
+            if (module.is("MODULE") || module.is("PACKAGE")) && path.kind == Kind::Quoted =>
+        {
+            Some(Habit::Register(path.value()))
+        }
         ("RUN", [path]) => Some(Habit::Run(path.value())),
         ("SET", [name, value @ ..]) => Some(Habit::Set(option(name)?, value_of(value)?)),
         ("GET", [name]) if name.is("ALL") => Some(Habit::GetAll),
@@ -83,6 +90,10 @@ impl Shell {
             }
             Habit::Reset(option) => self.reset_option(option, input),
             Habit::Run(path) => self.run_file(&path, Ends::Line),
+            Habit::Register(path) => match register(&path) {
+                Ok(statement) => self.run_sql(&statement, input),
+                Err(error) => self.complain(&error),
+            },
             Habit::Help(topic) if topic.is_empty() => self.page(&help::commands()),
             Habit::Help(topic) => self.page(&help::statements(&topic)),
             Habit::Quit => Err(Stop::Quit),
@@ -91,6 +102,24 @@ impl Shell {
             Habit::Server(sql) => self.run_sql(&sql, input),
         }
     }
+}
+
+/// The statement that sends a module's text, quoted by a tag that is not in it. A file that is larger
+/// than any module may be is not sent.
+fn register(path: &str) -> Result<String, String> {
+    const LARGEST: u64 = 8 << 20;
+    let unread = |error: std::io::Error| format!("{path}: {error}");
+    let size = std::fs::metadata(path).map_err(unread)?.len();
+    if size > LARGEST {
+        return Err(format!("{path}: {size} bytes are too many for a module"));
+    }
+    let source = std::fs::read_to_string(path).map_err(unread)?;
+    let mut tag = "$lua$".to_string();
+    while source.contains(&tag) {
+        tag.insert(1, '_');
+    }
+    let file = path.rsplit('/').next().unwrap_or(path).replace('\'', "''");
+    Ok(format!("REGISTER MODULE '{file}' AS {tag}{source}{tag}"))
 }
 
 /// The text behind the first word; in quotes, what is in them.
@@ -115,7 +144,9 @@ pub(crate) fn ends_at_enter(line: &str) -> bool {
         ("QUIT" | "EXIT" | "Q", []) | ("HELP", _) => true,
         ("GET" | "RESET" | "RUN", [_]) => true,
         ("SHOW" | "DESC" | "PRINT" | "SYSTEM" | "STAT" | "ASINFO", [_, ..]) => true,
-        ("REGISTER" | "REMOVE" | "KILL_QUERY" | "KILL_SCAN", [_, ..]) => true,
+        ("REMOVE" | "KILL_QUERY" | "KILL_SCAN", [_, ..]) => true,
+        // A source behind AS has lines of its own.
+        ("REGISTER", [_, _]) => true,
         ("SET", [name, value @ ..]) => is_plain(name) && is_setting(value),
         _ => false,
     }
@@ -153,6 +184,7 @@ mod tests {
             ("GET search_path", Habit::Server("SHOW search_path".into())),
             ("RESET OUTPUT", Habit::Reset(option("OUTPUT"))),
             ("run 'a b.aql'", Habit::Run("a b.aql".into())),
+            ("register module 'a/m.lua'", Habit::Register("a/m.lua".into())),
             ("HELP create table", Habit::Help("create table".into())),
             ("print a  'b'", Habit::Print("a  'b'".into())),
             ("PRINT 'it''s'", Habit::Print("it's".into())),
@@ -162,6 +194,16 @@ mod tests {
         for (text, expected) in own {
             assert_eq!(habit(text), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn modules_are_sent_as_they_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("m.lua");
+        std::fs::write(&path, "x = '$lua$'").expect("written");
+        let statement = register(path.to_str().expect("a path")).expect("a statement");
+        assert_eq!(statement, "REGISTER MODULE 'm.lua' AS $_lua$x = '$lua$'$_lua$");
+        assert!(register("no/such.lua").unwrap_err().starts_with("no/such.lua: "));
     }
 
     #[test]
@@ -179,6 +221,7 @@ mod tests {
             "STAT SYSTEM",
             "print x",
             "KILL_QUERY 5",
+            "REGISTER MODULE 'm.lua'",
             "SHOW SETS",
             "set timeout 1000",
             "SET x = 'y'",
@@ -187,6 +230,7 @@ mod tests {
         ];
         let open = [
             "STAT",
+            "REGISTER MODULE 'm.lua' AS $$ x",
             "PRINT",
             "SHOW",
             "SET x",

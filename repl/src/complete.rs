@@ -23,6 +23,7 @@ pub(crate) struct Names {
 
 /// What statements begin with.
 pub(crate) const VERBS: &[&str] = &[
+    "AGGREGATE",
     "ALTER NAMESPACE",
     "ALTER TABLE",
     "ANALYZE",
@@ -50,6 +51,8 @@ pub(crate) const VERBS: &[&str] = &[
     "MERGE INTO",
     "PREPARE",
     "QUIT",
+    "REGISTER MODULE",
+    "REMOVE MODULE",
     "RESET",
     "REVOKE",
     "ROLLBACK",
@@ -65,7 +68,8 @@ pub(crate) const VERBS: &[&str] = &[
     "WITH",
 ];
 
-const SHOWN: &[&str] = &["NAMESPACES", "SETS", "BINS", "CONFIG", "STATS", "LATENCIES", "ALL"];
+const SHOWN: &[&str] =
+    &["NAMESPACES", "SETS", "BINS", "MODULES", "CONFIG", "STATS", "LATENCIES", "ALL"];
 
 pub(crate) const KEYWORDS: &[&str] = &[
     "AND",

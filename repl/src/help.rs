@@ -8,6 +8,10 @@ use crate::lexer::tokens;
 /// column.
 const STATEMENTS: &[(&str, &str)] = &[
     (
+        "AGGREGATE",
+        "AGGREGATE module.function(value, ...) ON [namespace.]set [WHERE condition] [LIMIT count]",
+    ),
+    (
         "ALTER NAMESPACE",
         "ALTER NAMESPACE name SET setting = {value | DEFAULT}, ...\n\
          ALTER TABLE [namespace.]set SET (setting = value, ...)",
@@ -30,8 +34,14 @@ const STATEMENTS: &[(&str, &str)] = &[
          \x20   name type [PRIMARY KEY] [NOT NULL] [DEFAULT value], ...\n)",
     ),
     ("DELETE", "DELETE FROM [namespace.]set [WHERE condition] [RETURNING ...]"),
+    ("DESC MODULE", "DESC MODULE name"),
     ("DROP NAMESPACE", "DROP NAMESPACE [IF EXISTS] name, ... [CASCADE]"),
     ("DROP TABLE", "DROP TABLE [IF EXISTS] [namespace.]set"),
+    (
+        "EXECUTE",
+        "EXECUTE module.function(value, ...) ON [namespace.]set [WHERE condition] [LIMIT count]\n\
+         EXECUTE name [(value, ...)]        (a prepared statement)",
+    ),
     ("EXPLAIN", "EXPLAIN statement"),
     ("GET", "GET {ALL | option | setting}        (aql; GET ALL lists them)"),
     (
@@ -49,6 +59,12 @@ const STATEMENTS: &[(&str, &str)] = &[
          MAP_PUT, MAP_GET_BY_KEY, MAP_REMOVE_BY_VALUE, ...",
     ),
     ("PRINT", "PRINT text        (aql)"),
+    (
+        "REGISTER MODULE",
+        "REGISTER MODULE 'file'        (aql: a file of this machine)\n\
+         REGISTER MODULE 'name' AS $$ source in Lua $$",
+    ),
+    ("REMOVE MODULE", "REMOVE MODULE name"),
     ("RESET", "RESET {option | setting | ALL}"),
     ("RUN", "RUN 'file'        (aql: every line is a statement)"),
     (
@@ -69,7 +85,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ),
     (
         "SHOW",
-        "SHOW {NAMESPACES | SETS | BINS | setting | ALL}\n\
+        "SHOW {NAMESPACES | SETS | BINS | MODULES | setting | ALL}\n\
          SHOW {STATS | LATENCIES} [FOR namespace]\nSHOW CONFIG [LIKE 'pattern'] [FOR namespace]",
     ),
     ("STAT", "STAT {SYSTEM | NAMESPACE name}        (aql; SHOW STATS is the same)"),

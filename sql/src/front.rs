@@ -547,6 +547,10 @@ fn show(cut: &Cut, mut words: Words) -> SqlResult<Statement> {
             let name = if words.token().is_some() { Some(words.object_name()?) } else { None };
             Statement::ShowBins(name)
         }
+        "MODULES" | "PACKAGES" => {
+            words.word();
+            Statement::ShowModules
+        }
         _ => return session::show(cut, words).map(Statement::Session),
     };
     words.end(cut)?;

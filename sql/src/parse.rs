@@ -145,6 +145,15 @@ pub(crate) enum Statement {
     ShowStats(Option<ast::Ident>),
     ShowLatencies(Option<ast::Ident>),
     Operate(Box<Operate>),
+    /// EXECUTE .. ON, AGGREGATE.
+    Call(Box<Call>),
+    RegisterModule {
+        file: String,
+        source: String,
+    },
+    RemoveModule(String),
+    DescModule(String),
+    ShowModules,
     /// ASINFO.
     Info(String),
     ShowNamespaces,
@@ -164,6 +173,18 @@ pub(crate) struct Operate {
     pub(crate) name: ast::ObjectName,
     pub(crate) condition: ast::Expr,
     pub(crate) operations: Vec<crate::operate::Operation>,
+}
+
+/// EXECUTE .. ON, AGGREGATE.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) aggregate: bool,
+    pub(crate) module: String,
+    pub(crate) function: String,
+    pub(crate) args: Vec<model::Value>,
+    pub(crate) name: ast::ObjectName,
+    pub(crate) condition: Option<ast::Expr>,
+    pub(crate) limit: Option<u64>,
 }
 
 /// CREATE TABLE AS.
@@ -321,6 +342,12 @@ impl Statement {
             | Statement::ShowStats(_)
             | Statement::ShowLatencies(_) => "SHOW",
             Statement::Operate(_) => "OPERATE",
+            Statement::Call(call) if call.aggregate => "AGGREGATE",
+            Statement::Call(_) => "EXECUTE",
+            Statement::RegisterModule { .. } => "REGISTER MODULE",
+            Statement::RemoveModule(_) => "REMOVE MODULE",
+            Statement::DescModule(_) => "DESC MODULE",
+            Statement::ShowModules => "SHOW",
             Statement::Info(_) => "ASINFO",
             Statement::Explain { .. } => "EXPLAIN",
             Statement::Session(session) => session_tag(session),

@@ -236,6 +236,21 @@ pub enum Plan {
     },
     /// OPERATE.
     Operate(Operate),
+    /// EXECUTE .. ON, AGGREGATE.
+    Call(Call),
+    /// REGISTER MODULE.
+    RegisterModule {
+        /// File name, or the module's alone.
+        file: String,
+        /// Lua.
+        source: String,
+    },
+    /// REMOVE MODULE.
+    RemoveModule(String),
+    /// DESC MODULE.
+    DescModule(String),
+    /// SHOW MODULES.
+    ShowModules,
     /// ASINFO: a request as Aerospike's info protocol words it.
     Info(String),
     /// What concerns the session alone.
@@ -555,6 +570,33 @@ pub enum Target {
     /// then, for an UPDATE, the new value of each assignment. Applied to each record whose
     /// generation is still the same; records that changed meanwhile are asked for again.
     Query(Box<ast::Query>),
+}
+
+/// A user's function on records: each alone, or their stream.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Whether it is a function on a stream.
+    pub aggregate: bool,
+    /// Module.
+    pub module: String,
+    /// Function, which the column of the answer is named after.
+    pub function: String,
+    /// Arguments.
+    pub args: Arc<[model::Value]>,
+    /// The set.
+    pub table: Arc<Table>,
+    /// Its records; never a [`Target::Query`].
+    pub target: Target,
+    /// Records at most.
+    pub limit: Option<u64>,
+}
+
+impl Call {
+    /// Whether the answer is rows: of a stream, or of one record by its key. A function on all
+    /// records of a set answers their number.
+    pub fn answers(&self) -> bool {
+        self.aggregate || matches!(self.target, Target::Keys(..))
+    }
 }
 
 /// UPDATE.

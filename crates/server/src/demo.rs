@@ -89,6 +89,23 @@ const TOUR: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "Your own functions, in Lua: on one record, or on a stream of them.",
+        &[
+            "REGISTER MODULE 'tour.lua' AS $$
+function late(rec, minutes)
+  rec.delay = rec.delay + minutes
+  aerospike:update(rec)
+  return rec.delay
+end
+function miles(s)
+  return s : map(function(rec) return rec.distance end) : reduce(function(a, b) return a + b end)
+end
+$$",
+            "EXECUTE tour.late(10) ON flights WHERE id = 8",
+            "AGGREGATE tour.miles() ON flights WHERE carrier = 'AA'",
+        ],
+    ),
+    (
         "A set needs no declaration, and a record may die by itself: TTL is in seconds.",
         &[
             "UPSERT INTO sessions (PK, visitor, pages) VALUES ('s-1', 'ada', 3) WITH (ttl = '30m')",

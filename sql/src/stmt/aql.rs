@@ -17,7 +17,7 @@ use crate::expr::Pseudo;
 use crate::matches;
 use crate::operate::Operation;
 use crate::parse;
-use crate::plan::{Keys, Operate, Plan};
+use crate::plan::{Call, Keys, Operate, Plan};
 use crate::resolve;
 use crate::{SqlError, SqlResult};
 
@@ -43,6 +43,21 @@ impl Context<'_> {
             Plan::Operate(Operate { table: table.clone(), keys, operations, output, checks }),
             c.params(),
         ))
+    }
+
+    /// EXECUTE and AGGREGATE of a user's function.
+    pub(super) fn call(&self, call: &parse::Call) -> SqlResult<(Plan, Params)> {
+        let table = match call.condition.is_some() && !call.aggregate {
+            true => resolve::table_or_new(&call.name, self.scope, self.places)?,
+            false => resolve::table(&call.name, self.scope, self.places)?,
+        };
+        let known = table.clone();
+        let c = self.compiler(Some(&known));
+        let target = ours(self.target(&c, &table, call.condition.as_ref()), "this condition")?;
+        let parse::Call { aggregate, module, function, limit, .. } = call.clone();
+        let args = call.args.clone().into();
+        let params = c.params();
+        Ok((Plan::Call(Call { aggregate, module, function, args, table, target, limit }), params))
     }
 
     /// Tables, and all those of a namespace where a name is a namespace's and no table's.

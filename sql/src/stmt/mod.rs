@@ -128,6 +128,13 @@ impl Context<'_> {
             Statement::ShowSets(namespace) => alone(self.show_sets(namespace.as_ref())?),
             Statement::ShowBins(name) => alone(self.show_bins(name.as_ref())?),
             Statement::Operate(operate) => self.operate(operate),
+            Statement::Call(call) => self.call(call),
+            Statement::RegisterModule { file, source } => {
+                alone(Plan::RegisterModule { file: file.clone(), source: source.clone() })
+            }
+            Statement::RemoveModule(file) => alone(Plan::RemoveModule(file.clone())),
+            Statement::DescModule(file) => alone(Plan::DescModule(file.clone())),
+            Statement::ShowModules => alone(Plan::ShowModules),
             Statement::Info(request) => alone(Plan::Info(request.clone())),
             Statement::Explain { analyze, json, statement } => {
                 let (plan, params) = self.statement(statement)?;

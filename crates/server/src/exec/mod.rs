@@ -14,6 +14,7 @@ mod by_index;
 mod checks;
 mod ddl;
 mod explain;
+mod functions;
 mod get;
 pub(crate) mod indexes;
 mod info;
@@ -387,6 +388,11 @@ impl<S: Operated> Executor<S> {
                     _ => Answer::Values(Tag::Rows("OPERATE"), done.rows),
                 })
             }
+            Plan::Call(call) => self.call(session, call, params).await,
+            Plan::RegisterModule { file, source } => self.register_module(file, source).await,
+            Plan::RemoveModule(file) => self.remove_module(file).await,
+            Plan::DescModule(file) => functions::describe(store, file),
+            Plan::ShowModules => Ok(functions::modules(store)),
             Plan::Info(request) => info::info(store, request),
             Plan::Explain { analyze, json, plan } => {
                 let lines = self.explain(session, ready, plan, *analyze, params).await?;
@@ -584,6 +590,8 @@ impl<S: Operated> Backend for Executor<S> {
                     Writes::AtOnce
                 }
                 Plan::AlterTable { .. } => Writes::AtOnce,
+                Plan::RegisterModule { .. } | Plan::RemoveModule(_) => Writes::AtOnce,
+                Plan::Call(call) if !call.aggregate => Writes::AtOnce,
                 Plan::CreateNamespace { .. } | Plan::DropNamespace { .. } => Writes::AtOnce,
                 Plan::AlterNamespace { .. } | Plan::SetConfig { .. } => Writes::AtOnce,
                 Plan::Explain { analyze: true, plan, .. } => writes(plan),
@@ -704,6 +712,9 @@ fn columns(plan: &Plan, query: Option<&query::Prepared>) -> Option<Vec<Field>> {
         Plan::ShowSets(_) => Some(show::set_fields()),
         Plan::ShowBins { .. } => Some(show::bin_fields()),
         Plan::Operate(operate) => operate_fields(operate),
+        Plan::Call(call) => functions::call_fields(call),
+        Plan::DescModule(_) => Some(functions::source_fields()),
+        Plan::ShowModules => Some(functions::module_fields()),
         Plan::Info(_) => Some(info::info_fields()),
         Plan::Explain { json, .. } => {
             let text = Field::new("QUERY PLAN", ColumnType::Text);

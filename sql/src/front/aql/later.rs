@@ -7,8 +7,6 @@ use crate::front::Words;
 use crate::parse::Cut;
 use crate::{SqlError, SqlResult};
 
-const MODULES: &str = "UPDATE and SELECT compute on bins under the record's lock, GROUP BY aggregates on \
-     the node; Lua modules come with a later release";
 const ACCESS: &str =
     "this release has no users and roles of its own: whoever may connect may do everything";
 const JOBS: &str = "queries are not jobs here: a client cancels its own with Ctrl-C or a cancel \
@@ -17,14 +15,6 @@ const JOBS: &str = "queries are not jobs here: a client cancels its own with Ctr
 /// The answer to a statement of which only the grammar is here; `None` if it is another one.
 pub(super) fn refusal(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Option<SqlError>> {
     let refused = match first {
-        "EXECUTE" if !matches!(words.token_after(), Some(Token::Period)) => None,
-        "EXECUTE" | "AGGREGATE" => Some((udf(first, &mut words)?, MODULES)),
-        "REGISTER" | "REMOVE" if !is_module(&words) => return Err(words.error()),
-        "REGISTER" | "REMOVE" | "DESC" if is_module(&words) => {
-            words.skip();
-            let name = words.label_with_points()?;
-            Some((format!("{first} MODULE '{name}'"), MODULES))
-        }
         "SHOW" => show(&mut words)?,
         "KILL_QUERY" | "KILL_SCAN" => Some((format!("{first} {}", words.label()?), JOBS)),
         "CREATE" | "DROP" => admin(first, &mut words)?,
@@ -40,53 +30,13 @@ pub(super) fn refusal(first: &str, cut: &Cut, mut words: Words) -> SqlResult<Opt
 
 type Refused = Option<(String, &'static str)>;
 
-fn is_module(words: &Words) -> bool {
-    matches!(words.peek().as_deref(), Some("MODULE" | "PACKAGE"))
-}
-
-/// `module.function(args) ON target [LIMIT n] [IN LIST] [WHERE condition] [LIMIT n]`.
-fn udf(verb: &str, words: &mut Words) -> SqlResult<String> {
-    let module = words.label()?;
-    words.expect_token(&Token::Period)?;
-    let function = words.label()?;
-    words.expect_token(&Token::LParen)?;
-    words.skip_to_close()?;
-    words.expect("ON")?;
-    let mut target = words.label()?;
-    if words.eat_token(&Token::Period) {
-        target = format!("{target}.{}", words.label()?);
-    }
-    limit(words)?;
-    if words.eat("IN") && !["LIST", "MAPKEYS", "MAPVALUES"].iter().any(|kind| words.eat(kind)) {
-        return Err(words.error());
-    }
-    if words.eat("WHERE") {
-        if words.token().is_none() {
-            return Err(words.error());
-        }
-        while words.token().is_some() && words.peek().as_deref() != Some("LIMIT") {
-            words.skip();
-        }
-    }
-    limit(words)?;
-    Ok(format!("{verb} {module}.{function} ON {target}"))
-}
-
-fn limit(words: &mut Words) -> SqlResult<()> {
-    match words.eat("LIMIT") {
-        true => words.count().map(|_| ()).ok_or_else(|| words.error()),
-        false => Ok(()),
-    }
-}
-
-/// `SHOW MODULES`, `USER [u]`, `ROLE r`, `SCANS`, ..
+/// `USER [u]`, `ROLE r`, `SCANS`, ..
 fn show(words: &mut Words) -> SqlResult<Refused> {
     if matches!(words.token_after(), Some(Token::Period)) {
         return Ok(None);
     }
     let Some(what) = words.peek() else { return Ok(None) };
     let hint = match what.as_str() {
-        "MODULES" | "PACKAGES" => MODULES,
         "USER" | "USERS" | "ROLE" | "ROLES" => ACCESS,
         "SCANS" | "QUERIES" => JOBS,
         _ => return Ok(None),

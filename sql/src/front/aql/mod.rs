@@ -5,9 +5,11 @@
 //! | `names.rs` | names with `-` and `:` in them |
 //! | `select.rs` | `IN LIST` before WHERE, `WITHIN` and `CONTAINS` |
 //! | `operate.rs` | OPERATE |
+//! | `module.rs` | modules of users' functions, EXECUTE, AGGREGATE |
 //! | `later.rs` | what this release reads and does not do, said by name |
 
 mod later;
+mod module;
 mod names;
 mod operate;
 mod select;
@@ -24,6 +26,9 @@ pub(super) use select::query;
 pub(super) fn statement(first: &str, cut: &Cut, words: &Words) -> SqlResult<Option<Statement>> {
     if let Some(error) = later::refusal(first, cut, words.clone())? {
         return Err(error);
+    }
+    if let Some(statement) = module::statement(first, cut, words.clone())? {
+        return Ok(Some(statement));
     }
     match first {
         "OPERATE" => operate::operate(cut, words.clone()).map(Some),

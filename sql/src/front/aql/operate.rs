@@ -40,20 +40,10 @@ fn operation(cut: &Cut, words: &mut Words) -> SqlResult<Operation> {
         Some(Token::RParen) => None,
         _ => Some(words.label()?),
     };
-    let mut args = Vec::new();
-    if words.eat_token(&Token::Comma) {
-        let rest = cut.skip(words.at());
-        let inner = rest.first(super::super::session::matching(&rest));
-        let parsed = inner.with_parser(inner.tokens.to_vec(), |parser| {
-            parser.parse_comma_separated(|parser| parser.parse_expr())
-        })?;
-        for e in &parsed {
-            args.push(match e {
-                ast::Expr::Identifier(word) => model::Value::String(word.value.clone()),
-                e => constant(cut, e)?,
-            });
-        }
-    }
+    let args = match words.eat_token(&Token::Comma) {
+        true => arguments(cut, words)?,
+        false => Vec::new(),
+    };
     words.skip_to_close()?;
     let mut policy = Vec::new();
     if words.eat("WITH_POLICY") {
@@ -69,4 +59,18 @@ fn operation(cut: &Cut, words: &mut Words) -> SqlResult<Operation> {
         None => error,
     };
     Operation::new(&verb, bin, args, &policy).map_err(mark)
+}
+
+/// Constants with commas between them, up to the parenthesis that closes; a bare word is a text.
+pub(super) fn arguments(cut: &Cut, words: &Words) -> SqlResult<Vec<model::Value>> {
+    let rest = cut.skip(words.at());
+    let inner = rest.first(super::super::session::matching(&rest));
+    let parsed = inner.with_parser(inner.tokens.to_vec(), |parser| {
+        parser.parse_comma_separated(|parser| parser.parse_expr())
+    })?;
+    let value = |e: &ast::Expr| match e {
+        ast::Expr::Identifier(word) => Ok(model::Value::String(word.value.clone())),
+        e => constant(cut, e),
+    };
+    parsed.iter().map(value).collect()
 }
