@@ -284,6 +284,7 @@ fn of_plan_text(text: &str) -> SqlError {
         || has("Cannot coerce arithmetic expression")
         || has("Unsupported operation")
         || has("cannot be applied to")
+        || has("Invalid arithmetic operation")
     {
         return SqlError::new("42883", format!("operator does not exist: {line}"))
             .hint("no operator matches the given argument types; add explicit casts");

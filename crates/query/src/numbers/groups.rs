@@ -34,7 +34,7 @@ fn keyed_sorts(sorts: Vec<SortExpr>, schema: &DFSchema) -> Vec<SortExpr> {
     sorts.into_iter().map(one).collect()
 }
 
-/// What to sort by so that 0.0 and -0.0 are equal; Arrow's order has the negative one first.
+/// What to sort and count by so that 0.0 and -0.0 are equal; Arrow's order has the negative one first.
 fn one_zero(expr: Expr, schema: &DFSchema) -> Expr {
     let zero = match expr.get_type(schema) {
         Ok(DataType::Float64) => lit(0.0_f64),
@@ -49,7 +49,8 @@ fn one_zero(expr: Expr, schema: &DFSchema) -> Expr {
 pub(crate) fn aggregate(mut call: AggregateFunction, schema: &DFSchema) -> AggregateFunction {
     let params = &mut call.params;
     if call.func.name() == "count" && params.distinct {
-        params.args = params.args.drain(..).map(|arg| keyed(arg, schema)).collect();
+        let once = |arg| one_zero(keyed(arg, schema), schema);
+        params.args = params.args.drain(..).map(once).collect();
     }
     if params.distinct
         && params.order_by.is_empty()
