@@ -196,7 +196,10 @@ impl Taker<'_> {
                 pairs.push((key, self.take(&entry.raw_get("v")?, depth)?));
             }
         }
-        Ok(Value::Map(Map::new(pairs, MapOrder::KeyOrdered)))
+        // Clients take what a function returns for an unordered map, as Aerospike sends it; the same
+        // table is the same map each time all the same.
+        pairs.sort();
+        Ok(Value::Map(Map::new(pairs, MapOrder::Unordered)))
     }
 }
 
