@@ -73,10 +73,7 @@ impl<S: Store> Progress<S> {
             let wanted = self.reader.wanted(&self.bins);
             let mut collected = self.reader.collector(records.len());
             records.iter().for_each(|record| record.give(wanted, &mut collected));
-            let rows = self.reader.rows(collected, self.left)?;
-            self.left -= rows.num_rows();
-            if rows.num_rows() > 0 {
-                self.metrics.record_output(rows.num_rows());
+            if let Some(rows) = self.reader.emit(collected, &mut self.left, &self.metrics)? {
                 return Ok(Some((rows, self)));
             }
         }

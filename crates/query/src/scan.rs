@@ -98,8 +98,27 @@ impl<S: Store> Reader<S> {
         Collector::new(&self.table, &self.columns, self.store.now_ms(), rows)
     }
 
-    /// The records that were collected as rows that pass the filter, at most `limit`.
-    pub(crate) fn rows(&self, records: Collector, limit: usize) -> Result<RecordBatch> {
+    /// The records that were collected as rows that pass the filter, if any does: at most as many as
+    /// are `left`, which counts down.
+    pub(crate) fn emit(
+        &self,
+        records: Collector,
+        left: &mut usize,
+        metrics: &BaselineMetrics,
+    ) -> Result<Option<RecordBatch>> {
+        let rows = {
+            let _timer = metrics.elapsed_compute().timer();
+            self.rows(records, *left)?
+        };
+        *left -= rows.num_rows();
+        if rows.num_rows() == 0 {
+            return Ok(None);
+        }
+        metrics.record_output(rows.num_rows());
+        Ok(Some(rows))
+    }
+
+    fn rows(&self, records: Collector, limit: usize) -> Result<RecordBatch> {
         let mut rows = records.finish(&self.schema).map_err(external)?;
         if let Some(filter) = &self.filter {
             rows = passing(rows, filter)?;
@@ -159,6 +178,39 @@ pub(crate) fn properties(schema: SchemaRef, partitions: usize) -> Arc<PlanProper
         EmissionType::Incremental,
         Boundedness::Bounded,
     ))
+}
+
+/// About how many rows a node of these properties gives, or one of its streams.
+pub(crate) fn statistics(
+    properties: &PlanProperties,
+    estimate: Option<usize>,
+    limit: Option<usize>,
+    partition: Option<usize>,
+) -> Arc<Statistics> {
+    let mut statistics = Statistics::new_unknown(properties.eq_properties.schema());
+    if let Some(records) = estimate {
+        let streams = properties.partitioning.partition_count();
+        let share = if partition.is_some() { records / streams } else { records };
+        let rows = limit.map_or(share, |limit| share.min(limit));
+        statistics.num_rows = Precision::Inexact(rows);
+    }
+    Arc::new(statistics)
+}
+
+/// One row with the same number in each column.
+pub(crate) fn one_number(
+    schema: SchemaRef,
+    count: impl Future<Output = Result<u64>> + Send + 'static,
+) -> SendableRecordBatchStream {
+    let of = schema.clone();
+    let row = async move {
+        let count = i64::try_from(count.await?)
+            .map_err(|_| DataFusionError::Execution("count overflow".into()))?;
+        let columns = of.fields().iter();
+        let columns = columns.map(|_| Arc::new(Int64Array::from(vec![count])) as _).collect();
+        Ok(RecordBatch::try_new(of.clone(), columns)?)
+    };
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::once(row)))
 }
 
 /// A scan of one set.
@@ -237,13 +289,7 @@ impl<S: Store> Progress<S> {
                 return Ok(None);
             }
             self.expected = records.rows();
-            let rows = {
-                let _timer = self.metrics.elapsed_compute().timer();
-                self.reader.rows(records, self.left)?
-            };
-            self.left -= rows.num_rows();
-            if rows.num_rows() > 0 {
-                self.metrics.record_output(rows.num_rows());
+            if let Some(rows) = self.reader.emit(records, &mut self.left, &self.metrics)? {
                 return Ok(Some((rows, self)));
             }
         }
@@ -317,14 +363,7 @@ impl<S: Store> ExecutionPlan for SetScan<S> {
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
-        let mut statistics = Statistics::new_unknown(&self.schema());
-        if let Some(records) = self.estimate {
-            let streams = self.properties.partitioning.partition_count();
-            let share = if partition.is_some() { records / streams } else { records };
-            let rows = self.limit.map_or(share, |limit| share.min(limit));
-            statistics.num_rows = Precision::Inexact(rows);
-        }
-        Ok(Arc::new(statistics))
+        Ok(statistics(&self.properties, self.estimate, self.limit, partition))
     }
 }
 
@@ -375,17 +414,10 @@ impl<S: Store> ExecutionPlan for RecordCount<S> {
     }
 
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (view, table, schema) = (view(&self.store, &task)?, self.table.clone(), self.schema());
-        let one = async move {
-            let count = view.count(&table.namespace, &table.name).await.map_err(external)?;
-            let count = i64::try_from(count)
-                .map_err(|_| DataFusionError::Execution("count overflow".into()))?;
-            let columns = schema.fields().iter();
-            let columns = columns.map(|_| Arc::new(Int64Array::from(vec![count])) as _).collect();
-            Ok(RecordBatch::try_new(schema.clone(), columns)?)
-        };
-        let rows = futures::stream::once(one);
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        let (view, table) = (view(&self.store, &task)?, self.table.clone());
+        let count =
+            async move { view.count(&table.namespace, &table.name).await.map_err(external) };
+        Ok(one_number(self.schema(), count))
     }
 }
 

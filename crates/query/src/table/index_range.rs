@@ -4,14 +4,14 @@
 //! Like a scan's, its streams are ranges of the 4096 partitions, and each reads more only when it is
 //! polled. Every filter is evaluated on every record again.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Int64Array, RecordBatch};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::coop::cooperative;
@@ -25,7 +25,7 @@ use model::{Name, PARTITIONS};
 use store::{Bins, IndexWalk, Store, View};
 
 use crate::error::external;
-use crate::scan::{Reader, properties};
+use crate::scan::{Reader, one_number, properties, statistics};
 use crate::session::view;
 
 use super::ways::Way;
@@ -100,13 +100,7 @@ impl<S: Store> Progress<S> {
                 read.iter().for_each(|record| record.give(wanted, &mut records));
                 tokio::task::coop::consume_budget().await;
             }
-            let rows = {
-                let _timer = self.metrics.elapsed_compute().timer();
-                self.reader.rows(records, self.left)?
-            };
-            self.left -= rows.num_rows();
-            if rows.num_rows() > 0 {
-                self.metrics.record_output(rows.num_rows());
+            if let Some(rows) = self.reader.emit(records, &mut self.left, &self.metrics)? {
                 return Ok(Some((rows, self)));
             }
         }
@@ -167,13 +161,8 @@ impl<S: Store> ExecutionPlan for IndexRange<S> {
     }
 
     fn partition_statistics(&self, partition: Option<usize>) -> Result<Arc<Statistics>> {
-        let mut statistics = Statistics::new_unknown(&self.schema());
         let entries = usize::try_from(self.way.entries).unwrap_or(usize::MAX);
-        let streams = self.properties.partitioning.partition_count();
-        let share = if partition.is_some() { entries / streams } else { entries };
-        let rows = self.limit.map_or(share, |limit| share.min(limit));
-        statistics.num_rows = Precision::Inexact(rows);
-        Ok(Arc::new(statistics))
+        Ok(statistics(&self.properties, Some(entries), self.limit, partition))
     }
 }
 
@@ -181,28 +170,23 @@ impl<S: Store> ExecutionPlan for IndexRange<S> {
 /// column.
 pub(crate) struct IndexCount<S> {
     /// What reads the records, where the index alone does not know.
-    range: Arc<dyn ExecutionPlan>,
+    range: Arc<IndexRange<S>>,
     properties: Arc<PlanProperties>,
-    store: std::marker::PhantomData<fn() -> S>,
 }
 
 impl<S: Store> IndexCount<S> {
     /// Of this node, if it is a read whose range says all that its filter says.
     pub(crate) fn of(node: &Arc<dyn ExecutionPlan>, schema: SchemaRef) -> Option<IndexCount<S>> {
-        let range = node.downcast_ref::<IndexRange<S>>()?;
+        let node: Arc<dyn Any + Send + Sync> = node.clone();
+        let range = node.downcast::<IndexRange<S>>().ok()?;
         let whole = range.way.exact && range.limit.is_none();
-        whole.then(|| IndexCount {
-            range: node.clone(),
-            properties: properties(schema, 1),
-            store: std::marker::PhantomData,
-        })
+        whole.then(|| IndexCount { range, properties: properties(schema, 1) })
     }
 
     /// The number that the index knows; `None` where records have to be looked at.
     fn known(&self, view: &View<S>) -> Result<Option<u64>> {
-        let Some(range) = self.range.downcast_ref::<IndexRange<S>>() else { return Ok(None) };
-        let namespace = &range.reader.table.namespace;
-        let [(index, values)] = &range.way.reaches[..] else { return Ok(None) };
+        let namespace = &self.range.reader.table.namespace;
+        let [(index, values)] = &self.range.way.reaches[..] else { return Ok(None) };
         if view.writes_to(namespace) {
             return Ok(None);
         }
@@ -233,10 +217,7 @@ impl<S> fmt::Debug for IndexCount<S> {
 impl<S: Store> DisplayAs for IndexCount<S> {
     fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IndexCount of ")?;
-        match self.range.downcast_ref::<IndexRange<S>>() {
-            Some(range) => range.fmt_as(t, f),
-            None => Ok(()),
-        }
+        self.range.fmt_as(t, f)
     }
 }
 
@@ -268,23 +249,14 @@ impl<S: Store> ExecutionPlan for IndexCount<S> {
     }
 
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let Some(range) = self.range.downcast_ref::<IndexRange<S>>() else {
-            return Err(DataFusionError::Internal("a count of no range".into()));
+        let known = self.known(&view(&self.range.reader.store, &task)?)?;
+        let range = self.range.clone();
+        let count = async move {
+            match known {
+                Some(count) => Ok(count),
+                None => rows_of(range, task).await,
+            }
         };
-        let known = self.known(&view(&range.reader.store, &task)?)?;
-        let (node, schema) = (self.range.clone(), self.schema());
-        let one = async move {
-            let count = match known {
-                Some(count) => count,
-                None => rows_of(node, task).await?,
-            };
-            let count = i64::try_from(count)
-                .map_err(|_| DataFusionError::Execution("count overflow".into()))?;
-            let columns = schema.fields().iter();
-            let columns = columns.map(|_| Arc::new(Int64Array::from(vec![count])) as _).collect();
-            Ok(RecordBatch::try_new(schema.clone(), columns)?)
-        };
-        let rows = futures::stream::once(one);
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        Ok(one_number(self.schema(), count))
     }
 }
